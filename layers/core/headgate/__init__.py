@@ -1,0 +1,3 @@
+"""Headgate: governed data products, serverless."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Ports backed by DuckDB and ONNX Runtime."""

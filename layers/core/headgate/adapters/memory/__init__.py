@@ -1,0 +1,1 @@
+"""A shipped in-memory implementation of every port."""

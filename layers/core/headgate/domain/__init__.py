@@ -1,0 +1,1 @@
+"""What the platform talks about: frozen dataclasses and pure functions over the standard library."""

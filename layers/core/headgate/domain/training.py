@@ -1,0 +1,161 @@
+"""Training: the product's declaration, the run spec a trainer receives, and the record of a run."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+from headgate.domain.canonical import digest
+from headgate.domain.errors import InvalidRequest
+
+RUN_SPEC_FORMAT = "headgate.runspec/1"
+FeatureKind = Literal["numeric", "categorical"]
+RunState = Literal["SUBMITTED", "RUNNING", "SUCCEEDED", "FAILED", "REGISTERED", "REFUSED"]
+COMPUTE_CLASSES = ("cpu", "gpu", "gpu-multi-node")
+
+
+@dataclass(frozen=True)
+class ModelFeature:
+    name: str
+    kind: FeatureKind
+
+
+@dataclass(frozen=True)
+class Split:
+    """Half-open intervals of event time, ISO dates in UTC; the holdout must not start before training ends."""
+
+    train: tuple[str, str]
+    holdout: tuple[str, str]
+
+    def __post_init__(self) -> None:
+        (a, b), (c, d) = self.train, self.holdout
+        if not (a < b <= c < d):
+            raise InvalidRequest(f"training split: need train start < end <= holdout start < end, found {a} {b} {c} {d}")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The compiled ``training.yaml``. ``gates`` maps gate name to threshold; money is US dollars."""
+
+    model: str
+    feature_set: str
+    trainer: str
+    compute_class: str
+    params: Mapping[str, Any]
+    seed: int
+    split: Split
+    features: tuple[ModelFeature, ...]
+    label: str
+    baselines: tuple[Mapping[str, Any], ...]
+    gates: Mapping[str, float]
+    budget_usd_per_month: float
+    timeout_seconds: int
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "TrainingConfig":
+        """Raises InvalidRequest naming the field that is missing or wrong."""
+        try:
+            split = Split(tuple(document["split"]["train"]), tuple(document["split"]["holdout"]))
+            config = cls(
+                model=document["model"],
+                feature_set=document["feature_set"],
+                trainer=document["trainer"],
+                compute_class=document["compute_class"],
+                params=dict(document["params"]),
+                seed=int(document["seed"]),
+                split=split,
+                features=tuple(ModelFeature(f["name"], cast(FeatureKind, f["kind"])) for f in document["features"]),
+                label=document["label"],
+                baselines=tuple(dict(b) for b in document.get("baselines", ())),
+                gates={k: float(v) for k, v in document["gates"].items()},
+                budget_usd_per_month=float(document["budget_usd_per_month"]),
+                timeout_seconds=int(document["timeout_seconds"]),
+            )
+        except KeyError as missing:
+            raise InvalidRequest(f"training: the field {missing} is missing") from missing
+        if config.compute_class not in COMPUTE_CLASSES:
+            raise InvalidRequest(
+                f"training: compute_class is {config.compute_class!r}; known: {', '.join(COMPUTE_CLASSES)}"
+            )
+        return config
+
+
+@dataclass(frozen=True)
+class TrainingPartition:
+    uri: str
+    sha256: str
+    rows: int
+    month: str
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything a trainer needs, and the whole identity of a run: equal specs are one run."""
+
+    product: str
+    config: TrainingConfig
+    partitions: tuple[TrainingPartition, ...]
+    entity: tuple[str, ...]
+    event_time: str
+    code_digest: str
+    environment_digest: str
+
+    def to_document(self) -> dict[str, Any]:
+        config = self.config
+        return {
+            "format": RUN_SPEC_FORMAT,
+            "product": self.product,
+            "model": config.model,
+            "trainer": config.trainer,
+            "params": dict(config.params),
+            "seed": config.seed,
+            "compute_class": config.compute_class,
+            "training_set": {
+                "feature_set": config.feature_set,
+                "partitions": [asdict(p) for p in self.partitions],
+                "entity": list(self.entity),
+                "event_time": self.event_time,
+                "label": config.label,
+                "features": [asdict(f) for f in config.features],
+            },
+            "split": {"train": list(config.split.train), "holdout": list(config.split.holdout)},
+            "baselines": [dict(b) for b in config.baselines],
+            "gates": dict(config.gates),
+            "code_digest": self.code_digest,
+            "environment_digest": self.environment_digest,
+        }
+
+    @property
+    def digest(self) -> str:
+        return digest(self.to_document())
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the catalog keeps of a run. Times are ISO-8601 UTC, money US dollars, durations seconds."""
+
+    product: str
+    model: str
+    digest: str
+    state: RunState
+    spec_uri: str
+    feature_set: str
+    feature_version: str
+    compute_class: str
+    estimated_cost_usd: float
+    submitted_by: str
+    created_at: str
+    job_id: str | None = None
+    reason: str | None = None
+    cost_usd: float | None = None
+    seconds: float | None = None
+    finished_at: str | None = None
+    model_version: int | None = None
+
+
+def run_node(product: str, run: str) -> str:
+    return f"run/{product}/{run}"
+
+
+def run_prefix(product: str, run: str) -> str:
+    """Key prefix of a run in the models bucket."""
+    return f"{product}/runs/{run}"

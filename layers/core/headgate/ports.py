@@ -1,0 +1,369 @@
+"""Ports: what services need from the outside, as small Protocols named for a role. Each docstring lists what is raised.
+
+Every port has an in-memory adapter in ``headgate.adapters.memory`` that is part of the product.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from headgate.domain.contract import Contract
+from headgate.domain.cost import Budget, CostLine
+from headgate.domain.dataset import ColumnStats, QuarantineRecord, VersionRecord
+from headgate.domain.events import DomainEvent
+from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureVersionRecord, FeatureView
+from headgate.domain.lineage import Edge
+from headgate.domain.model import AliasMove, ModelVersion
+from headgate.domain.product import GateEvidence, ProductRecord
+from headgate.domain.training import RunRecord
+
+
+class Clock(Protocol):
+    """Time, so that tests own it."""
+
+    def now(self) -> datetime:
+        """The present, timezone-aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds for measuring durations."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class ObjectStore(Protocol):
+    """One bucket. Raises NotFound for a missing key or version, AccessDenied, Throttled."""
+
+    bucket: str
+
+    def get(self, key: str, version_id: str | None = None) -> bytes: ...
+
+    def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None: ...
+
+    def download(self, key: str, path: Path, version_id: str | None = None) -> str:
+        """Write the object to ``path`` without holding it in memory; returns the sha256 of what was written."""
+        ...
+
+    def upload(self, path: Path, key: str) -> None: ...
+
+    def exists(self, key: str) -> bool: ...
+
+    def uri(self, key: str) -> str:
+        """A URI the SQL engine can read: ``s3://…``, or a local path for the in-memory store."""
+        ...
+
+
+class DatasetCatalog(Protocol):
+    """Dataset heads, version records and quarantine."""
+
+    def dataset_head(self, product: str, dataset: str) -> VersionRecord | None: ...
+
+    def dataset_version(self, product: str, dataset: str, ordinal: int) -> VersionRecord:
+        """Raises NotFound."""
+        ...
+
+    def dataset_versions(self, product: str, dataset: str, limit: int = 100) -> Sequence[VersionRecord]:
+        """Newest first."""
+        ...
+
+    def version_with_source(self, product: str, dataset: str, sha256: str) -> int | None:
+        """The ordinal of the version that took in these bytes, or None."""
+        ...
+
+    def commit_version(self, record: VersionRecord) -> None:
+        """Move the head from ``record.parent`` to ``record``; the record, its sources and the head move together or not at all.
+        Raises Conflict when the head is elsewhere, StateUnknown when the answer was lost."""
+        ...
+
+    def add_quarantine(self, record: QuarantineRecord) -> None:
+        """Idempotent on the record's id."""
+        ...
+
+    def quarantine(self, product: str, limit: int = 100) -> Sequence[QuarantineRecord]: ...
+
+
+class FeatureCatalog(Protocol):
+    """Feature versions."""
+
+    def feature_head(self, product: str, feature_set: str) -> FeatureVersionRecord | None: ...
+
+    def feature_version_of_build(self, product: str, feature_set: str, build_id: str) -> FeatureVersionRecord | None: ...
+
+    def feature_versions(self, product: str, feature_set: str, limit: int = 100) -> Sequence[FeatureVersionRecord]: ...
+
+    def commit_features(self, record: FeatureVersionRecord) -> None:
+        """Add ``record`` (its ordinal is one more than the head's) and move the head. Raises Conflict."""
+        ...
+
+
+class ProductCatalog(Protocol):
+    """Products, their stages and gate evidence."""
+
+    def product(self, name: str) -> ProductRecord:
+        """Raises NotFound."""
+        ...
+
+    def products(self) -> Sequence[ProductRecord]: ...
+
+    def put_product(self, record: ProductRecord) -> None: ...
+
+    def change_stage(self, name: str, from_stage: str, to_stage: str, at: str) -> None:
+        """Raises Conflict when the product is in another stage by now."""
+        ...
+
+    def put_evidence(self, evidence: GateEvidence) -> None: ...
+
+    def evidence(self, product: str) -> Sequence[GateEvidence]:
+        """The newest evidence of each gate."""
+        ...
+
+
+class RunCatalog(Protocol):
+    """Training runs, one per run spec digest."""
+
+    def add_run(self, record: RunRecord) -> bool:
+        """False when a run of that digest exists already."""
+        ...
+
+    def run(self, product: str, digest: str) -> RunRecord:
+        """Raises NotFound."""
+        ...
+
+    def runs(self, product: str, limit: int = 100) -> Sequence[RunRecord]:
+        """Newest first."""
+        ...
+
+    def update_run(self, record: RunRecord) -> None: ...
+
+
+class ModelCatalog(Protocol):
+    """Model versions and aliases."""
+
+    def add_model(self, record: ModelVersion) -> None:
+        """Raises Conflict when ``record.version`` is not one more than the newest."""
+        ...
+
+    def latest_version(self, model: str) -> int:
+        """0 when the model has none."""
+        ...
+
+    def model_with_digest(self, model: str, digest: str) -> ModelVersion | None: ...
+
+    def model_version(self, model: str, version: int) -> ModelVersion:
+        """Raises NotFound."""
+        ...
+
+    def model_versions(self, model: str, limit: int = 100) -> Sequence[ModelVersion]: ...
+
+    def alias(self, model: str, alias: str) -> int | None: ...
+
+    def move_alias(self, move: AliasMove) -> None:
+        """Raises Conflict when the alias is not at ``move.from_version``."""
+        ...
+
+    def alias_moves(self, model: str, alias: str) -> Sequence[AliasMove]:
+        """Oldest first."""
+        ...
+
+    def add_report(self, model: str, report: Mapping[str, Any]) -> None:
+        """A monitoring report (has ``id`` and ``time``); idempotent on both."""
+        ...
+
+    def reports(self, model: str, limit: int = 50) -> Sequence[Mapping[str, Any]]:
+        """Newest first."""
+        ...
+
+
+class Ledger(Protocol):
+    """Append-only accounts: decisions, costs, lineage, predictions."""
+
+    def append_decision(self, product: str, entry: Mapping[str, Any]) -> None:
+        """Chain one decision onto the product's audit log; idempotent on ``entry['id']``. Raises Conflict after many lost races."""
+        ...
+
+    def decisions(self, product: str, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+        """Newest first, each with its sequence, hash and previous hash."""
+        ...
+
+    def add_cost(self, line: CostLine) -> None: ...
+
+    def costs(self, product: str, month: str) -> Sequence[CostLine]: ...
+
+    def add_edges(self, edges: Sequence[Edge]) -> None: ...
+
+    def upstream(self, node: str) -> Sequence[Edge]: ...
+
+    def index_prediction(self, prediction: str, entry: Mapping[str, Any]) -> None: ...
+
+    def prediction(self, prediction: str) -> Mapping[str, Any]:
+        """Raises NotFound."""
+        ...
+
+    def reserve(self, product: str, month: str, limit: float, usd: float) -> Budget:
+        """Reserve money in one atomic step. Raises PreconditionFailed when less is left than asked."""
+        ...
+
+    def settle(self, product: str, month: str, reserved: float, spent: float) -> None:
+        """Turn a reservation into what was really spent."""
+        ...
+
+
+@dataclass(frozen=True)
+class OnlineRow:
+    """The newest values of one entity of one view. ``event_time`` is ISO-8601 UTC ('' for views without one)."""
+
+    product: str
+    view: str
+    key: str
+    event_time: str
+    values: Mapping[str, Any]
+    feature_version: str
+    expires_at: int | None = None
+
+
+class OnlineStore(Protocol):
+    """Newest feature rows by key. Raises Throttled."""
+
+    def write(self, rows: Sequence[OnlineRow]) -> int:
+        """Write the rows that are not older than what is there; returns how many were written."""
+        ...
+
+    def read(self, product: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], OnlineRow]:
+        """Rows by (view, key); absent ones are left out."""
+        ...
+
+
+class EventBus(Protocol):
+    """Publishes facts. Raises Throttled, or StateUnknown when some were not accepted."""
+
+    def publish(self, events: Sequence[DomainEvent]) -> None: ...
+
+
+class MessageQueue(Protocol):
+    """One queue to send to. Raises Throttled."""
+
+    def send(self, body: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """A batch job: state is AWS Batch's (SUBMITTED … SUCCEEDED, FAILED); times are epoch milliseconds."""
+
+    id: str
+    name: str
+    state: str
+    reason: str | None
+    exit_code: int | None
+    started_at: int | None
+    stopped_at: int | None
+    log_stream: str | None
+
+
+class BatchCompute(Protocol):
+    """Submits and describes jobs. Raises ConfigurationError for a compute class that is not deployed, Throttled, AccessDenied."""
+
+    def submit(self, *, name: str, compute_class: str, spec_uri: str, timeout_seconds: int) -> str:
+        """Returns the job id."""
+        ...
+
+    def describe(self, job_id: str) -> Job:
+        """Raises NotFound."""
+        ...
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What ingest made of one source file: the Parquet file's path, rows, column statistics and the result of every check."""
+
+    path: Path
+    rows: int
+    columns: tuple[ColumnStats, ...]
+    checks: tuple[dict[str, Any], ...]
+
+
+class IngestEngine(Protocol):
+    """Turns one source file into Parquet while checking its contract."""
+
+    def convert(self, source: Path, source_name: str, contract: Contract, target: Path) -> Converted:
+        """Raises DropRefused with the failed rule and rows; nothing is left at ``target`` then."""
+        ...
+
+
+@dataclass(frozen=True)
+class BuiltPartition:
+    month: str
+    path: Path
+    rows: int
+    positives: int | None
+    min_event_time: str
+    max_event_time: str
+
+
+@dataclass(frozen=True)
+class OnlineValue:
+    """One entity's newest row: key parts joined by the entity columns' order."""
+
+    key: str
+    event_time: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class BuiltFeatures:
+    columns: tuple[FeatureColumn, ...]
+    partitions: tuple[BuiltPartition, ...]
+    label_rows: int
+    online: Mapping[str, Sequence[OnlineValue]]
+
+
+class FeatureEngine(Protocol):
+    """Builds a feature set in a locked-down SQL engine. Raises InvalidRequest when a view's SQL is refused or fails."""
+
+    @property
+    def version(self) -> str: ...
+
+    def build(self, feature_set: FeatureSet, inputs: Mapping[str, Sequence[str]], target: Path) -> BuiltFeatures:
+        """``inputs`` maps dataset to Parquet URIs; partitions are written below ``target``."""
+        ...
+
+    def on_demand(self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The view's features for each request row, in order."""
+        ...
+
+
+class LoadedModel(Protocol):
+    """One model in memory. Raises InvalidRequest when inputs do not fit its signature."""
+
+    def score(self, columns: Mapping[str, Sequence[Any]]) -> list[float]:
+        """One score a row; ``columns`` has one sequence of equal length per input, None where missing."""
+        ...
+
+
+class ModelRuntime(Protocol):
+    """Loads ONNX models. Raises Corrupted when the bytes are no model."""
+
+    def load(self, artifact: Path) -> LoadedModel: ...
+
+
+class EvaluationEngine(Protocol):
+    """Reads feature partitions for scoring and for drift, with bounded memory."""
+
+    def rows(self, uris: Sequence[str], columns: Sequence[str], event_time: str, start: str, end: str) -> Iterator[dict[str, Sequence[Any]]]:
+        """Batches of columns for rows with start <= event time < end, in event-time order."""
+        ...
+
+    def histogram(self, uris: Sequence[str], feature: Mapping[str, Any], event_time: str, start: str, end: str) -> list[int]:
+        """Counts of one feature over its reference edges (numeric: bins then nulls) or categories (then others, nulls)."""
+        ...
+
+
+class Scratch(Protocol):
+    """Temporary disk."""
+
+    def directory(self) -> AbstractContextManager[Path]:
+        """A fresh directory that is gone after the with block."""
+        ...

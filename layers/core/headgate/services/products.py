@@ -1,0 +1,37 @@
+"""Reading applied products: the catalog says which bundle is current, the lake holds it."""
+
+import json
+from dataclasses import dataclass
+
+from headgate.domain.product import Product, ProductRecord
+from headgate.ports import ObjectStore, ProductCatalog
+
+
+@dataclass(frozen=True)
+class AppliedProduct:
+    """A product with the stage it is in now."""
+
+    record: ProductRecord
+    product: Product
+
+
+def spec_key(product: str, digest: str) -> str:
+    """Key of a product bundle in the lake."""
+    return f"{product}/spec/{digest}.json"
+
+
+class Products:
+    """Loads products; a bundle is immutable under its digest, so it is parsed once a process."""
+
+    def __init__(self, catalog: ProductCatalog, lake: ObjectStore) -> None:
+        self._catalog = catalog
+        self._lake = lake
+        self._parsed: dict[str, Product] = {}
+
+    def get(self, name: str) -> AppliedProduct:
+        """Raises NotFound when no such product was applied."""
+        record = self._catalog.product(name)
+        if record.spec not in self._parsed:
+            document = json.loads(self._lake.get(spec_key(name, record.spec)))
+            self._parsed[record.spec] = Product.from_document(document)
+        return AppliedProduct(record, self._parsed[record.spec])
