@@ -119,46 +119,57 @@ def installer_name() -> str:
     return "uv" if wanted_installer() == "uv" and (TOOLS / "bin/uv").exists() else "pip"
 
 
-def install(requirements: Path, *, python: Path | None = None, folder: Path | None = None, target: Target = HOST,
-            from_source: bool = False, compiled: bool = False) -> None:
+def install(
+    requirements: Path,
+    *,
+    python: Path | None = None,
+    folder: Path | None = None,
+    compiled: bool = False,
+    from_source: bool = False,
+) -> None:
     """Install every line of `requirements`, hashes checked and dependencies not followed (the file names them all).
 
-    Into the environment of `python`, or into `folder` for that interpreter (or for AWS Lambda, see Target).
-    Wheels alone, unless `from_source`. Raises SetupError.
+    Into the environment of `python`, or into `folder`. Wheels alone, unless `from_source`. Raises SetupError.
     """
-    compose = _uv_command if installer_name() == "uv" else _pip_command
-    command = compose(python, folder, target, from_source)
-    if compiled and installer_name() == "uv":
-        command += ["--compile-bytecode"]
-    elif not compiled and installer_name() == "pip":
-        command += ["--no-compile"]
+    command = install_command(HOST, python, from_source=from_source, compiled=compiled)
+    command += ["--target", str(folder)] if folder else []
     command += ["--requirement", str(requirements)]
-    settings = uv_settings() if installer_name() == "uv" else PIP_SETTINGS
-    run(command, what=f"installing {requirements.relative_to(ROOT)}", settings=settings)
+    run(command, what=f"installing {requirements.relative_to(ROOT)}", settings=install_settings())
 
 
-def _uv_command(python: Path | None, folder: Path | None, target: Target, from_source: bool) -> list[str]:
-    command = [str(TOOLS / "bin/uv"), "pip", "install", "--no-deps", "--require-hashes"]
+def install_command(
+    target: Target, python: Path | None = None, *, from_source: bool = False, compiled: bool = False
+) -> list[str]:
+    """The installer's command line, but for `--target` and `--requirement`, which uv and pip spell alike."""
+    compose = _uv_command if installer_name() == "uv" else _pip_command
+    return compose(target, python, from_source, compiled)
+
+
+def _uv_command(target: Target, python: Path | None, from_source: bool, compiled: bool) -> list[str]:
+    command = [str(TOOLS / "bin/uv"), "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
     command += ["--python", str(python or sys.executable)]
-    if folder:
-        command += ["--target", str(folder)]
     if not target.is_host:
         glibc = f"x86_64-manylinux_2_{LAMBDA_GLIBC_MINORS[0]}"
         command += ["--python-platform", glibc, "--python-version", str(target.version)]
     # What a build itself needs is held to the lock's versions and hashes, too.
-    return command + (["--build-constraint", str(LOCK)] if from_source else ["--no-build"])
+    command += ["--build-constraint", str(LOCK)] if from_source else ["--no-build"]
+    return command + (["--compile-bytecode"] if compiled else [])
 
 
-def _pip_command(python: Path | None, folder: Path | None, target: Target, from_source: bool) -> list[str]:
+def _pip_command(target: Target, python: Path | None, from_source: bool, compiled: bool) -> list[str]:
     command = [str(TOOLS / "bin/python"), "-m", "pip"]
-    command += ["--python", str(python)] if python and not folder else []
+    command += ["--python", str(python)] if python else []
     command += ["install", "--quiet", "--no-deps", "--require-hashes"]
-    command += ["--target", str(folder)] if folder else []
     if not target.is_host:
         command += [f"--platform=manylinux_2_{minor}_x86_64" for minor in LAMBDA_GLIBC_MINORS]
-        command += ["--platform=manylinux2014_x86_64", f"--python-version={target.version}"]
-        command += ["--implementation=cp"]
-    return command + ([] if from_source else ["--only-binary", ":all:"])
+        command += ["--platform=manylinux2014_x86_64", f"--python-version={target.version}", "--implementation=cp"]
+    command += [] if from_source else ["--only-binary", ":all:"]
+    return command + ([] if compiled else ["--no-compile"])
+
+
+def install_settings() -> dict[str, str]:
+    """The environment variables that `install_command` wants."""
+    return uv_settings() if installer_name() == "uv" else PIP_SETTINGS
 
 
 @functools.lru_cache(maxsize=1)
