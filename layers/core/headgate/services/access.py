@@ -36,7 +36,7 @@ class Guard:
         """Decides, publishes ``AccessDecided``, and returns the allowing decision.
 
         Raises AccessDenied naming the deciding statement or the missing grant; Throttled or StateUnknown when
-        the answer could not be published: then nothing may be done; ``ValueError`` when the asking code is wrong
+        the answer could not be published: then nothing may be done; ``ValueError`` when the caller is wrong
         (unknown action or condition key, a resource of another product).
         """
         request = self._request(applied, principal, action, resource, context)

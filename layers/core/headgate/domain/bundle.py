@@ -1,0 +1,189 @@
+"""The product bundle as a document: its fields, and what its parts must agree on. Owns refusing bad bundles.
+
+`Product.from_document` trusts the shape of what it reads; whatever arrives from outside passes here first.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from headgate.domain import shape
+from headgate.domain.errors import InvalidRequest
+from headgate.domain.policy import PolicyDocument
+from headgate.domain.product import BUNDLE_FORMAT, STAGES, Product
+from headgate.domain.shape import (
+    Check,
+    any_text,
+    anything,
+    either,
+    enforce,
+    flag,
+    items,
+    mapping,
+    nullable,
+    number,
+    one_of,
+    record,
+    text,
+    whole,
+)
+from headgate.domain.training import COMPUTE_CLASSES
+
+GATES = ("min_auc", "min_lift_over_baseline", "max_parity_error", "max_auc")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _sha256(value: Any, at: str) -> Iterator[str]:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        yield f"{at}: 64 lower-case hex digits are needed"
+
+
+def _day(value: Any, at: str) -> Iterator[str]:
+    try:
+        date.fromisoformat(value if len(value) == 10 else "")
+    except (TypeError, ValueError):
+        yield f"{at}: a date such as 2013-09-01 is needed"
+
+
+def _pair(inner: Check) -> Check:
+    def check(value: Any, at: str) -> Iterator[str]:
+        yield from items(inner, least=2)(value, at)
+        if isinstance(value, list) and len(value) > 2:
+            yield f"{at}: two are needed, found {len(value)}"
+
+    return check
+
+
+_COLUMN = record(
+    {"name": text, "type": text},
+    {
+        "required": flag,
+        "unique": flag,
+        "primary_key": flag,
+        "classification": text,
+        "minimum": nullable(either(number, text)),
+        "maximum": nullable(either(number, text)),
+        "pattern": nullable(text),
+        "allowed": nullable(items(any_text, least=1)),
+    },
+)
+_CONTRACT = record(
+    {
+        "name": text,
+        "version": text,
+        "format": one_of("csv", "jsonl", "parquet"),
+        "columns": items(_COLUMN, least=1),
+    },
+    {
+        "null_values": items(any_text),
+        "operation": one_of("append", "overwrite"),
+        "rules": items(record({"name": text, "sql": text}, {"severity": one_of("error", "warning")})),
+        "max_error_rows": whole(0),
+    },
+)
+_VIEW = record(
+    {
+        "name": text,
+        "kind": one_of("feature", "spine", "on_demand"),
+        "inputs": items(text),
+        "entity": items(text, least=1),
+        "sql": text,
+    },
+    {"event_time": nullable(text), "max_age_seconds": nullable(whole(1)), "online": flag},
+)
+_FEATURE_SET = record(
+    {"name": text, "spine": text, "views": items(text)},
+    {
+        "on_demand": nullable(text),
+        "label": nullable(text),
+        "partition_by": one_of("month"),
+        "request": items(record({"name": text, "type": text})),
+    },
+)
+_TRAINING = record(
+    {
+        "model": text,
+        "feature_set": text,
+        "trainer": text,
+        "compute_class": one_of(*COMPUTE_CLASSES),
+        "params": mapping(anything),
+        "seed": whole(0),
+        "split": record({"train": _pair(_day), "holdout": _pair(_day)}),
+        "features": items(record({"name": text, "kind": one_of("numeric", "categorical")}), least=1),
+        "label": text,
+        "gates": record({}, dict.fromkeys(GATES, number)),
+        "budget_usd_per_month": number,
+        "timeout_seconds": whole(1, 14 * 24 * 3600),
+    },
+    {"baselines": items(record({"name": text, "mean_by": items(text)}))},
+)
+_BUNDLE = record(
+    {
+        "format": one_of(BUNDLE_FORMAT),
+        "name": text,
+        "title": text,
+        "owner": text,
+        "stage": one_of(*STAGES),
+        "datasets": mapping(_CONTRACT),
+        "views": mapping(_VIEW),
+        "feature_sets": mapping(_FEATURE_SET),
+        "policy": mapping(anything),
+    },
+    {"training": nullable(_TRAINING), "sources": mapping(_sha256)},
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+def read_bundle(document: Any) -> Product:
+    """The product a bundle declares. Raises InvalidRequest (PolicyError for its policy)."""
+    enforce(_BUNDLE, document, "bundle")
+    product = Product.from_document(document)
+    problems = [
+        *_misnamed(document),
+        *_contract_problems(product),
+        *(_training_problems(product) if product.training else ()),
+    ]
+    if problems:
+        raise InvalidRequest("; ".join(problems[: shape.SHOWN]))
+    PolicyDocument.parse(product.policy, product.name)
+    return product
+
+
+def _misnamed(document: Mapping[str, Any]) -> Iterator[str]:
+    """A part is known by its key: the name inside must be the same, and usable in keys and resource names."""
+    for part in ("datasets", "views", "feature_sets"):
+        for key, entry in document[part].items():
+            if entry["name"] != key:
+                yield f"bundle.{part}.{key}.name: is {entry['name']!r}, its key says {key!r}"
+            elif not _NAME.fullmatch(key):
+                yield f"bundle.{part}.{key}: no name (letters, digits and _ only)"
+
+
+def _contract_problems(product: Product) -> Iterator[str]:
+    for name, contract in product.datasets.items():
+        for rule in shape.repeated(rule.name for rule in contract.rules):
+            yield f"bundle.datasets.{name}.rules: {rule!r} is declared twice"
+        for column in contract.columns:
+            low, high = column.minimum, column.maximum
+            if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+                yield f"bundle.datasets.{name}.columns.{column.name}: minimum {low} is above maximum {high}"
+
+
+def _training_problems(product: Product) -> Iterator[str]:
+    training = product.training
+    if training is None:
+        return
+    declared = product.feature_sets[training.feature_set]
+    if not _NAME.fullmatch(training.model):
+        yield f"bundle.training.model: {training.model!r} is no name (letters, digits and _ only)"
+    if declared.label != training.label:
+        yield f"bundle.training.label: is {training.label!r}, that of {declared.name} is {declared.label!r}"
+    for feature in shape.repeated(feature.name for feature in training.features):
+        yield f"bundle.training.features: {feature!r} is declared twice"
+    if training.label in {feature.name for feature in training.features}:
+        yield f"bundle.training.features: the label {training.label!r} is among them"
+    for baseline in shape.repeated(str(each["name"]) for each in training.baselines):
+        yield f"bundle.training.baselines: {baseline!r} is declared twice"
+    if training.budget_usd_per_month < 0:
+        yield f"bundle.training.budget_usd_per_month: is {training.budget_usd_per_month}, less than nothing"
