@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from headgate.domain.errors import ConfigurationError
+
+
+def exact(usd: float) -> Decimal:
+    """Money for sums and comparisons: to a billionth of a dollar, so that 0.1 + 0.2 is 0.3."""
+    return Decimal(repr(float(usd))).quantize(Decimal("1e-9"))
 
 
 @dataclass(frozen=True)

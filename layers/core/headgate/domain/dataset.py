@@ -14,6 +14,9 @@ from headgate.domain.errors import Corrupted
 MANIFEST_FORMAT = "headgate.dataset/1"
 SEGMENT_FORMAT = "headgate.segment/1"
 
+MAX_SOURCES = 90
+"""Most sources one commit may add: the record, the head and the sources move in one transaction of at most 100 items."""
+
 Operation = Literal["append", "overwrite", "delete", "rollback"]
 
 
