@@ -1,1 +1,27 @@
 """A shipped in-memory implementation of every port."""
+
+from headgate.adapters.memory.batch import MemoryBatchCompute, Submission
+from headgate.adapters.memory.catalog import MemoryCatalog
+from headgate.adapters.memory.clock import ManualClock
+from headgate.adapters.memory.faults import ANY_EFFECT, Crash, Faults
+from headgate.adapters.memory.ledger import MemoryLedger
+from headgate.adapters.memory.messages import MemoryEventBus, MemoryQueue
+from headgate.adapters.memory.objects import MemoryObjectStore
+from headgate.adapters.memory.online import MemoryOnlineStore
+from headgate.adapters.memory.scratch import MemoryScratch
+
+__all__ = [
+    "ANY_EFFECT",
+    "Crash",
+    "Faults",
+    "ManualClock",
+    "MemoryBatchCompute",
+    "MemoryCatalog",
+    "MemoryEventBus",
+    "MemoryLedger",
+    "MemoryObjectStore",
+    "MemoryOnlineStore",
+    "MemoryQueue",
+    "MemoryScratch",
+    "Submission",
+]

@@ -1,0 +1,96 @@
+"""Records as JSON text and back: every catalog keeps a record whole, as canonical JSON: floats stay exact.
+
+Owns the mapping only; where the text is kept is each adapter's matter. NaN and infinities are refused with
+``ValueError``.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from headgate.domain.audit import AuditEntry
+from headgate.domain.canonical import canonical_json
+from headgate.domain.cost import CostLine
+from headgate.domain.dataset import QuarantineRecord, VersionRecord
+from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.lineage import Edge
+from headgate.domain.model import AliasMove, ModelVersion
+from headgate.domain.product import GateEvidence, ProductRecord
+from headgate.domain.training import RunRecord
+from headgate.ports import OnlineRow
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """Canonical JSON text of a plain document."""
+    return canonical_json(dict(document)).decode("utf-8")
+
+
+def text_of_record(record: "DataclassInstance") -> str:
+    """Canonical JSON text of a record."""
+    return text_of(asdict(record))
+
+
+def document_of(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def version_record(text: str) -> VersionRecord:
+    return VersionRecord.from_document(document_of(text))
+
+
+def quarantine_record(text: str) -> QuarantineRecord:
+    fields = document_of(text)
+    fields["sample"] = tuple(fields["sample"])
+    return QuarantineRecord(**fields)
+
+
+def feature_record(text: str) -> FeatureVersionRecord:
+    return FeatureVersionRecord(**document_of(text))
+
+
+def product_record(text: str) -> ProductRecord:
+    return ProductRecord(**document_of(text))
+
+
+def gate_evidence(text: str) -> GateEvidence:
+    return GateEvidence.from_document(document_of(text))
+
+
+def run_record(text: str) -> RunRecord:
+    return RunRecord(**document_of(text))
+
+
+def model_version(text: str) -> ModelVersion:
+    return ModelVersion.from_document(document_of(text))
+
+
+def alias_move(text: str) -> AliasMove:
+    return AliasMove(**document_of(text))
+
+
+def cost_line(text: str) -> CostLine:
+    return CostLine(**document_of(text))
+
+
+def edge(text: str) -> Edge:
+    return Edge(**document_of(text))
+
+
+def decision(entry: AuditEntry) -> dict[str, Any]:
+    """One decision as readers get it: content and place in the chain (see `AuditEntry.from_json`)."""
+    return {**entry.content, **entry.to_json()}
+
+
+def newest_rows(rows: Iterable[OnlineRow]) -> dict[tuple[str, str, str], OnlineRow]:
+    """The newest row of each (product, view, key); of equally old ones the last. Values went through JSON."""
+    newest: dict[tuple[str, str, str], OnlineRow] = {}
+    for row in rows:
+        name = (row.product, row.view, row.key)
+        if name not in newest or row.event_time >= newest[name].event_time:
+            newest[name] = row
+    return {name: replace(row, values=document_of(text_of(row.values))) for name, row in newest.items()}

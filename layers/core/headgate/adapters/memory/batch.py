@@ -1,0 +1,79 @@
+"""Batch jobs in memory: they run nowhere; a test says what becomes of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from threading import RLock
+
+from headgate.adapters.memory.faults import Faults
+from headgate.domain.errors import ConfigurationError, NotFound
+from headgate.domain.training import COMPUTE_CLASSES
+from headgate.ports import Job
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was asked for."""
+
+    job_id: str
+    name: str
+    compute_class: str
+    spec_uri: str
+    timeout_seconds: int
+
+
+class MemoryBatchCompute:
+    """The BatchCompute port. Fault names: ``batch.submit``, ``batch.describe``."""
+
+    def __init__(self, deployed: Sequence[str] = COMPUTE_CLASSES, faults: Faults | None = None) -> None:
+        self._deployed = tuple(deployed)
+        self._faults = faults or Faults()
+        self._lock = RLock()
+        self._jobs: dict[str, Job] = {}
+        self._submissions: list[Submission] = []
+
+    @property
+    def submissions(self) -> tuple[Submission, ...]:
+        """Every submission, in order."""
+        with self._lock:
+            return tuple(self._submissions)
+
+    def submit(self, *, name: str, compute_class: str, spec_uri: str, timeout_seconds: int) -> str:
+        with self._faults.effect("batch.submit"), self._lock:
+            if compute_class not in self._deployed:
+                known = ", ".join(self._deployed) or "none"
+                raise ConfigurationError(f"compute class {compute_class!r} is not deployed; there is {known}")
+            job_id = f"job-{len(self._submissions) + 1:04d}"
+            self._submissions.append(Submission(job_id, name, compute_class, spec_uri, timeout_seconds))
+            self._jobs[job_id] = Job(job_id, name, "SUBMITTED", None, None, None, None, None)
+            return job_id
+
+    def describe(self, job_id: str) -> Job:
+        with self._faults.read("batch.describe"), self._lock:
+            if job_id not in self._jobs:
+                raise NotFound(f"no batch job {job_id!r}")
+            return self._jobs[job_id]
+
+    def settle(
+        self,
+        job_id: str,
+        state: str,
+        *,
+        exit_code: int | None = None,
+        reason: str | None = None,
+        started_at: int | None = None,
+        stopped_at: int | None = None,
+        log_stream: str | None = None,
+    ) -> Job:
+        """Say what became of a job; times are epoch milliseconds. Returns what ``describe`` now does."""
+        with self._lock:
+            job = replace(
+                self._jobs[job_id],
+                state=state,
+                exit_code=exit_code,
+                reason=reason,
+                started_at=started_at,
+                stopped_at=stopped_at,
+                log_stream=log_stream,
+            )
+            self._jobs[job_id] = job
+            return job

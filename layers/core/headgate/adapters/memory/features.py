@@ -1,0 +1,52 @@
+"""Feature versions in memory."""
+
+from collections.abc import Sequence
+
+from headgate.adapters import documents
+from headgate.adapters.memory.faults import Faults
+from headgate.adapters.memory.part import CatalogPart
+from headgate.domain.errors import Conflict
+from headgate.domain.feature import FeatureVersionRecord
+
+
+class MemoryFeatures(CatalogPart):
+    """The FeatureCatalog port."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        super().__init__(faults)
+        self._feature_versions: dict[tuple[str, str], list[str]] = {}
+        self._builds: dict[tuple[str, str, str], int] = {}
+
+    def feature_head(self, product: str, feature_set: str) -> FeatureVersionRecord | None:
+        with self._faults.read("catalog.feature_head"), self._lock:
+            versions = self._feature_versions.get((product, feature_set))
+            return documents.feature_record(versions[-1]) if versions else None
+
+    def feature_version_of_build(
+        self, product: str, feature_set: str, build_id: str
+    ) -> FeatureVersionRecord | None:
+        with self._faults.read("catalog.feature_version_of_build"), self._lock:
+            ordinal = self._builds.get((product, feature_set, build_id))
+            if ordinal is None:
+                return None
+            return documents.feature_record(self._feature_versions[product, feature_set][ordinal - 1])
+
+    def feature_versions(
+        self, product: str, feature_set: str, limit: int = 100
+    ) -> Sequence[FeatureVersionRecord]:
+        """Newest first."""
+        with self._faults.read("catalog.feature_versions"), self._lock:
+            versions = self._feature_versions.get((product, feature_set), [])
+            return [documents.feature_record(v) for v in versions[::-1][:limit]]
+
+    def commit_features(self, record: FeatureVersionRecord) -> None:
+        with self._faults.effect("catalog.commit_features"), self._lock:
+            name = (record.product, record.feature_set)
+            versions = self._feature_versions.get(name, [])
+            if record.ordinal != len(versions) + 1 or (*name, record.build_id) in self._builds:
+                name_of_set = f"{record.product}/{record.feature_set}"
+                raise Conflict(
+                    f"feature set {name_of_set} has moved, or holds this build: read its head again"
+                )
+            self._feature_versions.setdefault(name, []).append(documents.text_of_record(record))
+            self._builds[(*name, record.build_id)] = record.ordinal
