@@ -1,0 +1,123 @@
+"""The product descriptor: ODPS v1 of Bitol, with stage and feature sets in custom properties.
+
+Owns what a ``*.odps.yaml`` may say. Whether views and datasets exist is checked on the whole bundle.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.cli import standard_fields
+from headgate.cli.yaml_source import FieldPath, YamlSource
+
+_PROPERTIES = ("headgateStage", "headgateTitle", "headgateFeatureSets")
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """What the bundle takes from it. ``contracts`` maps contract id to (path of its port, version)."""
+
+    name: str
+    title: str
+    owner: str
+    stage: str
+    feature_sets: dict[str, dict[str, Any]]
+    contracts: dict[str, tuple[FieldPath, str | None]]
+
+
+def compile_descriptor(source: YamlSource) -> Descriptor:
+    """Never raises: what is wrong is noted in ``source`` and a blank stands in its place."""
+    document = source.document
+    source.unknown_keys((), document, standard_fields.PRODUCT)
+    if document.get("kind") != "DataProduct":
+        source.problem(("kind",), f"is {document.get('kind')!r}; DataProduct is needed")
+    if not str(document.get("apiVersion", "")).startswith("v1."):
+        source.problem(("apiVersion",), f"is {document.get('apiVersion')!r}; v1.0.0 is needed")
+    properties = _properties(source, document)
+    name = str(document.get("name") or "")
+    if not name:
+        source.problem(("name",), "is missing")
+    return Descriptor(
+        name=name,
+        title=str(properties.get("headgateTitle") or document.get("title") or name),
+        owner=_owner(source, document.get("team")),
+        stage=str(properties.get("headgateStage") or "poc"),
+        feature_sets=_feature_sets(source, document, properties),
+        contracts=_ports(source, document),
+    )
+
+
+def _properties(source: YamlSource, document: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for position, entry in enumerate(document.get("customProperties") or ()):
+        path: FieldPath = ("customProperties", position)
+        if not isinstance(entry, Mapping) or "property" not in entry:
+            source.problem(path, "needs `property:` and `value:`")
+            continue
+        name = str(entry["property"])
+        if name.startswith("headgate") and name not in _PROPERTIES:
+            source.problem(path, f"{name!r} is not known; known: {', '.join(_PROPERTIES)}")
+        found[name] = entry.get("value")
+    return found
+
+
+def _owner(source: YamlSource, team: Any) -> str:
+    """The team's name, or the member whose role is owner."""
+    if isinstance(team, Mapping):
+        if team.get("name"):
+            return str(team["name"])
+        team = team.get("members")
+    for member in team or ():
+        if str(member.get("role", "")).lower() in ("owner", "data product owner", "product owner"):
+            return str(member.get("username") or member.get("name"))
+    source.problem(("team",), "names no owner; give the team a name, or a member the role owner")
+    return ""
+
+
+def _feature_sets(
+    source: YamlSource, document: Mapping[str, Any], properties: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    declared = properties.get("headgateFeatureSets") or []
+    entries = document.get("customProperties") or []
+    position = next((i for i, e in enumerate(entries) if e.get("property") == "headgateFeatureSets"), 0)
+    base: FieldPath = ("customProperties", position, "value")
+    if isinstance(declared, Mapping):
+        pairs = [((*base, name), {"name": name, **dict(entry)}) for name, entry in declared.items()]
+    else:
+        pairs = [((*base, i), dict(entry)) for i, entry in enumerate(declared)]
+    sets = {}
+    for path, entry in pairs:
+        sets[str(entry.get("name"))] = feature_set(source, path, entry)
+    return sets
+
+
+def feature_set(source: YamlSource, path: FieldPath, entry: dict[str, Any]) -> dict[str, Any]:
+    """One feature set with its defaults filled in."""
+    source.unknown_keys(path, entry, standard_fields.FEATURE_SET)
+    for key in ("name", "spine"):
+        if not entry.get(key):
+            source.problem((*path, key), "is missing")
+    if entry.get("partition_by", "month") != "month":
+        source.problem((*path, "partition_by"), f"is {entry['partition_by']!r}; month is the only one")
+    return {
+        "name": entry.get("name"),
+        "spine": entry.get("spine"),
+        "on_demand": entry.get("on_demand"),
+        "views": list(entry.get("views") or ()),
+        "label": entry.get("label"),
+        "partition_by": "month",
+        "request": [dict(column) for column in entry.get("request") or ()],
+    }
+
+
+def _ports(source: YamlSource, document: Mapping[str, Any]) -> dict[str, tuple[FieldPath, str | None]]:
+    found: dict[str, tuple[FieldPath, str | None]] = {}
+    for position, port in enumerate(document.get("inputPorts") or ()):
+        path: FieldPath = ("inputPorts", position)
+        source.unknown_keys(path, port, standard_fields.PORT)
+        if not port.get("contractId"):
+            source.problem((*path, "contractId"), "is missing; it names the contract of what arrives here")
+            continue
+        version = port.get("version")
+        found[str(port["contractId"])] = (path, None if version is None else str(version))
+    return found

@@ -1,0 +1,45 @@
+"""The fields of ODCS and ODPS objects, and of this project's own files, that the compiler understands."""
+
+PROSE = (
+    *(
+        "id",
+        "name",
+        "description",
+        "businessName",
+        "deprecated",
+        "synonyms",
+        "authoritativeDefinitions",
+        "tags",
+    ),
+    *("semanticType", "examples", "transformSourceObjects", "transformLogic", "transformDescription"),
+    *("criticalDataElement", "customProperties"),
+)
+"""What a property says to people; it asks nothing of the data."""
+
+COLUMN = (
+    *("physicalType", "logicalType", "logicalTypeOptions", "required", "unique", "primaryKey"),
+    *("primaryKeyPosition", "classification", "enum", "quality"),
+)
+TABLE = (
+    *("id", "name", "physicalType", "physicalName", "description", "businessName", "deprecated", "synonyms"),
+    *("authoritativeDefinitions", "tags", "customProperties", "logicalType", "dataGranularityDescription"),
+    *("properties", "quality"),
+)
+RULE_PROSE = (
+    *("id", "name", "description", "dimension", "businessImpact", "tags", "authoritativeDefinitions"),
+    *("severity", "type"),
+)
+PRODUCT = (
+    *("apiVersion", "kind", "id", "name", "version", "status", "domain", "tenant", "title", "description"),
+    *("tags", "authoritativeDefinitions", "customProperties", "inputPorts", "outputPorts"),
+    *("managementPorts", "support", "team", "productCreatedTs"),
+)
+PORT = (
+    *("id", "name", "version", "contractId", "description", "type", "tags", "customProperties"),
+    *("authoritativeDefinitions", "sbom", "inputContracts"),
+)
+FEATURE_SET = ("name", "spine", "on_demand", "views", "label", "partition_by", "request")
+TRAINING = (
+    *("model", "feature_set", "trainer", "compute_class", "params", "seed", "split", "features", "label"),
+    *("baselines", "gates", "budget_usd_per_month", "timeout_seconds"),
+)
