@@ -89,7 +89,7 @@ def _options(
 
 
 def _check_format(source: YamlSource, path: FieldPath, kind: str, found: str | None) -> None:
-    """A format is fine where the column's type already means it; any other would be a check that nobody runs."""
+    """A format is fine where the column's type means it already; any other is a check that nobody would run."""
     sizes = [n for n, t in (_INTEGER_FORMATS | _NUMBER_FORMATS).items() if t == kind]
     if found is not None and found not in (*_FORMATS.get(kind, ()), *sizes):
         source.problem(
