@@ -70,9 +70,10 @@ class Principal:
 
 
 def _groups(groups: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(groups, str):
-        raise ValueError("groups are a list of names, not one string")
-    full = {str(group) if str(group).startswith("group/") else f"group/{group}" for group in groups}
+    listed = list(groups)
+    if isinstance(groups, str) or not all(isinstance(group, str) for group in listed):
+        raise ValueError("groups are a list of names")
+    full = {group if group.startswith("group/") else f"group/{group}" for group in listed}
     for group in full:
         if not _GROUP.fullmatch(group):
             raise ValueError(f"{group!r} names no group: group/<name> is needed")

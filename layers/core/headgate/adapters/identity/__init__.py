@@ -1,0 +1,1 @@
+"""Who is calling: adapters of the token verifier. The only place where token formats and keys are known."""
