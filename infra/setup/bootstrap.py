@@ -1,13 +1,14 @@
 """`make setup`: makes every environment that is missing or out of date, and fetches the demo's data.
 
-Owns .venv, .envs/ and build/data/. Runs on the bare interpreter that find-python.sh found, so it needs the standard
-library alone. Must not reach a package registry when everything is up to date.
+Owns .venv, .envs/ and build/data/. Runs on the bare interpreter that find-python.sh found, so it needs the
+standard library alone. Must not reach a package registry when everything is up to date.
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
+import functools
 import platform
 import shutil
 import sys
@@ -16,7 +17,6 @@ import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from pathlib import Path
 
 from environments import DATA_REQUIREMENTS, ENVIRONMENTS, ROOT, Environment, environment
 from installer import SetupError, install, installer_name, prepare_tools, run
@@ -36,10 +36,14 @@ if __name__ == "__main__":
 def check_machine() -> None:
     """Raises SetupError if this interpreter or this C library cannot run what the lock holds."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
-        raise SetupError(f"Python {platform.python_version()} at {sys.executable}: 3.11, 3.12 or 3.13 is needed")
+        raise SetupError(
+            f"Python {platform.python_version()} at {sys.executable}: 3.11, 3.12 or 3.13 is needed"
+        )
     kind, version = platform.libc_ver()
     if kind == "glibc" and tuple(map(int, version.split(".")[:2])) < GLIBC:
-        raise SetupError(f"glibc {version}: the native wheels (duckdb, onnxruntime, pyarrow) need 2.28 or newer")
+        raise SetupError(
+            f"glibc {version}: the native wheels (duckdb, onnxruntime, pyarrow) need 2.28 or newer"
+        )
 
 
 @contextmanager
@@ -53,8 +57,9 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def environment_digest(wanted: Environment) -> str:
-    """What `wanted` is made from: its requirements, this interpreter, and this project's paths and scripts."""
-    made_from = (sys.version, sys.base_prefix, str(ROOT), repr(wanted), repr(console_scripts() if wanted.scripts else ""))
+    """What `wanted` is made from: its requirements, this interpreter, the paths and scripts it gets."""
+    scripts = repr(console_scripts()) if wanted.scripts else ""
+    made_from = (sys.version, sys.base_prefix, str(ROOT), repr(wanted), scripts)
     return digest_of(wanted.requirements_file, extra=made_from)
 
 
@@ -113,12 +118,15 @@ def plan(names: list[str]) -> dict[str, Callable[[], None]]:
             continue
         wanted = environment(name)
         if not is_current(wanted.home, environment_digest(wanted)):
-            steps[f"{name} ({wanted.folder})"] = lambda wanted=wanted: make_environment(wanted)
+            steps[f"{name} ({wanted.folder})"] = functools.partial(make_environment, wanted)
     return steps
 
 
 def carry_out(steps: dict[str, Callable[[], None]]) -> None:
-    """Do all `steps`, two at a time, saying how long each took. Raises the first SetupError after the others end."""
+    """Do all `steps`, two at a time, saying how long each took.
+
+    Raises the first SetupError after the others end.
+    """
 
     def timed(step: Callable[[], None]) -> float:
         began = time.monotonic()
@@ -166,7 +174,10 @@ def main() -> int:
 
 
 def set_up(wanted: list[str]) -> None:
-    """Bring `wanted` up to date, and say what was done. Silent, and without the network, when there is nothing to do."""
+    """Bring `wanted` up to date, and say what was done.
+
+    Silent, and without the network, when there is nothing to do.
+    """
     if not (steps := plan(wanted)):
         return
     began = time.monotonic()

@@ -26,7 +26,7 @@ class Environment:
         requirements: The hashed requirements it holds, relative to the repository root.
         paths: Source folders of this repository that are importable in it.
         scripts: Whether it gets the console scripts that pyproject.toml names.
-        compiled: Whether every module is compiled at set-up: worth it where short-lived processes start often.
+        compiled: Whether every module is compiled at set-up: worth it where short processes start often.
         from_source: Whether a package without a wheel may be built.
     """
 

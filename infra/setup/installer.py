@@ -1,7 +1,7 @@
-"""Installs hashed requirements into an interpreter or a folder, with uv where it can be had and with pip otherwise.
+"""Installs hashed requirements into an interpreter or a folder: with uv, or with pip where uv cannot be had.
 
-Owns the tools environment (.envs/tools: pip, and uv fetched through pip) and the command lines of both installers.
-Must not decide what is installed where: that is bootstrap.py and layers.py.
+Owns the tools environment (.envs/tools: pip, and uv fetched through pip) and the command lines of both
+installers. Must not decide what is installed where: that is bootstrap.py and layers.py.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ UV_SETTINGS = {
     "UV_NATIVE_TLS": "1",
 }
 PIP_SETTINGS = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore"}
-# What a wheel for AWS Lambda's python3.12+ (Amazon Linux 2023, glibc 2.34) may ask for, best first. uv works this
-# list out from its first line; pip wants every line.
+# What a wheel for AWS Lambda's python3.12+ (Amazon Linux 2023, glibc 2.34) may ask for, best first. uv
+# works this list out from its first line; pip wants every line.
 LAMBDA_GLIBC_MINORS = (28, 27, 26, 24, 17, 12, 5)
 
 
@@ -72,7 +72,10 @@ def run(command: list[str], *, what: str, settings: dict[str, str] | None = None
 
 
 def prepare_tools() -> str:
-    """Make .envs/tools hold pip and, unless HEADGATE_INSTALLER=pip or it cannot be had, uv. Returns what it did."""
+    """Make .envs/tools hold pip and, unless HEADGATE_INSTALLER=pip or it cannot be had, uv.
+
+    Returns what it did.
+    """
     digest = digest_of(TOOLS_REQUIREMENTS, extra=(sys.version, wanted_installer()))
     if is_current(TOOLS, digest):
         return ""
@@ -127,14 +130,15 @@ def install(
     compiled: bool = False,
     from_source: bool = False,
 ) -> None:
-    """Install every line of `requirements`, hashes checked and dependencies not followed (the file names them all).
+    """Install every line of `requirements`, into the environment of `python` or into `folder`.
 
-    Into the environment of `python`, or into `folder`. Wheels alone, unless `from_source`. Raises SetupError.
+    Hashes are checked, and dependencies are not followed: the file names them all. Wheels alone, unless
+    `from_source`. Raises SetupError.
     """
     command = install_command(HOST, python, from_source=from_source, compiled=compiled)
     command += ["--target", str(folder)] if folder else []
     command += ["--requirement", str(requirements)]
-    run(command, what=f"installing {requirements.relative_to(ROOT)}", settings=install_settings())
+    run(command, what=f"installing {os.path.relpath(requirements, ROOT)}", settings=install_settings())
 
 
 def install_command(
@@ -162,7 +166,11 @@ def _pip_command(target: Target, python: Path | None, from_source: bool, compile
     command += ["install", "--quiet", "--no-deps", "--require-hashes"]
     if not target.is_host:
         command += [f"--platform=manylinux_2_{minor}_x86_64" for minor in LAMBDA_GLIBC_MINORS]
-        command += ["--platform=manylinux2014_x86_64", f"--python-version={target.version}", "--implementation=cp"]
+        command += [
+            "--platform=manylinux2014_x86_64",
+            f"--python-version={target.version}",
+            "--implementation=cp",
+        ]
     command += [] if from_source else ["--only-binary", ":all:"]
     return command + ([] if compiled else ["--no-compile"])
 
@@ -176,7 +184,9 @@ def install_settings() -> dict[str, str]:
 def uv_settings() -> dict[str, str]:
     """UV_SETTINGS, and the index and certificates that pip is configured with on this machine."""
     settings = dict(UV_SETTINGS)
-    listed = run([str(TOOLS / "bin/python"), "-m", "pip", "config", "list"], what="reading pip's configuration")
+    listed = run(
+        [str(TOOLS / "bin/python"), "-m", "pip", "config", "list"], what="reading pip's configuration"
+    )
     configured = {}
     for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:")):
         key, _, value = line.partition("=")

@@ -1,7 +1,7 @@
 """`make layers` and `make package`: builds what is out of date among the layers, each by its own recipe.
 
-Owns build/layers (for this machine, what the emulator runs) and build/package (for AWS Lambda). Must not know what a
-layer holds: that is layers/<name>/Makefile, which `sam build` runs as well.
+Owns build/layers (for this machine, what the emulator runs) and build/package (for AWS Lambda). Must not
+know what a layer holds: that is layers/<name>/Makefile, which `sam build` runs as well.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def make(layer: Layer, goal: str) -> None:
 
 
 def interpreter(version: str) -> str:
-    """A Python of `version` to write bytecode with; this one if there is none (the recipe then writes none)."""
+    """A Python of `version` to write bytecode with; this one if there is none (the recipe then writes
+    none).
+    """
     if version == "{}.{}".format(*sys.version_info):
         return sys.executable
     found = subprocess.run(
@@ -124,7 +126,10 @@ def build_all(layers: Sequence[Layer]) -> None:
         for layer, seconds in zip(layers, pool.map(build, layers), strict=True):
             if seconds is not None:
                 where = layer.home.relative_to(ROOT)
-                print(f"  layer {layer.name:<8} {size_of(layer.home) / 1e6:6.1f} MB {seconds:6.1f} s  {where}", flush=True)
+                print(
+                    f"  layer {layer.name:<8} {size_of(layer.home) / 1e6:6.1f} MB {seconds:6.1f} s  {where}",
+                    flush=True,
+                )
 
 
 def main() -> int:
@@ -139,7 +144,7 @@ def main() -> int:
         return 1
     if not target.is_host:
         total = sum(size_of(layer.home) for layer in layers)
-        print(f"  all layers {total / 1e6:.1f} MB unzipped; Lambda takes {LAMBDA_LIMIT / 1e6:.0f} MB a function")
+        print(f"  all layers {total / 1e6:.1f} MB unzipped; a function may have {LAMBDA_LIMIT / 1e6:.0f} MB")
     return 0
 
 

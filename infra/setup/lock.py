@@ -1,4 +1,4 @@
-"""`make lock`: resolves every `.in` file as one, and derives each environment's and layer's hashed requirements.
+"""`make lock`: resolves every `.in` file as one, and derives from that what each environment and layer holds.
 
 Owns requirements.lock and every requirements `.txt`. Must not install anything.
 """
@@ -25,20 +25,23 @@ UNIVERSAL = (
 def compile_requirements(uv: Path, inputs: list[Path], output: Path, *options: str) -> None:
     """Run `uv pip compile` over `inputs`. Raises CalledProcessError; uv prints what does not fit together."""
     command = [str(uv), "pip", "compile", *UNIVERSAL, *options]
-    command += ["--output-file", str(output.relative_to(ROOT)), *(str(path.relative_to(ROOT)) for path in inputs)]
+    command += [f"--output-file={output.relative_to(ROOT)}"]
+    command += [str(path.relative_to(ROOT)) for path in inputs]
     settings = {**os.environ, **UV_SETTINGS, "UV_CUSTOM_COMPILE_COMMAND": "make lock"}
     subprocess.run(command, cwd=ROOT, env=settings, check=True)
 
 
 def left_out(path: Path) -> list[str]:
-    """The packages that `# without:` lines of a `.in` file keep out of its `.txt`, though something asks for them."""
+    """The packages that `# without:` lines of a `.in` file keep out of its `.txt`."""
     lines = [line for line in path.read_text().splitlines() if line.startswith(WITHOUT)]
     return [name for line in lines for name in line.removeprefix(WITHOUT).split()]
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--upgrade", action="store_true", help="take the newest versions that the .in files allow")
+    arguments.add_argument(
+        "--upgrade", action="store_true", help="take newer versions where the .in files allow"
+    )
     upgrade = ["--upgrade"] if arguments.parse_args().upgrade else []
     uv = uv_in_tools()
     inputs = list(requirement_inputs())

@@ -13,7 +13,7 @@ STAMP = ".headgate-stamp"
 
 
 def digest_of(*paths: Path, extra: Iterable[str] = ()) -> str:
-    """The sha256 over the names and bytes of `paths` (folders with all they hold, bytecode apart) and `extra`."""
+    """The sha256 over `extra`, and names and bytes of `paths` (of folders all files but bytecode)."""
     hashed = hashlib.sha256()
     for item in extra:
         hashed.update(f"{len(item)}:{item}".encode())
