@@ -1,6 +1,7 @@
 """Writes the control plane's paths into template.yaml from the routes of functions/api.
 
-`--check` compares, and changes nothing. Owns the section between the two markers, and its layout. Must not touch another line of the template.
+`--check` compares, and changes nothing. Owns the section between the two markers, and its layout. Must not touch
+another line of the template.
 """
 
 from __future__ import annotations
