@@ -91,9 +91,13 @@ class FeatureCatalog(Protocol):
 
     def feature_head(self, product: str, feature_set: str) -> FeatureVersionRecord | None: ...
 
-    def feature_version_of_build(self, product: str, feature_set: str, build_id: str) -> FeatureVersionRecord | None: ...
+    def feature_version_of_build(
+        self, product: str, feature_set: str, build_id: str
+    ) -> FeatureVersionRecord | None: ...
 
-    def feature_versions(self, product: str, feature_set: str, limit: int = 100) -> Sequence[FeatureVersionRecord]: ...
+    def feature_versions(
+        self, product: str, feature_set: str, limit: int = 100
+    ) -> Sequence[FeatureVersionRecord]: ...
 
     def commit_features(self, record: FeatureVersionRecord) -> None:
         """Add ``record`` (its ordinal is one more than the head's) and move the head. Raises Conflict."""
@@ -203,12 +207,13 @@ class Ledger(Protocol):
         """Raises NotFound."""
         ...
 
-    def reserve(self, product: str, month: str, limit: float, usd: float) -> Budget:
-        """Reserve money in one atomic step. Raises PreconditionFailed when less is left than asked."""
+    def reserve(self, product: str, month: str, key: str, limit: float, usd: float) -> Budget:
+        """Reserve money in one atomic step, once for each ``key`` (a run digest). Raises PreconditionFailed when less is left
+        than asked."""
         ...
 
-    def settle(self, product: str, month: str, reserved: float, spent: float) -> None:
-        """Turn a reservation into what was really spent."""
+    def settle(self, product: str, month: str, key: str, spent: float) -> None:
+        """Turn the reservation of ``key`` into what was really spent; once, and a no-op for a key that holds none."""
         ...
 
 
@@ -326,11 +331,15 @@ class FeatureEngine(Protocol):
     @property
     def version(self) -> str: ...
 
-    def build(self, feature_set: FeatureSet, inputs: Mapping[str, Sequence[str]], target: Path) -> BuiltFeatures:
+    def build(
+        self, feature_set: FeatureSet, inputs: Mapping[str, Sequence[str]], target: Path
+    ) -> BuiltFeatures:
         """``inputs`` maps dataset to Parquet URIs; partitions are written below ``target``."""
         ...
 
-    def on_demand(self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> list[dict[str, Any]]:
+    def on_demand(
+        self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
         """The view's features for each request row, in order."""
         ...
 
@@ -349,15 +358,44 @@ class ModelRuntime(Protocol):
     def load(self, artifact: Path) -> LoadedModel: ...
 
 
+@dataclass(frozen=True)
+class RowWindow:
+    """Rows of a feature version: Parquet URIs, and the half-open interval of event time (ISO-8601 UTC). Rows come in the order
+    of event time, then entity."""
+
+    uris: tuple[str, ...]
+    event_time: str
+    entity: tuple[str, ...]
+    start: str
+    end: str
+
+
 class EvaluationEngine(Protocol):
     """Reads feature partitions for scoring and for drift, with bounded memory."""
 
-    def rows(self, uris: Sequence[str], columns: Sequence[str], event_time: str, start: str, end: str) -> Iterator[dict[str, Sequence[Any]]]:
-        """Batches of columns for rows with start <= event time < end, in event-time order."""
+    def rows(self, window: RowWindow, columns: Sequence[str]) -> Iterator[Mapping[str, Sequence[Any]]]:
+        """Batches of columns, None where missing."""
         ...
 
-    def histogram(self, uris: Sequence[str], feature: Mapping[str, Any], event_time: str, start: str, end: str) -> list[int]:
-        """Counts of one feature over its reference edges (numeric: bins then nulls) or categories (then others, nulls)."""
+    def group_means(self, train: RowWindow, window: RowWindow, label: str, mean_by: Sequence[str]) -> Sequence[float]:
+        """One baseline score for each row of ``window``: the label's mean over the training rows with the same ``mean_by``."""
+        ...
+
+    def histograms(self, window: RowWindow, features: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Sequence[int]]:
+        """Counts of each feature over its reference: numeric ``{"kind", "edges"}`` gives len(edges)+1 bins and the nulls;
+        categorical ``{"kind", "categories"}`` gives one count a category, then others, then nulls."""
+        ...
+
+
+class Statistics(Protocol):
+    """Numbers over labels (0 or 1) and scores of equal length."""
+
+    def auc(self, labels: Sequence[int], scores: Sequence[float]) -> float:
+        """Area under the ROC curve; 0.5 when one class is absent."""
+        ...
+
+    def skill(self, labels: Sequence[int], scores: Sequence[float], baseline: Sequence[float], seed: int) -> Mapping[str, float]:
+        """AUC difference with a 95% bootstrap interval over rows: ``{"value", "low", "high", "resamples"}``."""
         ...
 
 

@@ -4,8 +4,8 @@ A feature version is named by what made it: the SQL and headers, the input versi
 partitions are immutable Parquet files, one per calendar month of the spine's event time, named by their own sha256.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
 from headgate.domain.canonical import digest
@@ -82,9 +82,13 @@ class FeatureSet:
         def view(name: str, kind: ViewKind) -> FeatureView:
             found = views.get(name)
             if found is None:
-                raise InvalidRequest(f"feature set {document['name']}: no view {name!r}; known: {', '.join(sorted(views))}")
+                raise InvalidRequest(
+                    f"feature set {document['name']}: no view {name!r}; known: {', '.join(sorted(views))}"
+                )
             if found.kind != kind:
-                raise InvalidRequest(f"feature set {document['name']}: view {name!r} is {found.kind}, {kind} is needed")
+                raise InvalidRequest(
+                    f"feature set {document['name']}: view {name!r} is {found.kind}, {kind} is needed"
+                )
             return found
 
         on_demand = document.get("on_demand")
@@ -193,6 +197,12 @@ class FeatureVersionRecord:
     max_event_time: str
     created_at: str
     seconds: float
+    input_ordinals: Mapping[str, int] = field(default_factory=dict)
+    """Dataset name to version ordinal: a build of older inputs never replaces one of newer inputs."""
+
+    def supersedes(self, inputs: Mapping[str, int]) -> bool:
+        """True when this version was built from newer data of some input than ``inputs``."""
+        return any(ordinal > inputs.get(dataset, 0) for dataset, ordinal in self.input_ordinals.items())
 
 
 def partitions_between(partitions: Iterable[Partition], start: str, end: str) -> tuple[Partition, ...]:
@@ -211,3 +221,8 @@ def _last_month(end: str) -> str:
 
 def features_node(product: str, feature_set: str, version: str) -> str:
     return f"features/{product}/{feature_set}/{version}"
+
+
+def entity_key(parts: Sequence[Any]) -> str:
+    """The online store's key of an entity: its columns' values, escaped and joined by ``|``."""
+    return "|".join("" if p is None else str(p).replace("\\", "\\\\").replace("|", "\\|") for p in parts)

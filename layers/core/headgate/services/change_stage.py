@@ -1,0 +1,84 @@
+"""Moves a product to another stage. Forward only on fresh, passing evidence; back at any time, for it claims less."""
+
+from dataclasses import dataclass
+
+from headgate.domain import events
+from headgate.domain.canonical import digest
+from headgate.domain.errors import PreconditionFailed
+from headgate.domain.events import DomainEvent
+from headgate.domain.gate import age_of, missing_evidence
+from headgate.domain.identity import Principal
+from headgate.domain.policy import hrn
+from headgate.domain.policy_request import Fact
+from headgate.domain.product import STAGES, GateEvidence, next_stage
+from headgate.ports import Clock, EventBus, ProductCatalog
+from headgate.services.access import Guard
+from headgate.services.clock import iso
+from headgate.services.products import Products
+
+
+@dataclass(frozen=True)
+class StageChange:
+    """One change; ``changed`` is false when the product was in that stage already."""
+
+    product: str
+    from_stage: str
+    to_stage: str
+    principal: str
+    at: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class ChangeStage:
+    """The use case."""
+
+    products: Products
+    catalog: ProductCatalog
+    guard: Guard
+    bus: EventBus
+    clock: Clock
+
+    def change(self, principal: Principal, product: str, to_stage: str) -> StageChange:
+        """Raises InvalidRequest (unknown stage), AccessDenied, PreconditionFailed saying what is missing, Conflict."""
+        next_stage(to_stage)
+        applied = self.products.get(product)
+        stage, now = applied.record.stage, self.clock.now()
+        evidence = self._evidence(product, stage)
+        context: dict[str, Fact] = {"headgate:FromStage": stage, "headgate:ToStage": to_stage}
+        if evidence is not None:
+            context["headgate:GatePassed"] = evidence.passed and evidence.spec == applied.record.spec
+            context["headgate:EvidenceAgeSeconds"] = int(age_of(evidence, now).total_seconds())
+        self.guard.require(
+            applied, principal, "headgate:ChangeStage", hrn(product, "product", product), context
+        )
+        change = StageChange(product, stage, to_stage, principal.id, iso(now), changed=stage != to_stage)
+        if change.changed:
+            _check_forward(change, missing_evidence(evidence, stage, applied.record.spec, now))
+            self.catalog.change_stage(product, stage, to_stage, change.at)
+            self._publish(change)
+        return change
+
+    def _evidence(self, product: str, stage: str) -> GateEvidence | None:
+        return next((each for each in self.catalog.evidence(product) if each.stage == stage), None)
+
+    def _publish(self, change: StageChange) -> None:
+        detail = {
+            "from_stage": change.from_stage,
+            "to_stage": change.to_stage,
+            "principal": change.principal,
+        }
+        name = digest({"product": change.product, "at": change.at, **detail})
+        self.bus.publish([DomainEvent(events.STAGE_CHANGED, change.product, name, change.at, detail)])
+
+
+def _check_forward(change: StageChange, missing: str | None) -> None:
+    """Stages are climbed one at a time, each on the evidence of the one that is left."""
+    order = [*map(str, STAGES)]
+    if order.index(change.to_stage) < order.index(change.from_stage):
+        return
+    following = next_stage(change.from_stage)
+    if change.to_stage != following:
+        raise PreconditionFailed(f"{change.product} is in {change.from_stage}; the next stage is {following}")
+    if missing:
+        raise PreconditionFailed(f"{change.product} cannot become {change.to_stage}: {missing}")
