@@ -1,8 +1,9 @@
 """Takes a product bundle: checks it whole, keeps it in the lake under its digest, makes it the current one.
 
-Who may: the policy that is applied decides; for the first application, the policy in the bundle itself. A bundle whose own
-policy would shut its applier out is refused, so that nobody locks a product by a slip. The stage is not changed here.
-Order of effects: bundle, catalog, event. Each is harmless to repeat, so a retry ends right wherever it was cut.
+Who may: the policy that is applied decides; for the first application, the policy in the bundle itself. A
+bundle whose own policy would shut its applier out is refused, so that nobody locks a product by a slip. The
+stage is not changed here. Order of effects: bundle, catalog, event. Each is harmless to repeat, so a retry
+ends right wherever it was cut.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ ACTION = "headgate:ApplyProduct"
 
 @dataclass(frozen=True)
 class Application:
-    """What applying did: ``created`` for the first time, ``changed`` when the current bundle is another one now."""
+    """What applying did: ``created`` for the first time, ``changed`` when the current bundle is another one
+    now.
+    """
 
     product: ProductRecord
     created: bool
@@ -47,7 +50,8 @@ class ApplyProduct:
     def apply(self, principal: Principal, name: str, document: Any) -> Application:
         """Applies ``document`` as product ``name``; the same bundle again changes nothing.
 
-        Raises InvalidRequest for the bundle, AccessDenied, and PreconditionFailed when its model belongs to another product.
+        Raises InvalidRequest for the bundle, AccessDenied, and PreconditionFailed when its model belongs to
+        another product.
         """
         product = read_bundle(document)
         if product.name != name:
@@ -58,7 +62,9 @@ class ApplyProduct:
         self._check_model_is_free(product)
         changed = current is None or current.record.spec != proposed.record.spec
         if changed:
-            self.lake.put(spec_key(name, product.digest), canonical_json(product.document), "application/json")
+            self.lake.put(
+                spec_key(name, product.digest), canonical_json(product.document), "application/json"
+            )
             self.catalog.put_product(proposed.record)
         self._publish(proposed.record, principal)
         return Application(proposed.record, created=current is None, changed=changed)
@@ -82,7 +88,9 @@ class ApplyProduct:
             updated_at=iso(self.clock.now()),
         )
 
-    def _authorize(self, principal: Principal, proposed: AppliedProduct, current: AppliedProduct | None) -> None:
+    def _authorize(
+        self, principal: Principal, proposed: AppliedProduct, current: AppliedProduct | None
+    ) -> None:
         name = proposed.record.name
         resource = hrn(name, "product", name)
         self.guard.require(current or proposed, principal, ACTION, resource)

@@ -1,4 +1,6 @@
-"""Moves a product to another stage. Forward only on fresh, passing evidence; back at any time, for it claims less."""
+"""Moves a product to another stage. Forward only on fresh, passing evidence; back at any time, for it
+claims less.
+"""
 
 from dataclasses import dataclass
 
@@ -40,7 +42,9 @@ class ChangeStage:
     clock: Clock
 
     def change(self, principal: Principal, product: str, to_stage: str) -> StageChange:
-        """Raises InvalidRequest (unknown stage), AccessDenied, PreconditionFailed saying what is missing, Conflict."""
+        """Raises InvalidRequest (unknown stage), AccessDenied, PreconditionFailed saying what is missing,
+        Conflict.
+        """
         next_stage(to_stage)
         applied = self.products.get(product)
         stage, now = applied.record.stage, self.clock.now()

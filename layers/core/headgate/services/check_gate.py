@@ -1,4 +1,6 @@
-"""Checks a stage's gate: gathers what was measured, judges it, and keeps the evidence a stage change rests on."""
+"""Checks a stage's gate: gathers what was measured, judges it, and keeps the evidence a stage change rests
+on.
+"""
 
 from dataclasses import dataclass
 
@@ -47,7 +49,11 @@ class CheckGate:
 
     def _evidence(self, applied: AppliedProduct, stage: str, principal: Principal) -> GateEvidence:
         if stage == "poc":
-            skill, ceiling, throughput = self._skill(applied), _leak_ceiling(applied), self._throughput(applied)
+            skill, ceiling, throughput = (
+                self._skill(applied),
+                _leak_ceiling(applied),
+                self._throughput(applied),
+            )
             training = applied.product.training
             declared = [] if training is None else [str(baseline["name"]) for baseline in training.baselines]
             criteria = poc_criteria(skill, declared, ceiling, throughput)

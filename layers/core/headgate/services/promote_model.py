@@ -13,6 +13,7 @@ from headgate.domain.policy_request import Fact
 from headgate.ports import Clock, EventBus, ModelCatalog
 from headgate.services.access import Guard
 from headgate.services.clock import iso
+from headgate.services.product_models import training_of, version_of
 from headgate.services.products import AppliedProduct, Products
 
 ALIASES = (CHAMPION, CHALLENGER)
@@ -23,22 +24,6 @@ class Expected:
     """Where the caller believes the alias to be: a version, or None for nowhere."""
 
     version: int | None
-
-
-def model_of(applied: AppliedProduct) -> str:
-    """The name of the product's model. Raises NotFound when the product trains none."""
-    if applied.product.training is None:
-        raise NotFound(f"product {applied.record.name} declares no training, so it has no model")
-    return applied.product.training.model
-
-
-def version_of(models: ModelCatalog, applied: AppliedProduct, version: int) -> ModelVersion:
-    """That version of the product's model. Raises NotFound, also for a version that another product registered."""
-    model = model_of(applied)
-    found = models.model_version(model, version)
-    if found.product != applied.record.name:
-        raise NotFound(f"product {applied.record.name} has no version {version} of model {model}")
-    return found
 
 
 @dataclass(frozen=True)
@@ -62,13 +47,13 @@ class PromoteModel:
     ) -> AliasMove:
         """The move that put ``alias`` on ``version``; when it is there already, the move that once did so.
 
-        Raises AccessDenied, NotFound, PreconditionFailed for a version that failed a gate, and Conflict when the alias is not
-        where ``expected`` says, or was moved by someone else meanwhile.
+        Raises AccessDenied, NotFound, PreconditionFailed for a version that failed a gate, and Conflict
+        when the alias is not where ``expected`` says, or was moved by someone else meanwhile.
         """
         if alias not in ALIASES:
             raise InvalidRequest(f"alias {alias!r} is not known; aliases are {', '.join(ALIASES)}")
         applied = self.products.get(product)
-        model = model_of(applied)
+        model = training_of(applied).model
         self._authorize(applied, principal, version, alias)
         _check_gates(version_of(self.models, applied, version))
         move = self._move(principal, model, version, alias, reason, expected)
@@ -76,7 +61,9 @@ class PromoteModel:
         return move
 
     def _authorize(self, applied: AppliedProduct, principal: Principal, version: int, alias: str) -> None:
-        """Policy is asked first, of a version that does not exist too: nobody learns what there is by asking."""
+        """Policy is asked first, of a version that does not exist too: nobody learns what there is by
+        asking.
+        """
         context: dict[str, Fact] = {"headgate:Alias": alias}
         try:
             metrics = version_of(self.models, applied, version).metrics
@@ -85,17 +72,25 @@ class PromoteModel:
         for name, value in metrics.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 context[f"headgate:Metric/{name}"] = value
-        resource = hrn(applied.record.name, "model", model_of(applied), version)
+        resource = hrn(applied.record.name, "model", training_of(applied).model, version)
         self.guard.require(applied, principal, "headgate:PromoteModel", resource, context)
 
     def _move(
-        self, principal: Principal, model: str, version: int, alias: str, reason: str, expected: Expected | None
+        self,
+        principal: Principal,
+        model: str,
+        version: int,
+        alias: str,
+        reason: str,
+        expected: Expected | None,
     ) -> AliasMove:
         current = self.models.alias(model, alias)
         if current == version:
             return self._last_move(model, alias, version)
         if expected is not None and expected.version != current:
-            raise Conflict(f"{model}@{alias} is at {_at(current)}, not at {_at(expected.version)}; look again")
+            raise Conflict(
+                f"{model}@{alias} is at {_at(current)}, not at {_at(expected.version)}; look again"
+            )
         move = AliasMove(
             model=model,
             alias=alias,
@@ -123,7 +118,11 @@ class PromoteModel:
 
 
 def _check_gates(version: ModelVersion) -> None:
-    failed = [f"{gate.name} ({gate.value} {gate.comparison} {gate.bound})" for gate in version.gates if not gate.passed]
+    failed = [
+        f"{gate.name} ({gate.value} {gate.comparison} {gate.bound})"
+        for gate in version.gates
+        if not gate.passed
+    ]
     if failed:
         raise PreconditionFailed(f"{version.model} version {version.version} failed: {', '.join(failed)}")
 

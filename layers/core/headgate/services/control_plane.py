@@ -1,0 +1,24 @@
+"""What the control plane's routes call: one field a use case. The composition root fills it."""
+
+from dataclasses import dataclass
+
+from headgate.services.apply_product import ApplyProduct
+from headgate.services.change_stage import ChangeStage
+from headgate.services.check_gate import CheckGate
+from headgate.services.promote_model import PromoteModel
+from headgate.services.read_platform import ReadPlatform
+from headgate.services.request_training import RequestTraining
+from headgate.services.trace_prediction import TracePrediction
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """Every use case behind the ``api`` function."""
+
+    apply_product: ApplyProduct
+    read: ReadPlatform
+    promote_model: PromoteModel
+    check_gate: CheckGate
+    change_stage: ChangeStage
+    trace_prediction: TracePrediction
+    request_training: RequestTraining
