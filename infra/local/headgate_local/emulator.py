@@ -1,20 +1,20 @@
 """The emulator process: `python -m headgate_local.emulator --port 0 --state-file F --function-python P`.
 
-It owns the environment MiniStack starts in (127.0.0.1, IAM enforced, a root key pair made for this run), the patches,
-the state file that tells others where it is, and a clean end. It runs in the emulator's own environment; nothing else
-imports it. MiniStack reads its settings at import, so they are set first and it is imported inside functions.
+It owns the environment MiniStack starts in (127.0.0.1, IAM enforced, a root key pair made for this run),
+the patches, the state file that tells others where it is, and a clean end. It runs in the emulator's own
+environment; nothing else imports it. MiniStack reads its settings at import, so they are set first and it
+is imported inside functions.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
+import importlib
 import json
 import logging
 import os
 import secrets
-import shlex
 import shutil
 import signal
 import socket
@@ -31,8 +31,8 @@ from typing import Any
 
 from headgate_local.batch.engine import EngineSettings
 from headgate_local.batch.images import PatternImages, parse_image_option
-from headgate_local.batch.placement import Capacity
 from headgate_local.launch import SUPPORTED_MINISTACK
+from headgate_local.options import Options, parse
 from headgate_local.patches.settings import PatchSettings
 
 logger = logging.getLogger("headgate_local.emulator")
@@ -46,71 +46,6 @@ class WrongVersion(SystemExit):
     """The installed MiniStack is not the one the patches were written for."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """The command line, parsed."""
-
-    port: int
-    state_file: Path
-    function_python: str
-    region: str
-    account_id: str
-    images: tuple[str, ...]
-    batch_cwd: str | None
-    batch_python_path: tuple[str, ...]
-    batch_entrypoint: tuple[str, ...]
-    capacity: Capacity
-    minimum_timeout_seconds: int
-    log_file: Path | None
-    parent_pid: int | None
-
-
-def parse(arguments: Sequence[str]) -> Options:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m headgate_local.emulator", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    parser.add_argument(
-        "--state-file", type=Path, required=True, help="JSON, mode 0600, written once healthy"
-    )
-    parser.add_argument(
-        "--function-python", required=True, help="interpreter for functions: boto3 and nothing else"
-    )
-    parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("--account-id", default="000000000000")
-    parser.add_argument("--batch-image", action="append", default=[], metavar="PATTERN=ENVDIR")
-    parser.add_argument("--batch-cwd", help="working directory of jobs (default: a scratch directory a job)")
-    parser.add_argument(
-        "--batch-python-path", action="append", default=[], help="goes into the jobs' PYTHONPATH"
-    )
-    parser.add_argument("--batch-entrypoint", default="", help="what stands before every job's command")
-    parser.add_argument("--batch-vcpus", type=float, default=float(os.cpu_count() or 1))
-    parser.add_argument("--batch-gpus", type=int, default=0)
-    parser.add_argument(
-        "--batch-minimum-timeout", type=int, default=60, help="seconds; AWS takes no less than 60"
-    )
-    parser.add_argument("--log-file", type=Path)
-    parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
-    given = parser.parse_args(arguments)
-    return Options(
-        # absolute() and not resolve(): an environment is found by the path of its interpreter, which is a link.
-        given.port,
-        given.state_file,
-        str(Path(given.function_python).absolute()),
-        given.region,
-        given.account_id,
-        tuple(given.batch_image),
-        given.batch_cwd,
-        tuple(given.batch_python_path),
-        tuple(shlex.split(given.batch_entrypoint)),
-        Capacity(given.batch_vcpus, given.batch_gpus),
-        given.batch_minimum_timeout,
-        given.log_file,
-        given.parent_pid,
-    )
-
-
 def check_version(installed: Callable[[str], str] = metadata.version) -> str:
     """The installed version, if it is the supported one. Raises WrongVersion naming both otherwise."""
     try:
@@ -122,8 +57,8 @@ def check_version(installed: Callable[[str], str] = metadata.version) -> str:
         ) from error
     if found != SUPPORTED_MINISTACK:
         raise WrongVersion(
-            f"ministack {found} is installed in {sys.prefix}, and this launcher's patches were written for ministack "
-            f"{SUPPORTED_MINISTACK}. Install ministack=={SUPPORTED_MINISTACK} there."
+            f"ministack {found} is installed in {sys.prefix}, and this launcher's patches were written for "
+            f"ministack {SUPPORTED_MINISTACK}. Install ministack=={SUPPORTED_MINISTACK} there."
         )
     return found
 
@@ -199,13 +134,12 @@ def patch(run: Run, options: Options) -> PatchSettings:
 
 
 async def serve(run: Run, stopped: asyncio.Event, settings: PatchSettings) -> None:
-    """Serve until stopped; functions and jobs end before the server does, so that no request waits for them."""
-    from hypercorn.asyncio import serve as serve_hypercorn
-    from hypercorn.config import Config
+    """Serve until stopped; functions and jobs end before the server, so that no request waits for them."""
     from ministack import app
     from ministack.core import lambda_runtime
 
-    config = Config()
+    # By name, because the checker of types runs where hypercorn is not installed.
+    config = importlib.import_module("hypercorn.config").Config()
     config.bind = [f"fd://{run.listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1.0
@@ -216,7 +150,7 @@ async def serve(run: Run, stopped: asyncio.Event, settings: PatchSettings) -> No
         for work in (*settings.on_exit, lambda_runtime.reset):
             await asyncio.to_thread(work)
 
-    await serve_hypercorn(app.app, config, shutdown_trigger=shut_down)  # type: ignore[arg-type]
+    await importlib.import_module("hypercorn.asyncio").serve(app.app, config, shutdown_trigger=shut_down)
 
 
 def announce(run: Run, options: Options, version: str, started_at: float) -> None:
@@ -243,7 +177,8 @@ def announce(run: Run, options: Options, version: str, started_at: float) -> Non
 
 def _healthy(endpoint: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=1) as answer:
+        health = f"{endpoint}/_ministack/health"
+        with urllib.request.urlopen(health, timeout=1) as answer:  # noqa: S310 - always http
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -1,6 +1,7 @@
 """Starting and stopping the emulator from another program: `with start(python) as emulator: …`.
 
-It owns the child process and its readiness. Standard library only, because it runs in environments without MiniStack.
+It owns the child process and its readiness. Standard library only, because it runs in environments
+without MiniStack.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 LOG_TAIL_LINES = 30
 
 
-class EmulatorFailed(RuntimeError):
+class EmulatorError(RuntimeError):
     """The emulator did not become ready; the message ends with the tail of its log."""
 
 
@@ -87,7 +88,7 @@ class Emulator:
 
     @property
     def root_credentials(self) -> Credentials:
-        """The key pair of the account's root, made for this run: for deploying, never for application code."""
+        """The key pair of the account's root, made for this run: for deploying, never for applications."""
         return self.state.root_credentials
 
     def stop(self, grace_seconds: float = 15.0) -> None:
@@ -120,8 +121,8 @@ def start(
     """Start the emulator and wait until it answers.
 
     `env_python` is the interpreter of the emulator's environment, `function_python` the one functions run on.
-    `batch_images` maps patterns of container images to environment directories. With `bound_to_parent` the emulator
-    ends when this process does; `make up` passes False. Raises EmulatorFailed with the tail of the log.
+    `batch_images` maps patterns of container images to environment directories. With `bound_to_parent` it
+    ends when this process does; `make up` passes False. Raises EmulatorError with the tail of the log.
     """
     if state_file is None or log_file is None:
         home = Path(tempfile.mkdtemp(prefix="headgate-emulator-state-"))
@@ -149,7 +150,7 @@ def start(
     if bound_to_parent:
         command += ["--parent-pid", str(os.getpid())]
     with log_file.open("ab") as log:
-        # A session of its own: Ctrl-C in the terminal is for the caller, who then stops the emulator in order.
+        # A session of its own: Ctrl-C in the terminal is for the caller, who then stops the emulator.
         process = subprocess.Popen(
             [*command, *extra_arguments],
             stdin=subprocess.DEVNULL,
@@ -173,11 +174,9 @@ def _await_state(
         with contextlib.suppress(FileNotFoundError):
             return EmulatorState.read(path)
         if process.poll() is not None:
-            raise EmulatorFailed(
-                f"the emulator ended with status {process.returncode}:\n{log_tail(log_file)}"
-            )
+            raise EmulatorError(f"the emulator ended with status {process.returncode}:\n{log_tail(log_file)}")
         time.sleep(0.02)
-    raise EmulatorFailed(f"the emulator was not ready in time:\n{log_tail(log_file)}")
+    raise EmulatorError(f"the emulator was not ready in time:\n{log_tail(log_file)}")
 
 
 def log_tail(path: Path, lines: int = LOG_TAIL_LINES) -> str:

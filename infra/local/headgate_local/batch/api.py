@@ -103,7 +103,7 @@ class BatchApi:
         if filters:
             jobs = [job for job in jobs if all(_passes(job, entry) for entry in filters)]
         else:
-            status = Status(str(request.get("jobStatus") or "RUNNING"))
+            status = _status(str(request.get("jobStatus") or "RUNNING"))
             jobs = [job for job in jobs if job.status is status]
         newest_first = sorted(jobs, key=lambda job: (-job.created_at, job.array_index or 0))
         return _page("jobSummaryList", [views.summary(job) for job in newest_first], request)
@@ -130,6 +130,13 @@ class BatchApi:
             else:
                 tags.update(requests.string_map(request, "tags"))
         return {}
+
+
+def _status(value: str) -> Status:
+    try:
+        return Status(value)
+    except ValueError as error:
+        raise ClientError(f"jobStatus {value!r} is not one of {', '.join(Status)}.") from error
 
 
 def _passes(job: Job, entry: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """One attempt of a job: its environment, its process, its output.
 
-It owns what a job's process sees: the image's programs first on PATH, the job role's credentials, the AWS_BATCH_*
-variables, the definition's environment, and nothing of the process that runs this engine.
+It owns what a job's process sees: the image's programs first on PATH, the job role's credentials, the
+AWS_BATCH_* variables, the definition's environment, and nothing of the process that runs this engine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from headgate_local.batch.ports import (
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-class CannotStart(Exception):
+class CannotStartError(Exception):
     """The attempt failed before its command ran; the message is the container's `reason`."""
 
 
@@ -57,20 +57,20 @@ class AttemptStarter:
     scratch_root: str | None = None
 
     def start(self, job: Job, attempt: Attempt, number: int) -> StartedAttempt:
-        """Start the job's command. Raises CannotStart with the reason AWS would give."""
+        """Start the job's command. Raises CannotStartError with the reason AWS would give."""
         spec = job.spec
         image = self.images.resolve(spec.image)
         if image is None:
-            raise CannotStart(
+            raise CannotStartError(
                 f"CannotPullContainerError: no local environment stands in for image {spec.image}"
             )
         command = image.entrypoint + spec.command
         if not command:
-            raise CannotStart("CannotStartContainerError: no command specified")
+            raise CannotStartError("CannotStartContainerError: no command specified")
         try:
             credentials = self.credentials.for_role(spec.job_role_arn, job.job_id)
         except LookupError as error:
-            raise CannotStart(f"ResourceInitializationError: {error.args[0]}") from error
+            raise CannotStartError(f"ResourceInitializationError: {error.args[0]}") from error
         scratch = tempfile.mkdtemp(prefix="batch-job-", dir=self.scratch_root)
         environment = self._environment(job, image, credentials, number, scratch)
         directory = image.working_directory or scratch
@@ -80,7 +80,7 @@ class AttemptStarter:
             )
         except OSError as error:
             shutil.rmtree(scratch, ignore_errors=True)
-            raise CannotStart(f"CannotStartContainerError: {error}") from error
+            raise CannotStartError(f"CannotStartContainerError: {error}") from error
         return StartedAttempt(process, scratch)
 
     def _writer(self, job: Job, attempt: Attempt) -> Callable[[str], None]:

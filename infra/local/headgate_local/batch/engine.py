@@ -1,8 +1,8 @@
 """The job engine: submits, schedules, runs, retries, cancels and terminates jobs.
 
-It owns the one lock over all registries and the order in which state changes are published. Scheduling happens in the
-call that made it possible (a submission, an attempt that ended), so an idle engine has no thread of its own.
-It must not know HTTP, an emulator, or where logs and events go.
+It owns the one lock over all registries and the order in which state changes are published. Scheduling
+happens in the call that made it possible (a submission, an attempt that ended), so an idle engine has no
+thread of its own. It must not know HTTP, an emulator, or where logs and events go.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from headgate_local.batch import retry, submission, views
-from headgate_local.batch.attempts import AttemptStarter, CannotStart, StartedAttempt
+from headgate_local.batch.attempts import AttemptStarter, CannotStartError, StartedAttempt
 from headgate_local.batch.definitions import Definitions
 from headgate_local.batch.jobs import Jobs
 from headgate_local.batch.model import WAITING, Attempt, Job, Status
@@ -36,7 +36,7 @@ class EngineSettings:
 
     account_id: str = "000000000000"
     region: str = "us-east-1"
-    capacity: Capacity = Capacity(vcpus=2, gpus=0)
+    capacity: Capacity = field(default_factory=lambda: Capacity(vcpus=2, gpus=0))
     minimum_timeout_seconds: int = 60
     # ECS waits 30 s between SIGTERM and SIGKILL.
     stop_grace_seconds: float = 30.0
@@ -204,7 +204,7 @@ class Engine:
         attempt.started_at = self._now()
         try:
             started = self._starter.start(job, attempt, len(job.attempts) + 1)
-        except CannotStart as error:
+        except CannotStartError as error:
             attempt.reason = str(error)
             attempt.status_reason = NOT_STARTED
             self._finish(job, attempt, timed_out=False)

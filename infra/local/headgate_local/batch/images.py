@@ -35,6 +35,6 @@ def parse_image_option(
         raise ValueError(
             f"an image is given as PATTERN=ENVDIR, for example 'trainer*=/path/to/env', not {option!r}"
         )
-    # absolute() and not resolve(): an environment's interpreter is found by the path of the link, not of its target.
+    # Not resolve(): an environment is found by the path of its interpreter, which is a link.
     environment = ImageEnvironment(str(Path(directory).absolute()), working_directory, tuple(python_path))
     return pattern, environment

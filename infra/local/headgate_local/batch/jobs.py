@@ -1,6 +1,7 @@
 """The table of jobs: creating them with their array children, and walking their states.
 
-It owns every change of a job's status and refuses a step a job cannot take. It starts nothing and takes no lock.
+It owns every change of a job's status and refuses a step a job cannot take. It starts nothing and takes
+no lock.
 """
 
 from __future__ import annotations
@@ -119,8 +120,11 @@ class Jobs:
 
     def promote(self, now_ms: int) -> None:
         """Move waiting jobs as far as their dependencies allow. Repeats until nothing changes."""
-        while any([self._promote(job, now_ms) for job in list(self._jobs.values())]):
-            pass
+        moved = True
+        while moved:
+            moved = False
+            for job in list(self._jobs.values()):
+                moved = self._promote(job, now_ms) or moved
 
     def _promote(self, job: Job, now_ms: int) -> bool:
         if job.status not in (Status.SUBMITTED, Status.PENDING):

@@ -1,6 +1,7 @@
 """Which runnable job starts next, and why another one must wait. Pure functions.
 
-Queues with a higher priority go first, then older jobs. A job that could never fit does not hold up the ones behind it.
+Queues with a higher priority go first, then older jobs. A job that could never fit does not hold up the
+ones behind it.
 """
 
 from __future__ import annotations

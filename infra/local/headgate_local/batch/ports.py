@@ -22,13 +22,13 @@ class CredentialSource(Protocol):
     Raises LookupError with a sentence when the role cannot be assumed.
     """
 
-    def for_role(self, role_arn: str | None, job_id: str) -> Mapping[str, str]: ...
+    def for_role(self, role_arn: str | None, job_id: str, /) -> Mapping[str, str]: ...
 
 
 class LogSink(Protocol):
     """Takes the output of jobs. Must not raise: a lost log line never harms a job."""
 
-    def write(self, group: str, stream: str, timestamp_ms: int, message: str) -> None: ...
+    def write(self, group: str, stream: str, timestamp_ms: int, message: str, /) -> None: ...
 
     def close(self) -> None: ...
 
@@ -36,12 +36,12 @@ class LogSink(Protocol):
 class EventSink(Protocol):
     """Takes a job's description at each change of its state. Must not raise."""
 
-    def job_changed(self, detail: Mapping[str, Any]) -> None: ...
+    def job_changed(self, detail: Mapping[str, Any], /) -> None: ...
 
 
 @dataclass(frozen=True)
 class ImageEnvironment:
-    """What stands in for a container image: a directory whose bin comes first on PATH, and where commands run."""
+    """What stands in for a container image: the directory whose bin leads PATH, and where commands run."""
 
     directory: str
     working_directory: str | None = None

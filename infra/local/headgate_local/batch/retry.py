@@ -1,6 +1,7 @@
 """Whether a failed attempt is tried again. Pure functions over the retry strategy.
 
-Order of evaluateOnExit: the first rule whose patterns all match decides; no match means retry, as AWS Batch does.
+Order of evaluateOnExit: the first rule whose patterns all match decides; no match means retry, as AWS
+Batch does.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from headgate_local.batch.model import Attempt, RetryRule, RetryStrategy
 
 
 def matches(pattern: str | None, value: str | None) -> bool:
-    """Whether a pattern of AWS Batch (literal, optionally ending in one `*`) covers the value; None covers all."""
+    """Whether a pattern (literal, optionally ending in one `*`) covers the value; None covers all."""
     if pattern is None:
         return True
     text = value or ""

@@ -5,6 +5,7 @@ The memory sinks are the shipped fakes of the ports. boto3 is imported only wher
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -15,6 +16,8 @@ from typing import Any
 
 logger = logging.getLogger("headgate_local.batch")
 FLUSH_SECONDS = 0.5
+# CloudWatch takes 10,000 events and 1 MiB a call; job lines are rarely longer than 1 KiB.
+MAX_EVENTS = 1000
 
 
 class SystemClock:
@@ -27,8 +30,29 @@ class SystemClock:
 class NoCredentials:
     """A CredentialSource for jobs that call no AWS, or find credentials in their definition's environment."""
 
-    def for_role(self, role_arn: str | None, job_id: str) -> Mapping[str, str]:
+    def for_role(self, _role_arn: str | None, _job_id: str, /) -> Mapping[str, str]:
         return {}
+
+
+class AssumedRoles:
+    """A CredentialSource over an STS client: the job's role is assumed for each job."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def for_role(self, role_arn: str | None, job_id: str, /) -> Mapping[str, str]:
+        if not role_arn:
+            return {}
+        try:
+            answer = self._client.assume_role(RoleArn=role_arn, RoleSessionName=job_id.replace(":", "-")[:64])
+        except self._client.exceptions.ClientError as error:
+            raise LookupError(f"unable to assume the job role: {error}") from error
+        found = answer["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": found["SessionToken"],
+        }
 
 
 class MemoryLogs:
@@ -37,7 +61,7 @@ class MemoryLogs:
     def __init__(self) -> None:
         self.lines: dict[str, list[str]] = {}
 
-    def write(self, group: str, stream: str, timestamp_ms: int, message: str) -> None:
+    def write(self, group: str, stream: str, _timestamp_ms: int, message: str, /) -> None:
         self.lines.setdefault(f"{group}:{stream}", []).append(message)
 
     def close(self) -> None:
@@ -52,6 +76,13 @@ class MemoryEvents:
 
     def job_changed(self, detail: Mapping[str, Any]) -> None:
         self.details.append(detail)
+
+
+class NoEvents:
+    """An EventSink for a Batch that no bus listens to."""
+
+    def job_changed(self, _detail: Mapping[str, Any], /) -> None:
+        return None
 
 
 class FileLogs:
@@ -106,7 +137,9 @@ class CloudWatchLogs:
         for (group, stream), events in pending.items():
             try:
                 self._ensure(group, stream)
-                self._client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+                for start in range(0, len(events), MAX_EVENTS):
+                    part = events[start : start + MAX_EVENTS]
+                    self._client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=part)
             except Exception:
                 logger.exception("%d lines of %s %s were not stored", len(events), group, stream)
 
@@ -114,21 +147,17 @@ class CloudWatchLogs:
         if (group, stream) in self._known:
             return
         exists = self._client.exceptions.ResourceAlreadyExistsException
-        for create in (
-            lambda: self._client.create_log_group(logGroupName=group),
-            lambda: self._client.create_log_stream(logGroupName=group, logStreamName=stream),
-        ):
-            try:
-                create()
-            except exists:
-                continue
+        with contextlib.suppress(exists):
+            self._client.create_log_group(logGroupName=group)
+        with contextlib.suppress(exists):
+            self._client.create_log_stream(logGroupName=group, logStreamName=stream)
         self._known.add((group, stream))
 
 
 class EventBridgeEvents:
     """An EventSink over an EventBridge client.
 
-    PutEvents refuses sources that begin with `aws.` (AWS and its emulators alike), so the source is a setting, and
+    PutEvents refuses sources that begin with `aws.` (AWS and emulators alike), so the source is a setting, and
     rules on such an endpoint match that source instead of `aws.batch`.
     """
 

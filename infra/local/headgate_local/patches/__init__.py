@@ -1,8 +1,8 @@
 """What MiniStack 1.5.33 lacks or does otherwise than AWS, put right from outside, one module a patch.
 
-Every patch fills private tables or replaces private functions of exactly that version, which is why the launcher
-refuses any other. Each module says what is missing and why it matters, and has a test of its own.
-Importing this package changes nothing; `apply_all` does.
+Every patch fills private tables or replaces private functions of exactly that version, which is why the
+launcher refuses any other. Each module says what is missing and why it matters, and has a test of its
+own. Importing this package changes nothing; `apply_all` does.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """EventBridge rules start Batch jobs, and what cannot be delivered goes to the target's dead-letter queue.
 
 Missing: MiniStack accepts a Batch target and a DeadLetterConfig, and drops both without a word.
-So: a matched rule submits the job its BatchParameters describe; an event for a function or queue that is gone, or for a
-job that Batch refuses, is sent to the target's dead-letter queue with the attributes EventBridge puts on it.
+So: a matched rule submits the job its BatchParameters describe; an event for a function or queue that is
+gone, or for a job that Batch refuses, is sent to the target's dead-letter queue with the attributes
+EventBridge puts on it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ logger = logging.getLogger("headgate_local.events")
 Target = Mapping[str, Any]
 
 
-def apply(settings: PatchSettings) -> None:
+def apply(_settings: PatchSettings) -> None:
     """Wrap the delivery of one event to one target."""
     from ministack.services import eventbridge
 

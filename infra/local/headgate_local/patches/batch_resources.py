@@ -1,8 +1,9 @@
 """AWS::Batch::ComputeEnvironment, JobQueue and JobDefinition in CloudFormation.
 
 Missing: MiniStack refuses templates that hold them.
-So: the three types are created, updated in place or replaced, and deleted through the engine. Ref is the ARN, as on AWS.
-A changed job definition becomes a new revision; the old one is deregistered when the update has succeeded.
+So: the three types are created, updated in place or replaced, and deleted through the engine. Ref is the
+ARN, as on AWS. A changed job definition becomes a new revision; the old one is deregistered when the
+update has succeeded.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ VERBATIM = ("Parameters", "Tags", "Options")
 ENVIRONMENT_IDENTITY = ("ComputeEnvironmentName", "Type")
 
 
-def apply(settings: PatchSettings) -> None:
+def apply(_settings: PatchSettings) -> None:
     """Add the three types to CloudFormation's table."""
     from ministack.services.cloudformation import provisioners
 
@@ -89,7 +90,7 @@ def update_environment(
     return arn, {"ComputeEnvironmentArn": arn}
 
 
-def delete_environment(arn: str, properties: Mapping[str, Any]) -> None:
+def delete_environment(arn: str, _properties: Mapping[str, Any]) -> None:
     """Disable and delete, as CloudFormation does."""
     found = engine()
     with found.changing():
@@ -118,7 +119,7 @@ def update_queue(
     return arn, {"JobQueueArn": arn}
 
 
-def delete_queue(arn: str, properties: Mapping[str, Any]) -> None:
+def delete_queue(arn: str, _properties: Mapping[str, Any]) -> None:
     """Disable and delete; jobs that still wait in it fail."""
     found = engine()
     with found.reading():
@@ -163,7 +164,7 @@ def _engine_name(found: Engine, arn: str) -> str | None:
     return str(document["jobDefinitionName"]) if document else None
 
 
-def delete_definition(arn: str, properties: Mapping[str, Any]) -> None:
+def delete_definition(arn: str, _properties: Mapping[str, Any]) -> None:
     """Deregister the revision."""
     found = engine()
     with found.changing():

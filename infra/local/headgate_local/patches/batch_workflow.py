@@ -22,7 +22,7 @@ RESOURCE = "arn:aws:states:::batch:submitJob"
 POLL_SECONDS = 0.05
 
 
-def apply(settings: PatchSettings) -> None:
+def apply(_settings: PatchSettings) -> None:
     """Add the integration to Step Functions' table."""
     from ministack.services import stepfunctions
 

@@ -1,9 +1,10 @@
 """Who is root.
 
-Missing: MiniStack takes the keys `test`, the configured one and any twelve digits as root, with any secret, and serves
-S3 without credentials at all. Code under test that falls back to such a key would pass here and fail on AWS.
-So: the one key generated for this run is root, its signature is checked like any other, and S3 without credentials is
-denied, as a bucket with public access blocked denies it.
+Missing: MiniStack takes the keys `test`, the configured one and any twelve digits as root, with any
+secret, and serves S3 without credentials at all. Code under test that falls back to such a key would pass
+here and fail on AWS.
+So: the one key generated for this run is root, its signature is checked like any other, and S3 without
+credentials is denied, as a bucket with public access blocked denies it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """A function's errors carry their own name.
 
-Missing: MiniStack reports every exception as `Runtime.HandlerError`, so a Step Functions Catch or a caller that looks
-at `errorType` never matches, and the log of a failed import is lost. It also throws the process away after every
-exception, where AWS keeps the environment warm.
-So: the exception's class name and stack trace are in the response, the log keeps the import's traceback, and a worker
-survives an exception of its handler.
+Missing: MiniStack reports every exception as `Runtime.HandlerError`, so a Step Functions Catch or a
+caller that looks at `errorType` never matches, and the log of a failed import is lost. It also throws the
+process away after every exception, where AWS keeps the environment warm.
+So: the exception's class name and stack trace are in the response, the log keeps the import's traceback,
+and a worker survives an exception of its handler.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from headgate_local.patches.settings import PatchSettings
 
 
-def apply(settings: PatchSettings) -> None:
+def apply(_settings: PatchSettings) -> None:
     """Wrap one invocation on a worker, and the step that makes Lambda's answer of it."""
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc

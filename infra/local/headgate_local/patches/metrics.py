@@ -1,7 +1,7 @@
 """Metrics in the embedded metric format become CloudWatch metrics.
 
-Missing: MiniStack stores log lines that carry `_aws.CloudWatchMetrics` and makes nothing of them, so every alarm on a
-business metric stays without data.
+Missing: MiniStack stores log lines that carry `_aws.CloudWatchMetrics` and makes nothing of them, so
+every alarm on a business metric stays without data.
 So: each line appended to any log group is looked at, whether a function, a job or PutLogEvents wrote it.
 """
 
@@ -27,7 +27,7 @@ class Point(NamedTuple):
     dimensions: dict[str, str]
 
 
-def apply(settings: PatchSettings) -> None:
+def apply(_settings: PatchSettings) -> None:
     """Wrap the one function through which log events are stored."""
     from ministack.services import cloudwatch, cloudwatch_logs
 

@@ -1,11 +1,11 @@
 """Functions run as on AWS Lambda: their own interpreter, their own environment, code before layers.
 
-Missing: MiniStack runs functions with its own interpreter and hands them its whole environment, so a package that is in
-no layer is found all the same, and so is whatever the host has set. Layers precede code, and every worker unpacks all
-of its layers again (296 MB a worker for the inference layers).
-So: functions run on the interpreter the launcher was given (boto3 only), see the variables AWS documents and their own,
-and share one unpacked, merged copy of a set of layers. Not reproduced: /opt and /var/task as paths, a read-only file
-system, a memory limit.
+Missing: MiniStack runs functions with its own interpreter and hands them its whole environment, so a
+package that is in no layer is found all the same, and so is whatever the host has set. Layers precede
+code, and every worker unpacks all of its layers again (296 MB a worker for the inference layers).
+So: functions run on the interpreter the launcher was given (boto3 only), see the variables AWS documents
+and their own, and share one unpacked, merged copy of a set of layers. Not reproduced: /opt and /var/task
+as paths, a read-only file system, a memory limit.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def _await_ready(worker: Any, init: Mapping[str, Any]) -> None:
 
 def initialization_error(error_type: str, message: str) -> Exception:
     """An exception whose class carries the name AWS gives this failure; MiniStack reports the class name."""
-    return type(error_type, (RuntimeError,), {})(message)
+    named: type[Exception] = type(error_type, (RuntimeError,), {})
+    return named(message)
 
 
 def function_environment(
@@ -219,6 +220,5 @@ class LayerStore:
 
 
 def _link(source: str, target: str) -> None:
-    if os.path.lexists(target):
-        os.unlink(target)
+    Path(target).unlink(missing_ok=True)
     os.link(source, target)

@@ -1,6 +1,7 @@
 """Calling MiniStack from a thread that serves no request.
 
-MiniStack keeps account, region and caller of the request in context variables; a job's thread has none of them.
+MiniStack keeps account, region and caller of the request in context variables; a job's thread has none of
+them.
 """
 
 from __future__ import annotations

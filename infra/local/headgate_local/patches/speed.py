@@ -1,7 +1,7 @@
 """An invocation's log is complete, and costs no waiting.
 
-Missing: MiniStack guesses when a function has finished writing: 50 ms of silence on every warm call that logs nothing,
-and lines that come later end up in the next invocation's log.
+Missing: MiniStack guesses when a function has finished writing: 50 ms of silence on every warm call that
+logs nothing, and lines that come later end up in the next invocation's log.
 So: the worker ends each log with a marker, and the emulator reads up to it.
 """
 
@@ -18,7 +18,7 @@ END_OF_LOG = "\x00end-of-invocation"
 PATIENCE_SECONDS = 2.0
 
 
-def apply(settings: PatchSettings) -> None:
+def apply(_settings: PatchSettings) -> None:
     """Replace the bounded drain of a worker's stderr."""
     from ministack.core import lambda_runtime
 
