@@ -35,7 +35,13 @@ Outputs:
   FunctionName: {Value: !Ref HelloFunction}
   Word: {Value: !Ref Word}
 """
-APP = "import os\nfrom greeting import greet\n\n\ndef handler(event, context):\n    return greet(os.environ['WORD'])\n"
+APP = """
+import os
+from greeting import greet
+
+def handler(event, context):
+    return greet(os.environ["WORD"])
+"""
 
 
 @pytest.fixture
@@ -62,7 +68,11 @@ def there(
     project: Path, session: boto3.session.Session, emulator: Emulator, told: list[Progress]
 ) -> Deployer:
     made = deployer(
-        session, artifacts_bucket="artifacts", endpoint_url=emulator.endpoint, progress=told.append, timeout=60
+        session,
+        artifacts_bucket="artifacts",
+        endpoint_url=emulator.endpoint,
+        progress=told.append,
+        timeout=60,
     )
     made.layers, made.cache, made.interval = project / "built", project / "cache", 0.05
     return made
@@ -138,7 +148,9 @@ Outputs:"""
         there.deploy(template, "failed", {"Word": "one"})
 
     assert "stack failed ended in ROLLBACK_COMPLETE, not CREATE_COMPLETE" in str(failure.value)
-    assert "Wrong (AWS::IAM::Policy) CREATE_FAILED: The role with name nobody cannot be found" in str(failure.value)
+    assert "Wrong (AWS::IAM::Policy) CREATE_FAILED: The role with name nobody cannot be found" in str(
+        failure.value
+    )
 
     # When it is put right, the rolled-back stack is not in the way
     template.write_text(TEMPLATE)

@@ -88,7 +88,9 @@ def test_the_lock_holds_nothing_that_nobody_asks_for(locked: dict[Pin, frozenset
     assert {pin for pin in locked if pin not in installed and pin.name not in omitted} == set()
 
 
-@pytest.mark.parametrize("path", (LOCK, *(path.with_suffix(".txt") for path in INPUTS)), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", (LOCK, *(path.with_suffix(".txt") for path in INPUTS)), ids=lambda path: path.name
+)
 def test_no_registry_is_named(path: Path) -> None:
     text = path.read_text()
 

@@ -1,0 +1,72 @@
+"""The walk finds imports that are done late, and does not blame a handler for a neighbour's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reachable_imports import Walk
+
+FILES = {
+    "pkg/__init__.py": "",
+    "pkg/bootstrap.py": """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import pyarrow
+
+def ingest():
+    from pkg.engines import Duck
+    return Duck()
+
+def infer():
+    from pkg import onnx_engine
+    return onnx_engine.Session()
+
+def register():
+    return infer(), TABLE["late"]()
+
+def late():
+    import lightgbm
+
+TABLE = {"late": late}
+""",
+    "pkg/engines.py": "class Duck:\n    def open(self):\n        import duckdb.typing\n",
+    "pkg/onnx_engine.py": "import numpy as np\nclass Session:\n    def run(self):\n        import onnxruntime\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    for path, text in FILES.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    return tmp_path
+
+
+def reached(package: Path, handler: str) -> set[str]:
+    (package / "app.py").write_text(handler)
+    # `late` is put into a table when bootstrap is imported, so every handler reaches it
+    return Walk(package, "pkg").from_handler(package / "app.py") - {"lightgbm"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        ("def handler(e, c): return {}", set()),
+        ("import json, requests\ndef handler(e, c): ...", {"requests"}),
+        ("from pkg.bootstrap import ingest\ndef handler(e, c): ingest()", {"duckdb"}),
+        ("from pkg import bootstrap\ndef handler(e, c): bootstrap.infer()", {"numpy", "onnxruntime"}),
+        ("import pkg.bootstrap as b\ndef handler(e, c): b.ingest()", {"duckdb"}),
+        ("from pkg.bootstrap import register\ndef handler(e, c): register()", {"numpy", "onnxruntime"}),
+        ("def handler(e, c):\n    from pkg.bootstrap import ingest\n    ingest()", {"duckdb"}),
+    ],
+)
+def test_what_a_handler_can_come_to_import(package: Path, handler: str, expected: set[str]) -> None:
+    assert reached(package, handler) == expected
+
+
+def test_an_import_inside_a_table_is_found(package: Path) -> None:
+    (package / "app.py").write_text("from pkg.bootstrap import ingest\ndef handler(e, c): ingest()")
+
+    assert "lightgbm" in Walk(package, "pkg").from_handler(package / "app.py")
