@@ -30,7 +30,7 @@ from headgate.domain.shape import (
 )
 from headgate.domain.training import COMPUTE_CLASSES
 
-GATES = ("min_auc", "min_lift_over_baseline", "max_parity_error", "max_auc")
+GATES = ("min_auc", "max_auc", "min_lift_over_baseline", "min_gain_over_champion", "max_parity_error")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

@@ -8,13 +8,12 @@ from typing import Any
 from headgate.domain.errors import NotFound
 from headgate.domain.identity import Principal
 from headgate.domain.lineage import Edge, TraceStep, kind_of
-from headgate.domain.model import model_node, prediction_node
+from headgate.domain.model import prediction_node
 from headgate.domain.policy import hrn
 from headgate.ports import Ledger
 from headgate.services.access import Guard
 from headgate.services.products import Products
 
-SERVING_JOB = "infer"
 MOST_NODES = 2_000
 DEEPEST = 100
 """Steps a tree may be deep: it is shown as nested JSON, and readers give up at depths they do not tell."""
@@ -62,18 +61,17 @@ class TracePrediction:
         if entry.get("product") != product:
             raise NotFound(f"product {product} made no prediction {prediction!r}")
         root = prediction_node(prediction)
-        walk = self._walk(root, entry)
+        walk = self._walk(root)
         return Trace(entry, _tree(root, walk), _sources(walk), walk.truncated)
 
-    def _walk(self, root: str, entry: Mapping[str, Any]) -> _Walk:
+    def _walk(self, root: str) -> _Walk:
         walk = _Walk()
         walk.depth[root] = 0
         walk.facts[root] = {}
         waiting = deque([root])
         while waiting:
             node = waiting.popleft()
-            edges = [*self.ledger.upstream(node), *(_served_by(node, entry) if node == root else ())]
-            walk.edges[node] = _distinct(edges)
+            walk.edges[node] = self.ledger.upstream(node)
             for edge in walk.edges[node]:
                 if edge.upstream in walk.depth:
                     continue
@@ -86,25 +84,6 @@ class TracePrediction:
                     waiting.append(edge.upstream)
         walk.truncated = walk.truncated or max(walk.depth.values()) > DEEPEST
         return walk
-
-
-def _served_by(node: str, entry: Mapping[str, Any]) -> list[Edge]:
-    """The edges that the index entry itself tells: which model version answered, from which feature
-    versions.
-    """
-    told = []
-    if entry.get("model") and entry.get("version"):
-        told.append(model_node(str(entry["model"]), int(entry["version"])))
-    told.extend(str(upstream) for upstream in entry.get("upstream", ()))
-    return [Edge(node, upstream, SERVING_JOB) for upstream in told]
-
-
-def _distinct(edges: Sequence[Edge]) -> list[Edge]:
-    """One edge an upstream node; the ledger's own, which stand first, know more."""
-    found: dict[str, Edge] = {}
-    for edge in edges:
-        found.setdefault(edge.upstream, edge)
-    return list(found.values())
 
 
 def _tree(root: str, walk: _Walk) -> TraceStep:

@@ -1,0 +1,122 @@
+"""Routes of products: bundles, datasets, quarantine, features, stages and gates."""
+
+from dataclasses import asdict
+from typing import Any
+
+from headgate.domain.shape import anything, record, text
+from headgate.services.control_plane import ControlPlane
+
+from chalicelib.endpoint import LIMIT, NOTHING, Call, Endpoint
+
+Document = dict[str, Any]
+
+
+def list_products(plane: ControlPlane, call: Call) -> Document:
+    """Products the caller may read
+
+    200: {"products": [{"name", "title", "owner", "stage", "spec", "updated_at"}]}, sorted by name.
+    """
+    return {"products": [asdict(each) for each in plane.read.list_products(call.principal, call.limit)]}
+
+
+def get_product(plane: ControlPlane, call: Call) -> Document:
+    """One product: its record and the bundle that is applied
+
+    200: {"name", "title", "owner", "stage", "spec", "updated_at", "bundle": <product bundle>}
+    """
+    applied = plane.read.product(call.principal, call.product)
+    return {**asdict(applied.record), "bundle": dict(applied.product.document)}
+
+
+def apply_product(plane: ControlPlane, call: Call) -> Document:
+    """Apply a product bundle; the same bundle again changes nothing
+
+    body: a product bundle. 200: {"name", "title", "owner", "stage", "spec", "updated_at", "created": bool,
+    "changed": bool}
+    """
+    done = plane.apply_product.apply(call.principal, call.product, call.body)
+    return {**asdict(done.product), "created": done.created, "changed": done.changed}
+
+
+def list_dataset_versions(plane: ControlPlane, call: Call) -> Document:
+    """Versions of a dataset, newest first
+
+    200: {"versions": [{"product", "dataset", "ordinal", "digest", "parent", "operation", "rows", "files",
+    "bytes", "added_rows", "created_at", "sources": [{"bucket", "key", "version_id", "sha256", "bytes"}],
+    "ingest_seconds", "ingest_bytes"}]}
+    """
+    found = plane.read.dataset_versions(call.principal, call.product, call.path["dataset"], call.limit)
+    return {"versions": [asdict(each) for each in found]}
+
+
+def get_dataset_version(plane: ControlPlane, call: Call) -> Document:
+    """One dataset version, by ordinal
+
+    200: one entry of the list of versions.
+    """
+    return asdict(
+        plane.read.dataset_version(call.principal, call.product, call.path["dataset"], call.version)
+    )
+
+
+def list_quarantine(plane: ControlPlane, call: Call) -> Document:
+    """Refused drops, and why
+
+    200: {"quarantine": [{"id", "product", "dataset", "bucket", "key", "version_id", "rule", "reason", "rows",
+    "sample": [object], "created_at"}]}
+    """
+    found = plane.read.quarantine(call.principal, call.product, call.limit)
+    return {"quarantine": [asdict(each) for each in found]}
+
+
+def list_features(plane: ControlPlane, call: Call) -> Document:
+    """Feature versions, sets by name, newest first
+
+    200: {"features": [{"product", "feature_set", "ordinal", "digest", "build_id", "inputs": {dataset:
+    digest}, "rows", "partitions", "min_event_time", "max_event_time", "created_at", "seconds"}]}; ?limit=
+    holds for each set.
+    """
+    found = plane.read.feature_versions(call.principal, call.product, call.limit)
+    return {"features": [asdict(each) for each in found]}
+
+
+def list_gates(plane: ControlPlane, call: Call) -> Document:
+    """The newest evidence of each stage gate
+
+    200: {"gates": [{"product", "stage", "passed", "criteria": [{"name", "passed", "found", "needed"}],
+    "evidence": object, "checked_at", "checked_by", "spec"}]}
+    """
+    return {"gates": [asdict(each) for each in plane.read.gates(call.principal, call.product)]}
+
+
+def check_gate(plane: ControlPlane, call: Call) -> Document:
+    """Check the gate out of a stage, and keep the evidence
+
+    body: none or {}. 200: one entry of the list of gates, passed or not.
+    """
+    return asdict(plane.check_gate.check(call.principal, call.product, call.path["stage"]))
+
+
+def change_stage(plane: ControlPlane, call: Call) -> Document:
+    """Move the product to another stage
+
+    body: {"to_stage"}. 200: {"product", "from_stage", "to_stage", "principal", "at", "changed": bool};
+    409 PreconditionFailed says which evidence is missing.
+    """
+    return asdict(plane.change_stage.change(call.principal, call.product, call.body["to_stage"]))
+
+
+_PRODUCT = "/products/{product}"
+_VERSIONS = f"{_PRODUCT}/datasets/{{dataset}}/versions"
+ENDPOINTS = (
+    Endpoint("GET", "/products", list_products, LIMIT),
+    Endpoint("GET", _PRODUCT, get_product),
+    Endpoint("PUT", _PRODUCT, apply_product, body=anything),
+    Endpoint("GET", _VERSIONS, list_dataset_versions, LIMIT),
+    Endpoint("GET", f"{_VERSIONS}/{{version}}", get_dataset_version),
+    Endpoint("GET", f"{_PRODUCT}/quarantine", list_quarantine, LIMIT),
+    Endpoint("GET", f"{_PRODUCT}/features", list_features, LIMIT),
+    Endpoint("GET", f"{_PRODUCT}/gates", list_gates),
+    Endpoint("POST", f"{_PRODUCT}/gates/{{stage}}/check", check_gate, body=NOTHING),
+    Endpoint("POST", f"{_PRODUCT}/stage", change_stage, body=record({"to_stage": text})),
+)
