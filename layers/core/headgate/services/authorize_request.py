@@ -84,7 +84,7 @@ def bearer_token(authorization: str | None) -> str:
 def stage_pattern(method_arn: str) -> str:
     """``arn:…:execute-api:…:api/stage/GET/path`` -> ``arn:…:api/stage/*``.
 
-    The whole stage: API Gateway caches the answer by token, and one for a single path would refuse the others.
+    The whole stage: API Gateway caches the answer by token, and one for one path would refuse the others.
     """
     parts = method_arn.split(":", 5)
     api, _, rest = parts[-1].partition("/")

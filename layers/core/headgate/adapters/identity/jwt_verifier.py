@@ -92,6 +92,8 @@ class JwtVerifier:
             ) from error
         except jwt.MissingRequiredClaimError as error:
             raise TokenRefused(TokenFault.UNUSABLE_CLAIMS, f"the token has no claim {error.claim}") from error
+        except jwt.exceptions.InvalidSubjectError as error:
+            raise TokenRefused(TokenFault.UNUSABLE_CLAIMS, "the token's sub is no text") from error
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise TokenRefused(TokenFault.MALFORMED, "the token cannot be decoded") from error
         return claims
