@@ -1,9 +1,10 @@
-"""Ports: what services need from the outside, as small Protocols named for a role. Each docstring lists what is raised.
+"""Ports: what services need from the outside, as small Protocols named for a role. Each docstring lists what
+is raised.
 
 Every port has an in-memory adapter in ``headgate.adapters.memory`` that is part of the product.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from headgate.domain.cost import Budget, CostLine
 from headgate.domain.dataset import ColumnStats, QuarantineRecord, VersionRecord
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureVersionRecord, FeatureView
+from headgate.domain.job import Job
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
@@ -75,8 +77,10 @@ class DatasetCatalog(Protocol):
         ...
 
     def commit_version(self, record: VersionRecord) -> None:
-        """Move the head from ``record.parent`` to ``record``; the record, its sources and the head move together or not at all.
-        Raises Conflict when the head is elsewhere, StateUnknown when the answer was lost."""
+        """Move the head from ``record.parent`` to ``record``; the record, its sources and the head move
+        together or not at all. Raises Conflict when the head is elsewhere, StateUnknown when the answer was
+        lost.
+        """
         ...
 
     def add_quarantine(self, record: QuarantineRecord) -> None:
@@ -186,7 +190,9 @@ class Ledger(Protocol):
     """Append-only accounts: decisions, costs, lineage, predictions."""
 
     def append_decision(self, product: str, entry: Mapping[str, Any]) -> None:
-        """Chain one decision onto the product's audit log; idempotent on ``entry['id']``. Raises Conflict after many lost races."""
+        """Chain one decision onto the product's audit log; idempotent on ``entry['id']``. Raises Conflict
+        after many lost races.
+        """
         ...
 
     def decisions(self, product: str, limit: int = 100) -> Sequence[Mapping[str, Any]]:
@@ -208,12 +214,15 @@ class Ledger(Protocol):
         ...
 
     def reserve(self, product: str, month: str, key: str, limit: float, usd: float) -> Budget:
-        """Reserve money in one atomic step, once for each ``key`` (a run digest). Raises PreconditionFailed when less is left
-        than asked."""
+        """Reserve money in one atomic step, once for each ``key`` (a run digest). Raises PreconditionFailed
+        when less is left than asked.
+        """
         ...
 
     def settle(self, product: str, month: str, key: str, spent: float) -> None:
-        """Turn the reservation of ``key`` into what was really spent; once, and a no-op for a key that holds none."""
+        """Turn the reservation of ``key`` into what was really spent; once, and a no-op for a key that holds
+        none.
+        """
         ...
 
 
@@ -254,22 +263,10 @@ class MessageQueue(Protocol):
     def send(self, body: Mapping[str, Any]) -> None: ...
 
 
-@dataclass(frozen=True)
-class Job:
-    """A batch job: state is AWS Batch's (SUBMITTED … SUCCEEDED, FAILED); times are epoch milliseconds."""
-
-    id: str
-    name: str
-    state: str
-    reason: str | None
-    exit_code: int | None
-    started_at: int | None
-    stopped_at: int | None
-    log_stream: str | None
-
-
 class BatchCompute(Protocol):
-    """Submits and describes jobs. Raises ConfigurationError for a compute class that is not deployed, Throttled, AccessDenied."""
+    """Submits and describes jobs. Raises ConfigurationError for a compute class that is not deployed,
+    Throttled, AccessDenied.
+    """
 
     def submit(self, *, name: str, compute_class: str, spec_uri: str, timeout_seconds: int) -> str:
         """Returns the job id."""
@@ -282,7 +279,9 @@ class BatchCompute(Protocol):
 
 @dataclass(frozen=True)
 class Converted:
-    """What ingest made of one source file: the Parquet file's path, rows, column statistics and the result of every check."""
+    """What ingest made of one source file: the Parquet file's path, rows, column statistics and the result of
+    every check.
+    """
 
     path: Path
     rows: int
@@ -326,7 +325,9 @@ class BuiltFeatures:
 
 
 class FeatureEngine(Protocol):
-    """Builds a feature set in a locked-down SQL engine. Raises InvalidRequest when a view's SQL is refused or fails."""
+    """Builds a feature set in a locked-down SQL engine. Raises InvalidRequest when a view's SQL is refused or
+    fails.
+    """
 
     @property
     def version(self) -> str: ...
@@ -360,8 +361,9 @@ class ModelRuntime(Protocol):
 
 @dataclass(frozen=True)
 class RowWindow:
-    """Rows of a feature version: Parquet URIs, and the half-open interval of event time (ISO-8601 UTC). Rows come in the order
-    of event time, then entity."""
+    """Rows of a feature version: Parquet URIs, and the half-open interval of event time (ISO-8601 UTC). Rows
+    come in the order of event time, then entity.
+    """
 
     uris: tuple[str, ...]
     event_time: str
@@ -377,13 +379,21 @@ class EvaluationEngine(Protocol):
         """Batches of columns, None where missing."""
         ...
 
-    def group_means(self, train: RowWindow, window: RowWindow, label: str, mean_by: Sequence[str]) -> Sequence[float]:
-        """One baseline score for each row of ``window``: the label's mean over the training rows with the same ``mean_by``."""
+    def group_means(
+        self, train: RowWindow, window: RowWindow, label: str, mean_by: Sequence[str]
+    ) -> Sequence[float]:
+        """One baseline score for each row of ``window``: the label's mean over the training rows with the
+        same ``mean_by``.
+        """
         ...
 
-    def histograms(self, window: RowWindow, features: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Sequence[int]]:
-        """Counts of each feature over its reference: numeric ``{"kind", "edges"}`` gives len(edges)+1 bins and the nulls;
-        categorical ``{"kind", "categories"}`` gives one count a category, then others, then nulls."""
+    def histograms(
+        self, window: RowWindow, features: Mapping[str, Mapping[str, Any]]
+    ) -> Mapping[str, Sequence[int]]:
+        """Counts of each feature over its reference: numeric ``{"kind", "edges"}`` gives len(edges)+1 bins
+        and the nulls; categorical ``{"kind", "categories"}`` gives one count a category, then others, then
+        nulls.
+        """
         ...
 
 
@@ -394,9 +404,25 @@ class Statistics(Protocol):
         """Area under the ROC curve; 0.5 when one class is absent."""
         ...
 
-    def skill(self, labels: Sequence[int], scores: Sequence[float], baseline: Sequence[float], seed: int) -> Mapping[str, float]:
+    def skill(
+        self, labels: Sequence[int], scores: Sequence[float], baseline: Sequence[float], seed: int
+    ) -> Mapping[str, float]:
         """AUC difference with a 95% bootstrap interval over rows: ``{"value", "low", "high", "resamples"}``."""
         ...
+
+
+@dataclass(frozen=True)
+class S3Access:
+    """Credentials and address for httpfs; ``endpoint`` is a URL, or None for AWS itself."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None
+    region: str
+    endpoint: str | None
+
+
+S3AccessProvider = Callable[[], S3Access]
 
 
 class Scratch(Protocol):

@@ -1,4 +1,6 @@
-"""Data contracts in compiled form: what ingest checks. The YAML (ODCS v3.1) is parsed when a product is applied, never here."""
+"""Data contracts in compiled form: what ingest checks. The YAML (ODCS v3.1) is parsed when a product is
+applied, never here.
+"""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +13,22 @@ Format = Literal["csv", "jsonl", "parquet"]
 Severity = Literal["error", "warning"]
 IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 TYPES = frozenset(
-    "BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT FLOAT DOUBLE VARCHAR DATE TIME TIMESTAMP TIMESTAMPTZ UUID".split()
+    [
+        "BOOLEAN",
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "FLOAT",
+        "DOUBLE",
+        "VARCHAR",
+        "DATE",
+        "TIME",
+        "TIMESTAMP",
+        "TIMESTAMPTZ",
+        "UUID",
+    ]
 )
 _DECIMAL = re.compile(r"^DECIMAL\(\d{1,2},\d{1,2}\)$")
 
@@ -43,7 +60,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a dataset promises. ``max_error_rows`` is how many unreadable or failing rows a drop may have (they are refused whole)."""
+    """What a dataset promises. ``max_error_rows`` is how many unreadable or failing rows a drop may have
+    (they are refused whole).
+    """
 
     name: str
     version: str
@@ -65,9 +84,13 @@ class Contract:
         if len(set(names)) != len(names):
             raise InvalidRequest(f"contract {name}: a column is declared twice")
         if document["format"] not in ("csv", "jsonl", "parquet"):
-            raise InvalidRequest(f"contract {name}: format is {document['format']!r}; known: csv, jsonl, parquet")
+            raise InvalidRequest(
+                f"contract {name}: format is {document['format']!r}; known: csv, jsonl, parquet"
+            )
         if document.get("operation", "append") not in ("append", "overwrite"):
-            raise InvalidRequest(f"contract {name}: operation is {document['operation']!r}; known: append, overwrite")
+            raise InvalidRequest(
+                f"contract {name}: operation is {document['operation']!r}; known: append, overwrite"
+            )
         return cls(
             name=name,
             version=document["version"],
@@ -90,7 +113,9 @@ def _column(contract: str, document: Mapping[str, Any]) -> Column:
         raise InvalidRequest(f"contract {contract}: {name!r} is no column name (letters, digits and _ only)")
     kind = document["type"].upper()
     if kind not in TYPES and not _DECIMAL.match(kind):
-        raise InvalidRequest(f"contract {contract}, column {name}: type {kind!r} is not among {', '.join(sorted(TYPES))}")
+        raise InvalidRequest(
+            f"contract {contract}, column {name}: type {kind!r} is not among {', '.join(sorted(TYPES))}"
+        )
     allowed = document.get("allowed")
     return Column(
         name=name,
@@ -109,5 +134,7 @@ def _column(contract: str, document: Mapping[str, Any]) -> Column:
 def _rule(contract: str, document: Mapping[str, Any]) -> Rule:
     severity = document.get("severity", "error")
     if severity not in ("error", "warning"):
-        raise InvalidRequest(f"contract {contract}, rule {document['name']}: severity {severity!r}; known: error, warning")
+        raise InvalidRequest(
+            f"contract {contract}, rule {document['name']}: severity {severity!r}; known: error, warning"
+        )
     return Rule(name=document["name"], sql=document["sql"], severity=severity)

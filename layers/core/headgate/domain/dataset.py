@@ -1,7 +1,7 @@
 """Datasets: sources, immutable files, and the manifests that are their versions.
 
-A dataset version is a canonical-JSON manifest named by its digest. A manifest lists segments; a segment lists files. A commit
-writes one segment for what it adds and refers to the unchanged ones by digest.
+A dataset version is a canonical-JSON manifest named by its digest. A manifest lists segments; a segment lists
+files. A commit writes one segment for what it adds and refers to the unchanged ones by digest.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,9 @@ MANIFEST_FORMAT = "headgate.dataset/1"
 SEGMENT_FORMAT = "headgate.segment/1"
 
 MAX_SOURCES = 90
-"""Most sources one commit may add: the record, the head and the sources move in one transaction of at most 100 items."""
+"""Most sources one commit may add: the record, the head and the sources move in one transaction of at most
+100 items.
+"""
 
 Operation = Literal["append", "overwrite", "delete", "rollback"]
 
@@ -172,7 +174,9 @@ def next_manifest(
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """What the catalog keeps of a version: enough to list history without reading manifests. Times are ISO-8601 UTC."""
+    """What the catalog keeps of a version: enough to list history without reading manifests. Times are
+    ISO-8601 UTC.
+    """
 
     product: str
     dataset: str
@@ -225,7 +229,9 @@ class QuarantineRecord:
 
 
 def split_key(key: str) -> tuple[str, str] | None:
-    """(product, dataset) of a decoded landing key ``<product>/<dataset>/<anything>``, or None when it has no such prefix."""
+    """(product, dataset) of a decoded landing key ``<product>/<dataset>/<anything>``, or None when it has no
+    such prefix.
+    """
     parts = key.split("/", 2)
     if len(parts) < 3 or not all(parts):
         return None

@@ -88,8 +88,8 @@ class PreconditionFailed(Permanent):
 class DropRefused(Permanent):
     """A dropped object fails its contract.
 
-    Attributes: ``rule`` (stable rule name), ``rows`` (failing rows, or None when the file as a whole fails), ``sample`` (a few of
-    the failures, each a JSON object with what is known of line, column, error).
+    Attributes: ``rule`` (stable rule name), ``rows`` (failing rows, or None when the file as a whole fails),
+    ``sample`` (a few of the failures, each a JSON object with what is known of line, column, error).
     """
 
     status = 422

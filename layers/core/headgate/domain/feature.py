@@ -1,7 +1,8 @@
 """Feature views, feature sets, and the manifests that are feature versions.
 
-A feature version is named by what made it: the SQL and headers, the input version digests, and the engine's version. Its
-partitions are immutable Parquet files, one per calendar month of the spine's event time, named by their own sha256.
+A feature version is named by what made it: the SQL and headers, the input version digests, and the engine's
+version. Its partitions are immutable Parquet files, one per calendar month of the spine's event time, named
+by their own sha256.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -113,7 +114,9 @@ class FeatureSet:
 
 @dataclass(frozen=True)
 class FeatureColumn:
-    """``role`` is entity, event_time, label, request or feature; ``type`` is a DuckDB type; ``view`` says where it comes from."""
+    """``role`` is entity, event_time, label, request or feature; ``type`` is a DuckDB type; ``view`` says
+    where it comes from.
+    """
 
     name: str
     type: str
@@ -137,7 +140,9 @@ class Partition:
 
 @dataclass(frozen=True)
 class FeatureManifest:
-    """A feature version. ``inputs`` maps dataset name to version digest; ``label_rows`` is the spine's cardinality."""
+    """A feature version. ``inputs`` maps dataset name to version digest; ``label_rows`` is the spine's
+    cardinality.
+    """
 
     product: str
     feature_set: str
@@ -177,7 +182,9 @@ class FeatureManifest:
 
 
 def build_id(feature_set: FeatureSet, inputs: Mapping[str, str], engine: str) -> str:
-    """What names a build before it runs: recipe + input version digests + engine version. The same id is not built twice."""
+    """What names a build before it runs: recipe + input version digests + engine version. The same id is not
+    built twice.
+    """
     return digest({"recipe": feature_set.recipe_digest(), "inputs": dict(inputs), "engine": engine})
 
 

@@ -11,7 +11,9 @@ PRODUCER = "https://headgate.dev/headgate"
 
 @dataclass(frozen=True)
 class Edge:
-    """``node`` was made from ``upstream``. ``facts`` is what the edge knows of the upstream node (key, version id, sha256, …)."""
+    """``node`` was made from ``upstream``. ``facts`` is what the edge knows of the upstream node (key,
+    version id, sha256, …).
+    """
 
     node: str
     upstream: str
@@ -28,9 +30,17 @@ class Node:
 
 
 def run_event(
-    *, job: str, run_key: str, time: str, inputs: Iterable[Node], outputs: Iterable[Node], state: str = "COMPLETE"
+    *,
+    job: str,
+    run_key: str,
+    time: str,
+    inputs: Iterable[Node],
+    outputs: Iterable[Node],
+    state: str = "COMPLETE",
 ) -> dict[str, Any]:
-    """An OpenLineage RunEvent. The runId is derived from ``job`` and ``run_key``, so that a repeated step is the same run."""
+    """An OpenLineage RunEvent. The runId is derived from ``job`` and ``run_key``, so that a repeated step is
+    the same run.
+    """
     return {
         "eventType": state,
         "eventTime": time,
@@ -45,7 +55,11 @@ def run_event(
 
 def _dataset(node: Node) -> dict[str, Any]:
     facet = {"_producer": PRODUCER, "_schemaURL": f"{PRODUCER}/schema/facts.json", **node.facts}
-    return {"namespace": "headgate", "name": node.name, "facets": {"headgate_facts": facet} if node.facts else {}}
+    return {
+        "namespace": "headgate",
+        "name": node.name,
+        "facets": {"headgate_facts": facet} if node.facts else {},
+    }
 
 
 def edges_of(event: Mapping[str, Any]) -> tuple[Edge, ...]:

@@ -1,7 +1,8 @@
 """Dataset versions become feature versions.
 
-Order of side effects: partitions, manifest, online rows, head, events. All but the head are content-addressed or conditional on
-event time, so a repeated build ends in the same state. A build of older inputs never replaces one of newer inputs.
+Order of side effects: partitions, manifest, online rows, head, events. All but the head are content-addressed
+or conditional on event time, so a repeated build ends in the same state. A build of older inputs never
+replaces one of newer inputs.
 """
 
 from collections.abc import Mapping
@@ -50,7 +51,9 @@ MINIMUM_TTL_SECONDS = 3600
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """What became of one build: ``state`` is built, unchanged, waiting or superseded; ``detail`` says why it waits."""
+    """What became of one build: ``state`` is built, unchanged, waiting or superseded; ``detail`` says why it
+    waits.
+    """
 
     feature_set: str
     state: str
@@ -90,7 +93,9 @@ class BuildFeatures:
         if (known := self.features.feature_version_of_build(product, feature_set.name, name)) is not None:
             self._publish(known)
             return BuildOutcome(feature_set.name, "unchanged", known)
-        self.guard.require(applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}")
+        self.guard.require(
+            applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}"
+        )
         return self._build(applied, feature_set, inputs, name)
 
     def _build(
@@ -157,7 +162,11 @@ class BuildFeatures:
         now = int(self.clock.now().timestamp())
         for view in feature_set.views:
             if view.name in built.online and not _unchanged(view, manifest.inputs, previous):
-                ttl = None if view.max_age_seconds is None else now + max(view.max_age_seconds, MINIMUM_TTL_SECONDS)
+                ttl = (
+                    None
+                    if view.max_age_seconds is None
+                    else now + max(view.max_age_seconds, MINIMUM_TTL_SECONDS)
+                )
                 rows = [
                     OnlineRow(manifest.product, view.name, v.key, v.event_time, v.values, version, ttl)
                     for v in built.online[view.name]
@@ -202,10 +211,17 @@ class BuildFeatures:
             run_key=record.digest,
             time=record.created_at,
             inputs=[
-                Node(dataset_node(record.product, d, v), {"ordinal": record.input_ordinals.get(d), "digest": v})
+                Node(
+                    dataset_node(record.product, d, v), {"ordinal": record.input_ordinals.get(d), "digest": v}
+                )
                 for d, v in sorted(record.inputs.items())
             ],
-            outputs=[Node(features_node(record.product, record.feature_set, record.digest), {"ordinal": record.ordinal})],
+            outputs=[
+                Node(
+                    features_node(record.product, record.feature_set, record.digest),
+                    {"ordinal": record.ordinal},
+                )
+            ],
         )
         built: dict[str, Any] = {
             "feature_set": record.feature_set,
@@ -217,8 +233,16 @@ class BuildFeatures:
         }
         self.bus.publish(
             [
-                DomainEvent(events.LINEAGE_RECORDED, record.product, lineage["run"]["runId"], record.created_at, {"event": lineage}),
-                DomainEvent(events.FEATURE_VERSION_BUILT, record.product, record.digest, record.created_at, built),
+                DomainEvent(
+                    events.LINEAGE_RECORDED,
+                    record.product,
+                    lineage["run"]["runId"],
+                    record.created_at,
+                    {"event": lineage},
+                ),
+                DomainEvent(
+                    events.FEATURE_VERSION_BUILT, record.product, record.digest, record.created_at, built
+                ),
             ]
         )
 

@@ -1,4 +1,6 @@
-"""Instants as text: every time the platform stores is ISO-8601 UTC with milliseconds and a Z, so that text order is time order."""
+"""Instants as text: every time the platform stores is ISO-8601 UTC with milliseconds and a Z, so that text
+order is time order.
+"""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,6 @@
-"""Scoring a model over a window of a feature version and measuring it. Used before registration and while a model is live."""
+"""Scoring a model over a window of a feature version and measuring it. Used before registration and while a
+model is live.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +43,12 @@ class EvaluateModel:
         return Scored(labels, scores)
 
     def baselines(
-        self, scored: Scored, train: RowWindow, window: RowWindow, label: str, declared: Sequence[Mapping[str, Any]]
+        self,
+        scored: Scored,
+        train: RowWindow,
+        window: RowWindow,
+        label: str,
+        declared: Sequence[Mapping[str, Any]],
     ) -> dict[str, Sequence[float]]:
         """Scores of the constant baseline and of every declared one, learnt on the training rows alone."""
         found: dict[str, Sequence[float]] = {"constant": [0.0] * len(scored.labels)}

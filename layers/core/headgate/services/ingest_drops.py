@@ -1,8 +1,9 @@
 """Dropped objects become dataset versions, or go to quarantine.
 
-One batch of deliveries is folded into one commit a dataset. Order of side effects for a dataset: data files, segment, manifest,
-head, events. Everything before the head is content-addressed and harmless to repeat; a delivery that finds its bytes already in a
-version only publishes that version's events again. So a crash anywhere is healed by the queue's redelivery.
+One batch of deliveries is folded into one commit a dataset. Order of side effects for a dataset: data files,
+segment, manifest, head, events. Everything before the head is content-addressed and harmless to repeat; a
+delivery that finds its bytes already in a version only publishes that version's events again. So a crash
+anywhere is healed by the queue's redelivery.
 """
 
 import random
@@ -53,7 +54,9 @@ SERVICE = Principal("service/ingest")
 
 @dataclass
 class IngestReport:
-    """What became of a batch: committed ordinals by dataset, quarantine ids, and messages to deliver again by id."""
+    """What became of a batch: committed ordinals by dataset, quarantine ids, and messages to deliver again by
+    id.
+    """
 
     committed: list[VersionRecord] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
@@ -85,7 +88,9 @@ class IngestDrops:
     scratch: Scratch
 
     def ingest(self, drops: Sequence[Drop]) -> IngestReport:
-        """Takes in a batch. A problem of one drop or dataset never harms the others; the report says which to deliver again."""
+        """Takes in a batch. A problem of one drop or dataset never harms the others; the report says which to
+        deliver again.
+        """
         report = IngestReport()
         by_dataset: dict[tuple[str, str], list[Drop]] = defaultdict(list)
         for drop in drops:
@@ -122,7 +127,9 @@ class IngestDrops:
             self._commit_all(applied, contract, list(accepted.values()), report)
 
     def _contract(self, product: str, dataset: str) -> tuple[AppliedProduct, Contract]:
-        """Raises DropRefused when the key names no product or dataset, or policy does not let ingest commit to it."""
+        """Raises DropRefused when the key names no product or dataset, or policy does not let ingest commit
+        to it.
+        """
         if product == UNROUTED:
             raise DropRefused("unknown_prefix", "the key is not <product>/<dataset>/<file>")
         try:

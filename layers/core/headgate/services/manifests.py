@@ -1,4 +1,6 @@
-"""Reading and naming dataset manifests and segments in the lake. What is read is checked against the digest that names it."""
+"""Reading and naming dataset manifests and segments in the lake. What is read is checked against the digest
+that names it.
+"""
 
 import hashlib
 import json

@@ -1,6 +1,7 @@
 """Reading applied products: the catalog says which bundle is current, the lake holds it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.domain.product import Product, ProductRecord
@@ -35,3 +36,7 @@ class Products:
             document = json.loads(self._lake.get(spec_key(name, record.spec)))
             self._parsed[record.spec] = Product.from_document(document)
         return AppliedProduct(record, self._parsed[record.spec])
+
+    def all(self) -> Sequence[ProductRecord]:
+        """Every applied product."""
+        return self._catalog.products()

@@ -1,7 +1,8 @@
 """A finished training job becomes a model version, or is refused with the gates it failed.
 
-Nothing the trainer claims is taken on trust: files are checked against the manifest's digests, and every metric is recomputed
-through ONNX Runtime from the artifact that will serve. Order of side effects: version, events, alias, alias event, run record.
+Nothing the trainer claims is taken on trust: files are checked against the manifest's digests, and every
+metric is recomputed through ONNX Runtime from the artifact that will serve. Order of side effects: version,
+events, alias, alias event, run record.
 """
 
 import json
@@ -18,13 +19,13 @@ from headgate.domain.errors import AccessDenied, Conflict, Corrupted, InvalidReq
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureManifest, features_node
 from headgate.domain.identity import Principal
+from headgate.domain.job import Job
 from headgate.domain.lineage import Node, run_event
 from headgate.domain.model import CHALLENGER, CHAMPION, AliasMove, GateResult, ModelVersion, model_node
-from headgate.domain.training import RunRecord, TrainingConfig, run_node, run_prefix
+from headgate.domain.training import RunRecord, RunState, TrainingConfig, run_node, run_prefix
 from headgate.ports import (
     Clock,
     EventBus,
-    Job,
     Ledger,
     LoadedModel,
     ModelCatalog,
@@ -92,15 +93,29 @@ class RegisterModel:
         spent = self.prices.compute_usd(record.compute_class, seconds)
         self.ledger.settle(record.product, record.created_at[:7], record.digest, spent)
         now = iso(self.clock.now())
-        line = {"kind": "training", "quantity": seconds, "unit": "seconds", "usd": spent, "run": record.digest}
+        line = {
+            "kind": "training",
+            "quantity": seconds,
+            "unit": "seconds",
+            "usd": spent,
+            "run": record.digest,
+        }
         self._publish(events.COST_INCURRED, record.product, f"{record.digest}-{job.id}", line)
-        state = record.state if record.state in ("REGISTERED", "REFUSED") else job.state
-        return replace(record, state=state, seconds=seconds, cost_usd=spent, job_id=job.id, finished_at=record.finished_at or now)  # type: ignore[arg-type]
+        state: RunState = record.state
+        if state not in ("REGISTERED", "REFUSED"):
+            state = "SUCCEEDED" if job.state == "SUCCEEDED" else "FAILED"
+        ended = record.finished_at or now
+        return replace(record, state=state, seconds=seconds, cost_usd=spent, job_id=job.id, finished_at=ended)  # type: ignore[arg-type]
 
     def _failed(self, record: RunRecord, reason: str) -> RegisterOutcome:
         failed = replace(record, state="FAILED", reason=reason)
         self.runs.update_run(failed)
-        self._publish(events.TRAINING_FAILED, record.product, record.digest, {"run": record.digest, "reason": reason, "model": record.model})
+        self._publish(
+            events.TRAINING_FAILED,
+            record.product,
+            record.digest,
+            {"run": record.digest, "reason": reason, "model": record.model},
+        )
         return RegisterOutcome("failed", failed)
 
     def _register(self, applied: AppliedProduct, record: RunRecord) -> RegisterOutcome:
@@ -124,7 +139,9 @@ class RegisterModel:
         return RegisterOutcome("registered", registered, model)
 
     def _trainer_manifest(self, record: RunRecord) -> dict[str, Any]:
-        found = json.loads(self.artifacts.get(f"{run_prefix(record.product, record.digest)}/out/manifest.json"))
+        found = json.loads(
+            self.artifacts.get(f"{run_prefix(record.product, record.digest)}/out/manifest.json")
+        )
         if found.get("format") != "headgate.model/1" or found.get("run") != record.digest:
             raise Corrupted("the trainer's manifest is of another format or another run")
         return dict(found)
@@ -175,14 +192,21 @@ class RegisterModel:
         local = replace(window, uris=(str(path),))
         claimed = [v for batch in self.evaluation.engine.rows(local, ["score"]) for v in batch["score"]]
         if len(claimed) != len(scored.scores):
-            raise Corrupted(f"the trainer scored {len(claimed)} held-out rows, the artifact {len(scored.scores)}")
+            raise Corrupted(
+                f"the trainer scored {len(claimed)} held-out rows, the artifact {len(scored.scores)}"
+            )
         return max((abs(a - b) for a, b in zip(claimed, scored.scores, strict=True)), default=0.0)
 
     def _refused(self, record: RunRecord, gates: tuple[GateResult, ...]) -> RegisterOutcome:
         failed = [g for g in gates if not g.passed]
         reason = "; ".join(f"{g.name}: {g.value:.6g} is not {g.comparison} {g.bound:.6g}" for g in failed)
         refused = replace(record, state="REFUSED", reason=reason)
-        detail = {"model": record.model, "run": record.digest, "gates": [asdict(g) for g in gates], "reason": reason}
+        detail = {
+            "model": record.model,
+            "run": record.digest,
+            "gates": [asdict(g) for g in gates],
+            "reason": reason,
+        }
         self._publish(events.MODEL_REFUSED, record.product, record.digest, detail)
         self.runs.update_run(refused)
         return RegisterOutcome("refused", refused)
@@ -241,20 +265,31 @@ class RegisterModel:
             outputs=[Node(model_node(model.model, model.version), {"digest": model.digest})],
         )
         lineage = [
-            DomainEvent(events.LINEAGE_RECORDED, record.product, e["run"]["runId"], model.created_at, {"event": e})
+            DomainEvent(
+                events.LINEAGE_RECORDED, record.product, e["run"]["runId"], model.created_at, {"event": e}
+            )
             for e in (trained, registered)
         ]
-        detail = {"model": model.model, "version": model.version, "run": record.digest, "auc": model.metrics["auc"]}
+        detail = {
+            "model": model.model,
+            "version": model.version,
+            "run": record.digest,
+            "auc": model.metrics["auc"],
+        }
         done = DomainEvent(events.MODEL_REGISTERED, record.product, model.digest, model.created_at, detail)
         self.bus.publish([*lineage, done])
 
     def _move_alias(self, applied: AppliedProduct, config: TrainingConfig, model: ModelVersion) -> None:
-        """The first model and every better one becomes champion where policy lets this service promote; else challenger."""
+        """The first model and every better one becomes champion where policy lets this service promote; else
+        challenger.
+        """
         current = self.models.alias(config.model, CHAMPION)
-        if current == model.version:
-            return
-        alias = CHAMPION if current is None or self._beats(config, model, current) else CHALLENGER
-        if alias == CHAMPION:
+        alias = (
+            CHAMPION
+            if current in (None, model.version) or self._beats(config, model, current)
+            else CHALLENGER
+        )
+        if alias == CHAMPION and current != model.version:
             resource = f"hrn:{model.product}:model/{model.model}/{model.version}"
             try:
                 self.guard.require(applied, SERVICE, "headgate:PromoteModel", resource)
@@ -262,17 +297,24 @@ class RegisterModel:
                 alias = CHALLENGER
         before = self.models.alias(config.model, alias)
         if before == model.version:
-            return
-        reason = "first version that passed its gates" if before is None else "passed its gates"
-        move = AliasMove(model.model, alias, before, model.version, SERVICE.id, reason, iso(self.clock.now()))
-        self.models.move_alias(move)
+            move = self.models.alias_moves(config.model, alias)[-1]
+        else:
+            reason = "first version that passed its gates" if before is None else "passed its gates"
+            move = AliasMove(
+                model.model, alias, before, model.version, SERVICE.id, reason, iso(self.clock.now())
+            )
+            self.models.move_alias(move)
         self._publish(events.ALIAS_MOVED, model.product, f"{model.digest}-{alias}", asdict(move))
 
-    def _beats(self, config: TrainingConfig, model: ModelVersion, champion: int) -> bool:
+    def _beats(self, config: TrainingConfig, model: ModelVersion, champion: int | None) -> bool:
         """On the same holdout window only: numbers of different windows do not compare."""
+        if champion is None:
+            return True
         other = self.models.model_version(config.model, champion).metrics
         margin = config.gates.get("min_gain_over_champion", 0.0)
-        return bool(other["window"] == model.metrics["window"] and model.metrics["auc"] > other["auc"] + margin)
+        return bool(
+            other["window"] == model.metrics["window"] and model.metrics["auc"] > other["auc"] + margin
+        )
 
     def _publish(self, kind: str, product: str, name: str, detail: Mapping[str, Any]) -> None:
         self.bus.publish([DomainEvent(kind, product, name, iso(self.clock.now()), dict(detail))])
@@ -293,7 +335,9 @@ def gate_results(config: TrainingConfig, metrics: Mapping[str, Any]) -> tuple[Ga
         if name in bounds:
             at_least = name.startswith("min_")
             passed = value >= bounds[name] if at_least else value <= bounds[name]
-            results.append(GateResult(name, bool(passed), float(value), ">=" if at_least else "<=", bounds[name]))
+            results.append(
+                GateResult(name, bool(passed), float(value), ">=" if at_least else "<=", bounds[name])
+            )
     return tuple(results)
 
 
@@ -303,5 +347,3 @@ def run_of_spec(spec_uri: str) -> tuple[str, str]:
     if len(parts) < 4 or parts[-1] != "spec.json" or parts[-3] != "runs":
         raise InvalidRequest(f"{spec_uri!r} is no run spec of this platform")
     return parts[-4], parts[-2]
-
-

@@ -1,7 +1,8 @@
 """Decides whether a feature version is worth a training run, reserves the money, and submits the job.
 
-A run is named by its spec: equal specs are one run, however often they are asked for. Order of side effects: spec, claim of the run,
-reservation, job, record. Each step is recognised when it is repeated, so a crash between any two is healed by the redelivery.
+A run is named by its spec: equal specs are one run, however often they are asked for. Order of side effects:
+spec, claim of the run, reservation, job, record. Each step is recognised when it is repeated, so a crash
+between any two is healed by the redelivery.
 """
 
 import json
@@ -54,8 +55,12 @@ class SubmitTraining:
     prices: PriceTable
     environment_digest: str
 
-    def consider(self, product: str, principal: Principal = SERVICE) -> TrainingOutcome:
-        """Submits a run on the newest feature version if its data is complete and no equal run exists."""
+    def consider(self, product: str, requested_by: str = SERVICE.id) -> TrainingOutcome:
+        """Submits a run on the newest feature version if its data is complete and no equal run exists.
+
+        ``requested_by`` is the principal id that is kept with the run; the submission itself is this
+        service's act.
+        """
         applied = self.products.get(product)
         config = applied.product.training
         if config is None:
@@ -69,7 +74,7 @@ class SubmitTraining:
             self._publish(events.TRAINING_SKIPPED, product, head.digest, {"reason": lacking})
             return TrainingOutcome("waiting", lacking)
         spec = self._spec(applied, config, manifest, partitions)
-        return self._submit(applied, spec, head, principal)
+        return self._submit(applied, spec, head, requested_by)
 
     def _manifest(self, head: FeatureVersionRecord) -> FeatureManifest:
         key = features_manifest_key(head.product, head.feature_set, head.digest)
@@ -86,7 +91,9 @@ class SubmitTraining:
         return RunSpec(
             product=applied.product.name,
             config=config,
-            partitions=tuple(TrainingPartition(self.lake.uri(p.key), p.sha256, p.rows, p.month) for p in partitions),
+            partitions=tuple(
+                TrainingPartition(self.lake.uri(p.key), p.sha256, p.rows, p.month) for p in partitions
+            ),
             entity=feature_set.spine.entity,
             event_time=feature_set.spine.event_time or "",
             code_digest=digest({"recipe": manifest.recipe, "training": applied.product.document["training"]}),
@@ -94,11 +101,14 @@ class SubmitTraining:
         )
 
     def _submit(
-        self, applied: AppliedProduct, spec: RunSpec, head: FeatureVersionRecord, principal: Principal
+        self, applied: AppliedProduct, spec: RunSpec, head: FeatureVersionRecord, requested_by: str
     ) -> TrainingOutcome:
         product, config, name = spec.product, spec.config, spec.digest
         estimate = self.prices.compute_usd(config.compute_class, config.timeout_seconds)
-        context = {"headgate:EstimatedCostUSD": str(round(estimate, 6)), "headgate:ComputeClass": config.compute_class}
+        context = {
+            "headgate:EstimatedCostUSD": str(round(estimate, 6)),
+            "headgate:ComputeClass": config.compute_class,
+        }
         key = f"{run_prefix(product, name)}/spec.json"
         record = RunRecord(
             product=product,
@@ -110,16 +120,20 @@ class SubmitTraining:
             feature_version=head.digest,
             compute_class=config.compute_class,
             estimated_cost_usd=estimate,
-            submitted_by=principal.id,
+            submitted_by=requested_by,
             created_at=iso(self.clock.now()),
         )
         if (known := self._known(product, name)) is not None:
             if known.job_id is not None or known.state != "SUBMITTED":
-                return TrainingOutcome("known", f"run {short(name)} was submitted before; equal specs are one run", known)
+                return TrainingOutcome(
+                    "known", f"run {short(name)} was submitted before; equal specs are one run", known
+                )
             record = known
         else:
             try:
-                self.guard.require(applied, principal, "headgate:SubmitTraining", f"hrn:{product}:run/{name}", context)
+                self.guard.require(
+                    applied, SERVICE, "headgate:SubmitTraining", f"hrn:{product}:run/{name}", context
+                )
             except AccessDenied as denied:
                 return self._refuse(product, name, str(denied))
             self.models.put(key, canonical_json(spec.to_document()), "application/json")
@@ -150,7 +164,12 @@ class SubmitTraining:
             return self._refuse(record.product, record.digest, str(refusal))
         submitted = replace(record, job_id=job)
         self.runs.update_run(submitted)
-        detail = {"run": record.digest, "job_id": job, "estimated_cost_usd": record.estimated_cost_usd, "model": record.model}
+        detail = {
+            "run": record.digest,
+            "job_id": job,
+            "estimated_cost_usd": record.estimated_cost_usd,
+            "model": record.model,
+        }
         self._publish(events.TRAINING_SUBMITTED, record.product, record.digest, detail)
         return TrainingOutcome("submitted", f"job {job}", submitted)
 
@@ -163,7 +182,9 @@ class SubmitTraining:
 
 
 def missing_data(partitions: tuple[Partition, ...], config: TrainingConfig) -> str | None:
-    """Why the declared split cannot be trained yet, or None: every month must be there, up to the last day of the holdout."""
+    """Why the declared split cannot be trained yet, or None: every month must be there, up to the last day of
+    the holdout.
+    """
     start, end = config.split.train[0], config.split.holdout[1]
     have = {p.month for p in partitions if p.rows}
     lacking = [m for m in _months(start, end) if m not in have]

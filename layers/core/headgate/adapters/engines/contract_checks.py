@@ -1,4 +1,6 @@
-"""The declared checks of a contract as SQL over the view ``this``: one aggregate pass, then the checks that need a grouping."""
+"""The declared checks of a contract as SQL over the view ``this``: one aggregate pass, then the checks that
+need a grouping.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

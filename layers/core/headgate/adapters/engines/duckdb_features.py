@@ -1,4 +1,6 @@
-"""FeatureEngine on DuckDB: builds a feature set from Parquet inputs in one locked connection, point-in-time by construction."""
+"""FeatureEngine on DuckDB: builds a feature set from Parquet inputs in one locked connection, point-in-time
+by construction.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import (
     Limits,
-    S3AccessProvider,
     identifier,
     open_session,
     quoted,
@@ -19,7 +20,7 @@ from headgate.adapters.engines.duckdb_session import (
 from headgate.adapters.engines.sql_guard import require_select
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureView, entity_key
-from headgate.ports import BuiltFeatures, BuiltPartition, OnlineValue
+from headgate.ports import BuiltFeatures, BuiltPartition, OnlineValue, S3AccessProvider
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -62,7 +63,9 @@ class DuckDbFeatureEngine:
     def on_demand(
         self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]
     ) -> list[dict[str, Any]]:
-        """The same SQL text as offline, over the rows of one call. Raises InvalidRequest when a value does not fit its type."""
+        """The same SQL text as offline, over the rows of one call. Raises InvalidRequest when a value does
+        not fit its type.
+        """
         import duckdb
 
         require_select(view.sql, f"view {view.name}")
@@ -204,7 +207,9 @@ class _Build:
     def _columns(
         self, on_demand: sql.ViewColumns | None, views: Sequence[sql.ViewColumns]
     ) -> tuple[list[str], tuple[FeatureColumn, ...]]:
-        """The spine columns that are kept, and every output column with its role. Raises InvalidRequest on a collision."""
+        """The spine columns that are kept, and every output column with its role. Raises InvalidRequest on a
+        collision.
+        """
         spine = self.feature_set.spine
         result = [
             FeatureColumn(c, t, self._role(c), spine.name)

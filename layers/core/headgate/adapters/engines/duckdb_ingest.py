@@ -1,7 +1,8 @@
-"""IngestEngine on DuckDB alone: one source file in, one zstd Parquet file out, every declared check run on the way.
+"""IngestEngine on DuckDB alone: one source file in, one zstd Parquet file out, every declared check run on
+the way.
 
-CSV rows that do not parse are found by the reader itself (``store_rejects``: line, column, error); everything else is checked on the
-written Parquet, column by column, so that memory does not grow with the file.
+CSV rows that do not parse are found by the reader itself (``store_rejects``: line, column, error); everything
+else is checked on the written Parquet, column by column, so that memory does not grow with the file.
 """
 
 import gzip
@@ -28,7 +29,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class DuckDbIngestEngine:
-    """``max_source_bytes`` bounds what a compressed file may become on the function's disk (bytes, after decompression)."""
+    """``max_source_bytes`` bounds what a compressed file may become on the function's disk (bytes, after
+    decompression).
+    """
 
     limits: Limits
     max_source_bytes: int = 4 * 1024**3
@@ -162,7 +165,9 @@ def _refuse_rejects(connection: "DuckDBPyConnection") -> None:
 
 
 def _read_typed(function: str) -> Callable[["DuckDBPyConnection", Path, Contract, Path], None]:
-    """A reader for self-describing formats: the raw columns are read as they are and cast to the contract's types."""
+    """A reader for self-describing formats: the raw columns are read as they are and cast to the contract's
+    types.
+    """
 
     def read(connection: "DuckDBPyConnection", source: Path, contract: Contract, target: Path) -> None:
         raw = function.format(path=quoted(str(source)))

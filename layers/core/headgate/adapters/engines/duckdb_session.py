@@ -10,32 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from headgate.ports import S3AccessProvider
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one connection may use. ``memory_bytes`` should be about 60% of the function's memory: spilling sorts and joins were
-    measured up to 49% above their limit."""
+    """What one connection may use. ``memory_bytes`` should be about 60% of the function's memory: spilling
+    sorts and joins were measured up to 49% above their limit.
+    """
 
     memory_bytes: int
     threads: int
     spill_bytes: int = 8 * 1024**3
-
-
-@dataclass(frozen=True)
-class S3Access:
-    """Credentials and address for httpfs; ``endpoint`` is a URL, or None for AWS itself."""
-
-    access_key_id: str
-    secret_access_key: str
-    session_token: str | None
-    region: str
-    endpoint: str | None
-
-
-S3AccessProvider = Callable[[], S3Access]
 
 
 def quoted(text: str) -> str:
@@ -58,10 +47,11 @@ def open_session(
     httpfs: Path | None = None,
     prepare: Callable[["DuckDBPyConnection"], None] | None = None,
 ) -> Iterator["DuckDBPyConnection"]:
-    """A connection that reads ``readable`` (URIs or paths) and reads and writes below ``scratch``, and nothing else.
+    """A connection that reads ``readable`` (URIs or paths) and reads and writes below ``scratch``, and
+    nothing else.
 
-    ``prepare`` runs before the doors are locked. httpfs is loaded from the file ``httpfs`` only when something readable is on S3,
-    and never installed.
+    ``prepare`` runs before the doors are locked. httpfs is loaded from the file ``httpfs`` only when
+    something readable is on S3, and never installed.
     """
     import duckdb
 

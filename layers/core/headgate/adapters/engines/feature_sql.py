@@ -1,6 +1,8 @@
-"""The SQL the platform writes around a product's views: deduplication, point-in-time joins, partitions, newest rows.
+"""The SQL the platform writes around a product's views: deduplication, point-in-time joins, partitions,
+newest rows.
 
-Pure text, no connection. Column and view names were checked to be identifiers when the product was applied, and are quoted anyway.
+Pure text, no connection. Column and view names were checked to be identifiers when the product was applied,
+and are quoted anyway.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,9 @@ from headgate.domain.feature import FeatureSet, FeatureView
 
 @dataclass(frozen=True)
 class ViewColumns:
-    """A materialised view: its table name and its columns as (name, type), entity and event time left out of ``features``."""
+    """A materialised view: its table name and its columns as (name, type), entity and event time left out of
+    ``features``.
+    """
 
     view: FeatureView
     table: str
@@ -36,8 +40,9 @@ def spine_table(spine: FeatureView) -> str:
 
 
 def feature_table(view: FeatureView, table: str, columns: Sequence[str]) -> str:
-    """A feature view with one row per entity and instant. An ASOF join over duplicates picks any of them, so ties are broken by
-    the values themselves: the same input always gives the same row."""
+    """A feature view with one row per entity and instant. An ASOF join over duplicates picks any of them, so
+    ties are broken by the values themselves: the same input always gives the same row.
+    """
     if view.event_time is None:
         key = names(view.entity)
         return f"CREATE TEMP TABLE {table} AS SELECT DISTINCT ON ({key}) * FROM ({view.sql}) ORDER BY {names([*view.entity, *columns])}"
@@ -52,7 +57,9 @@ def feature_table(view: FeatureView, table: str, columns: Sequence[str]) -> str:
 def joined_table(
     feature_set: FeatureSet, on_demand: ViewColumns | None, views: Sequence[ViewColumns], kept: Sequence[str]
 ) -> str:
-    """The training table. ``kept`` are the spine's own columns; every view contributes its features, null where unknown or stale."""
+    """The training table. ``kept`` are the spine's own columns; every view contributes its features, null
+    where unknown or stale.
+    """
     spine = feature_set.spine
     event_time = identifier(spine.event_time or "")
     selected = [names(kept, "s")]
@@ -101,7 +108,9 @@ def partition_copy(event_time: str, entity: Sequence[str], month: str, path: str
 
 
 def newest_rows(columns: ViewColumns) -> str:
-    """The newest row of every entity of a materialised view: entity columns, event time ('' without one), features."""
+    """The newest row of every entity of a materialised view: entity columns, event time ('' without one),
+    features.
+    """
     view = columns.view
     features = [c for c, _ in columns.features]
     if view.event_time is None:

@@ -1,6 +1,8 @@
-"""What SQL a product may bring: exactly one SELECT, by the engine's own parser, and no function that looks outside.
+"""What SQL a product may bring: exactly one SELECT, by the engine's own parser, and no function that looks
+outside.
 
-The connection's locked doors hold files and network; this refuses what they leave open (settings, secrets, environment).
+The connection's locked doors hold files and network; this refuses what they leave open (settings, secrets,
+environment).
 """
 
 import re
@@ -15,7 +17,9 @@ _LEAKS = re.compile(
 
 
 def require_select(sql: str, where: str) -> None:
-    """Raises InvalidRequest naming ``where`` when ``sql`` is anything but one SELECT over its declared inputs."""
+    """Raises InvalidRequest naming ``where`` when ``sql`` is anything but one SELECT over its declared
+    inputs.
+    """
     import duckdb
 
     try:

@@ -1,0 +1,49 @@
+"""Feature version events and requests by queue: decides, reserves budget, submits to AWS Batch."""
+
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from headgate import bootstrap
+from headgate.domain.notification import bus_event, command
+from headgate.entrypoint import count, each_message, function, logger
+from headgate.services.submit_training import SubmitTraining
+
+REMEMBERED_SECONDS = 3600
+
+
+@cache
+def service() -> SubmitTraining:
+    return bootstrap.train(os.environ)
+
+
+@function
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    store = DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE_NAME"])
+    config = IdempotencyConfig(expires_after_seconds=REMEMBERED_SECONDS, lambda_context=context)
+
+    @idempotent_function(data_keyword_argument="message_id", persistence_store=store, config=config)
+    def once(message_id: str, body: str) -> dict[str, str]:
+        return consider(body)
+
+    return each_message(event, lambda message_id, body: _log(once(message_id=message_id, body=body)))
+
+
+def consider(body: str) -> dict[str, str]:
+    request = command(body)
+    if request is not None:
+        outcome = service().consider(request["product"], request.get("principal", "service/api"))
+        return {"product": request["product"], "state": outcome.state, "reason": outcome.reason}
+    fact = bus_event(body)
+    outcome = service().consider(fact.product)
+    return {"product": fact.product, "state": outcome.state, "reason": outcome.reason}
+
+
+def _log(outcome: dict[str, str]) -> None:
+    logger().info("training considered", extra=outcome)
+    count("TrainingsSubmitted", outcome["state"] == "submitted")

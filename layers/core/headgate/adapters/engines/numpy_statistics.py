@@ -1,0 +1,70 @@
+"""Statistics on numpy: AUC by ranks, and a bootstrap that resamples counts instead of copying rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class NumpyStatistics:
+    """``resamples`` bootstrap draws; 400 give an interval that is stable to about a tenth of its width."""
+
+    resamples: int = 400
+
+    def auc(self, labels: Sequence[int], scores: Sequence[float]) -> float:
+        """See `headgate.ports.Statistics`."""
+        import numpy as np
+
+        return _Ranking(scores).auc(np.asarray(labels, dtype=np.float64), np.ones(len(labels)))
+
+    def skill(
+        self, labels: Sequence[int], scores: Sequence[float], baseline: Sequence[float], seed: int
+    ) -> Mapping[str, float]:
+        """See `headgate.ports.Statistics`."""
+        import numpy as np
+
+        y = np.asarray(labels, dtype=np.float64)
+        model, other = _Ranking(scores), _Ranking(baseline)
+        ones = np.ones(len(y))
+        generator = np.random.default_rng(seed)
+        draws = []
+        for _ in range(self.resamples):
+            weights = np.bincount(generator.integers(0, len(y), len(y)), minlength=len(y)).astype(np.float64)
+            draws.append(model.auc(y, weights) - other.auc(y, weights))
+        low, high = (float(v) for v in np.quantile(draws, [0.025, 0.975]))
+        value = model.auc(y, ones) - other.auc(y, ones)
+        return {"value": value, "low": low, "high": high, "resamples": float(self.resamples)}
+
+
+class _Ranking:
+    """Scores sorted once; every AUC after that is linear."""
+
+    def __init__(self, scores: Sequence[float]) -> None:
+        import numpy as np
+
+        values = np.asarray(scores, dtype=np.float64)
+        self._order = np.argsort(values, kind="stable")
+        ordered = values[self._order]
+        self._group = (
+            np.cumsum(np.concatenate(([0], (np.diff(ordered) != 0).astype(np.int64))))
+            if len(ordered)
+            else ordered
+        )
+
+    def auc(self, labels: "np.ndarray[Any, Any]", weights: "np.ndarray[Any, Any]") -> float:
+        """Weighted AUC; ties count half. 0.5 when one class has no weight."""
+        import numpy as np
+
+        weight = weights[self._order]
+        positive = weight * labels[self._order]
+        negative = weight - positive
+        if positive.sum() == 0 or negative.sum() == 0:
+            return 0.5
+        by_group_positive = np.bincount(self._group, positive)
+        by_group_negative = np.bincount(self._group, negative)
+        below = np.cumsum(by_group_negative) - by_group_negative
+        wins = float((by_group_positive * (below + 0.5 * by_group_negative)).sum())
+        return wins / float(positive.sum() * negative.sum())

@@ -1,0 +1,337 @@
+"""The composition root: the only place where services meet adapters. Engines and clients are made here and
+nowhere else.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from headgate.adapters.aws.eventbridge import EventBridgeBus
+from headgate.adapters.aws.host import SystemClock, TemporaryDisk
+from headgate.adapters.aws.s3 import S3ObjectStore
+from headgate.adapters.aws.session import AwsClients
+from headgate.config import (
+    ApiSettings,
+    BuildFeaturesSettings,
+    InferSettings,
+    IngestSettings,
+    MonitorSettings,
+    RecordSettings,
+    RegisterSettings,
+    Settings,
+    TrainSettings,
+)
+from headgate.domain.cost import PriceTable
+from headgate.services.access import Guard
+from headgate.services.products import Products
+
+if TYPE_CHECKING:
+    from headgate.adapters.aws.dynamo import Table
+    from headgate.adapters.aws.ledger import DynamoLedger
+    from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
+    from headgate.adapters.engines.duckdb_session import Limits
+    from headgate.services.build_features import BuildFeatures
+    from headgate.services.control_plane import ControlPlane
+    from headgate.services.evaluate_model import EvaluateModel
+    from headgate.services.infer import Infer
+    from headgate.services.ingest_drops import IngestDrops
+    from headgate.services.monitor_model import MonitorModel
+    from headgate.services.record_events import RecordEvents
+    from headgate.services.register_model import RegisterModel
+    from headgate.services.submit_training import SubmitTraining
+
+MEMORY_SHARE = 0.6
+"""Of a function's memory for DuckDB: its sorts and joins were measured up to 49% above their limit."""
+
+
+def new_id() -> str:
+    return uuid4().hex
+
+
+def price_table() -> PriceTable:
+    """The list prices shipped with the code."""
+    return PriceTable(json.loads((Path(__file__).parent / "prices.json").read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What almost every use case is made of."""
+
+    settings: Settings
+    clients: AwsClients
+    clock: SystemClock
+    catalog: "Table"
+    lake: S3ObjectStore
+    products: Products
+    bus: EventBridgeBus
+    guard: Guard
+    scratch: TemporaryDisk
+
+    def bucket(self, name: str) -> S3ObjectStore:
+        return S3ObjectStore(self.clients, name)
+
+    def table(self, name: str) -> "Table":
+        from headgate.adapters.aws.dynamo import Table
+
+        return Table(self.clients, name, self.clock)
+
+    def ledger(self) -> "DynamoLedger":
+        from headgate.adapters.aws.ledger import DynamoLedger
+
+        return DynamoLedger(self.table(self.settings.ledger_table), self.clock)
+
+    def feature_engine(self, memory_mb: int) -> "DuckDbFeatureEngine":
+        from headgate.adapters.aws.s3_access import s3_access
+        from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
+
+        return DuckDbFeatureEngine(_limits(memory_mb), _scratch(), s3_access(self.clients), _httpfs())
+
+    def evaluation(self, memory_mb: int) -> "EvaluateModel":
+        from headgate.adapters.aws.s3_access import s3_access
+        from headgate.adapters.engines.duckdb_evaluation import DuckDbEvaluationEngine
+        from headgate.adapters.engines.numpy_statistics import NumpyStatistics
+        from headgate.services.evaluate_model import EvaluateModel
+
+        engine = DuckDbEvaluationEngine(_limits(memory_mb), _scratch(), s3_access(self.clients), _httpfs())
+        return EvaluateModel(self.lake, engine, NumpyStatistics())
+
+
+def _parts(settings: Settings) -> _Parts:
+    from headgate.adapters.aws.dynamo import Table
+    from headgate.adapters.aws.product_catalog import DynamoProductCatalog
+
+    clients, clock = AwsClients(), SystemClock()
+    catalog = Table(clients, settings.catalog_table, clock)
+    lake = S3ObjectStore(clients, settings.lake_bucket)
+    bus = EventBridgeBus(clients, settings.event_bus)
+    return _Parts(
+        settings=settings,
+        clients=clients,
+        clock=clock,
+        catalog=catalog,
+        lake=lake,
+        products=Products(DynamoProductCatalog(catalog), lake),
+        bus=bus,
+        guard=Guard(bus, clock, new_id),
+        scratch=TemporaryDisk(),
+    )
+
+
+def ingest(environ: Mapping[str, str]) -> "IngestDrops":
+    """Raises ConfigurationError, as every function of this module."""
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
+    from headgate.services.ingest_drops import IngestDrops
+
+    settings = IngestSettings.from_env(environ)
+    parts = _parts(settings)
+    return IngestDrops(
+        products=parts.products,
+        catalog=DynamoDatasetCatalog(parts.catalog),
+        landing=parts.bucket(settings.landing_bucket),
+        lake=parts.lake,
+        engine=DuckDbIngestEngine(_limits(settings.memory_mb)),
+        bus=parts.bus,
+        guard=parts.guard,
+        clock=parts.clock,
+        scratch=parts.scratch,
+    )
+
+
+def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.online import DynamoOnlineStore
+    from headgate.services.build_features import BuildFeatures
+
+    settings = BuildFeaturesSettings.from_env(environ)
+    parts = _parts(settings)
+    return BuildFeatures(
+        products=parts.products,
+        datasets=DynamoDatasetCatalog(parts.catalog),
+        features=DynamoFeatureCatalog(parts.catalog),
+        lake=parts.lake,
+        engine=parts.feature_engine(settings.memory_mb),
+        online=DynamoOnlineStore(parts.table(settings.online_table), parts.clock),
+        bus=parts.bus,
+        guard=parts.guard,
+        clock=parts.clock,
+        scratch=parts.scratch,
+    )
+
+
+def train(environ: Mapping[str, str]) -> "SubmitTraining":
+    from headgate.adapters.aws.batch import AwsBatchCompute
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.services.submit_training import SubmitTraining
+
+    settings = TrainSettings.from_env(environ)
+    parts = _parts(settings)
+    return SubmitTraining(
+        products=parts.products,
+        features=DynamoFeatureCatalog(parts.catalog),
+        runs=DynamoRunCatalog(parts.catalog),
+        lake=parts.lake,
+        models=parts.bucket(settings.models_bucket),
+        compute=AwsBatchCompute(parts.clients, settings.batch_queues, settings.batch_job_definitions),
+        ledger=parts.ledger(),
+        bus=parts.bus,
+        guard=parts.guard,
+        clock=parts.clock,
+        prices=price_table(),
+        environment_digest=settings.trainer_image_digest,
+    )
+
+
+def register(environ: Mapping[str, str]) -> "RegisterModel":
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
+    from headgate.services.register_model import RegisterModel
+
+    settings = RegisterSettings.from_env(environ)
+    parts = _parts(settings)
+    return RegisterModel(
+        products=parts.products,
+        runs=DynamoRunCatalog(parts.catalog),
+        models=DynamoModelCatalog(parts.catalog),
+        lake=parts.lake,
+        artifacts=parts.bucket(settings.models_bucket),
+        runtime=OnnxModelRuntime(),
+        evaluation=parts.evaluation(settings.memory_mb),
+        ledger=parts.ledger(),
+        bus=parts.bus,
+        guard=parts.guard,
+        clock=parts.clock,
+        scratch=parts.scratch,
+        prices=price_table(),
+    )
+
+
+def infer(environ: Mapping[str, str]) -> "Infer":
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.online import DynamoOnlineStore
+    from headgate.adapters.aws.sqs import SqsQueue
+    from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
+    from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
+    from headgate.services.infer import Infer
+
+    settings = InferSettings.from_env(environ)
+    parts = _parts(settings)
+    return Infer(
+        products=parts.products,
+        models=DynamoModelCatalog(parts.catalog),
+        artifacts=parts.bucket(settings.models_bucket),
+        online=DynamoOnlineStore(parts.table(settings.online_table), parts.clock),
+        engine=DuckDbFeatureEngine(_limits(settings.memory_mb, threads=1), _scratch()),
+        runtime=OnnxModelRuntime(),
+        log=SqsQueue(parts.clients, settings.prediction_queue_url),
+        guard=parts.guard,
+        clock=parts.clock,
+        scratch=parts.scratch,
+        new_id=new_id,
+    )
+
+
+def monitor(environ: Mapping[str, str]) -> "MonitorModel":
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
+    from headgate.services.monitor_model import MonitorModel
+
+    settings = MonitorSettings.from_env(environ)
+    parts = _parts(settings)
+    return MonitorModel(
+        products=parts.products,
+        features=DynamoFeatureCatalog(parts.catalog),
+        models=DynamoModelCatalog(parts.catalog),
+        lake=parts.lake,
+        artifacts=parts.bucket(settings.models_bucket),
+        logs=parts.bucket(settings.logs_bucket),
+        runtime=OnnxModelRuntime(),
+        evaluation=parts.evaluation(settings.memory_mb),
+        bus=parts.bus,
+        clock=parts.clock,
+        scratch=parts.scratch,
+    )
+
+
+def record(environ: Mapping[str, str]) -> "RecordEvents":
+    from headgate.services.record_events import RecordEvents
+
+    settings = RecordSettings.from_env(environ)
+    parts = _parts(settings)
+    return RecordEvents(parts.ledger(), parts.bucket(settings.logs_bucket))
+
+
+def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.product_catalog import DynamoProductCatalog
+    from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.adapters.aws.sqs import SqsQueue
+    from headgate.services.apply_product import ApplyProduct
+    from headgate.services.change_stage import ChangeStage
+    from headgate.services.check_gate import CheckGate
+    from headgate.services.control_plane import ControlPlane
+    from headgate.services.promote_model import PromoteModel
+    from headgate.services.read_platform import ReadPlatform
+    from headgate.services.request_training import RequestTraining
+    from headgate.services.trace_prediction import TracePrediction
+
+    settings = ApiSettings.from_env(environ)
+    parts = _parts(settings)
+    products, guard, bus, clock = parts.products, parts.guard, parts.bus, parts.clock
+    catalog, datasets = DynamoProductCatalog(parts.catalog), DynamoDatasetCatalog(parts.catalog)
+    models, ledger = DynamoModelCatalog(parts.catalog), parts.ledger()
+    return ControlPlane(
+        apply_product=ApplyProduct(products, catalog, parts.lake, guard, bus, clock),
+        read=ReadPlatform(
+            products=products,
+            catalog=catalog,
+            datasets=datasets,
+            features=DynamoFeatureCatalog(parts.catalog),
+            run_catalog=DynamoRunCatalog(parts.catalog),
+            model_catalog=models,
+            ledger=ledger,
+            guard=guard,
+            clock=clock,
+        ),
+        promote_model=PromoteModel(products, models, guard, bus, clock),
+        check_gate=CheckGate(products, catalog, datasets, models, guard, clock),
+        change_stage=ChangeStage(products, catalog, guard, bus, clock),
+        trace_prediction=TracePrediction(products, ledger, guard),
+        request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
+    )
+
+
+def _limits(memory_mb: int, threads: int = 2) -> "Limits":
+    from headgate.adapters.engines.duckdb_session import Limits
+
+    return Limits(int(memory_mb * 1024**2 * MEMORY_SHARE), threads)
+
+
+def _scratch() -> Path:
+    """A folder of the SQL engine's own: what else lies in the temporary directory stays out of a product's
+    reach.
+    """
+    import tempfile
+
+    return Path(tempfile.gettempdir()) / "headgate-sql"
+
+
+def _httpfs() -> Path | None:
+    """The httpfs extension's file where the duckdb layer or environment has it; it is loaded from there,
+    never installed.
+    """
+    import sys
+
+    for folder in sys.path:
+        for found in Path(folder).glob("duckdb_extension_httpfs/extensions/*/httpfs.duckdb_extension"):
+            return found
+    return None

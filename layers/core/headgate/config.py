@@ -1,0 +1,132 @@
+"""Settings of the functions, read from an environment mapping once and checked whole: every missing variable
+is named at once.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeVar
+
+from headgate.domain.errors import ConfigurationError
+
+_S = TypeVar("_S", bound="Settings")
+
+_VARIABLES = {
+    "environment": "HEADGATE_ENVIRONMENT",
+    "catalog_table": "CATALOG_TABLE_NAME",
+    "ledger_table": "LEDGER_TABLE_NAME",
+    "online_table": "ONLINE_TABLE_NAME",
+    "idempotency_table": "IDEMPOTENCY_TABLE_NAME",
+    "event_bus": "EVENT_BUS_NAME",
+    "lake_bucket": "LAKE_BUCKET_NAME",
+    "landing_bucket": "LANDING_BUCKET_NAME",
+    "models_bucket": "MODELS_BUCKET_NAME",
+    "logs_bucket": "LOGS_BUCKET_NAME",
+    "batch_queues": "BATCH_QUEUES",
+    "batch_job_definitions": "BATCH_JOB_DEFINITIONS",
+    "trainer_image_digest": "TRAINER_IMAGE_DIGEST",
+    "prediction_queue_url": "PREDICTION_QUEUE_URL",
+    "train_queue_url": "TRAIN_QUEUE_URL",
+    "memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+}
+
+
+def _mapping(text: str) -> Mapping[str, str]:
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise ValueError("a JSON object of strings is needed")
+    return found
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "memory_mb": int,
+    "batch_queues": _mapping,
+    "batch_job_definitions": _mapping,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every function has. ``memory_mb`` is the function's memory in MiB, as Lambda says it."""
+
+    environment: str
+    catalog_table: str
+    ledger_table: str
+    event_bus: str
+    lake_bucket: str
+
+    @classmethod
+    def from_env(cls: type[_S], environ: Mapping[str, str]) -> _S:
+        """Raises ConfigurationError naming every missing or malformed variable."""
+        values: dict[str, Any] = {}
+        problems = []
+        for field in fields(cls):
+            variable = _VARIABLES[field.name]
+            text = environ.get(variable, "").strip()
+            if not text:
+                if field.default is MISSING:
+                    problems.append(f"{variable} is missing")
+                continue
+            try:
+                values[field.name] = _PARSERS.get(field.name, str)(text)
+            except ValueError as error:
+                problems.append(f"{variable} is malformed ({error})")
+        if problems:
+            raise ConfigurationError(f"environment of this function: {'; '.join(problems)}")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class IngestSettings(Settings):
+    landing_bucket: str
+    memory_mb: int = 2048
+
+
+@dataclass(frozen=True)
+class BuildFeaturesSettings(Settings):
+    online_table: str
+    memory_mb: int = 3008
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    models_bucket: str
+    idempotency_table: str
+    batch_queues: Mapping[str, str]
+    batch_job_definitions: Mapping[str, str]
+    trainer_image_digest: str
+
+
+@dataclass(frozen=True)
+class RegisterSettings(Settings):
+    models_bucket: str
+    memory_mb: int = 3008
+
+
+@dataclass(frozen=True)
+class InferSettings(Settings):
+    models_bucket: str
+    online_table: str
+    prediction_queue_url: str
+    memory_mb: int = 1769
+
+
+@dataclass(frozen=True)
+class ApiSettings(Settings):
+    models_bucket: str
+    landing_bucket: str
+    logs_bucket: str
+    train_queue_url: str
+
+
+@dataclass(frozen=True)
+class MonitorSettings(Settings):
+    models_bucket: str
+    logs_bucket: str
+    memory_mb: int = 3008
+
+
+@dataclass(frozen=True)
+class RecordSettings(Settings):
+    logs_bucket: str
+    idempotency_table: str

@@ -1,0 +1,88 @@
+"""What queues deliver, as domain values. This is the one place where S3 keys are decoded."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from headgate.domain.dataset import Drop
+from headgate.domain.errors import InvalidRequest
+from headgate.domain.events import DomainEvent
+
+
+def drops_of(message_id: str, body: str) -> list[Drop]:
+    """The dropped objects of one S3 notification; none for S3's own test event. Raises InvalidRequest on
+    anything else.
+    """
+    document = _document(body)
+    if document.get("Event") == "s3:TestEvent":
+        return []
+    records = document.get("Records")
+    if not isinstance(records, list):
+        raise InvalidRequest("the message is no S3 notification")
+    return [
+        _drop(message_id, record)
+        for record in records
+        if record.get("eventName", "").startswith("ObjectCreated:")
+    ]
+
+
+def _drop(message_id: str, record: Mapping[str, Any]) -> Drop:
+    try:
+        entry = record["s3"]["object"]
+        return Drop(
+            bucket=record["s3"]["bucket"]["name"],
+            key=unquote_plus(entry["key"]),
+            version_id=entry["versionId"],
+            size=int(entry.get("size", 0)),
+            message_id=message_id,
+        )
+    except KeyError as missing:
+        raise InvalidRequest(f"the S3 notification has no {missing}; is the bucket versioned?") from missing
+
+
+def bus_event(body: str) -> DomainEvent:
+    """The domain event in an EventBridge message. Raises InvalidRequest when it is none."""
+    document = _document(body)
+    kind, detail = document.get("detail-type"), document.get("detail")
+    if (
+        not isinstance(kind, str)
+        or not isinstance(detail, dict)
+        or not {"product", "id", "time"} <= set(detail)
+    ):
+        raise InvalidRequest("the message is no event of this platform's bus")
+    return DomainEvent.from_detail(kind, detail)
+
+
+def job_change(body: str) -> Mapping[str, Any]:
+    """The detail of an AWS Batch job state change. Raises InvalidRequest when it is none."""
+    document = _document(body)
+    if document.get("detail-type") != "Batch Job State Change" or not isinstance(
+        document.get("detail"), dict
+    ):
+        raise InvalidRequest("the message is no Batch job state change")
+    found: Mapping[str, Any] = document["detail"]
+    return found
+
+
+def is_scheduled(body: str) -> bool:
+    """True for a message that a schedule rule sent."""
+    return _document(body).get("detail-type") == "Scheduled Event"
+
+
+def command(body: str) -> Mapping[str, Any] | None:
+    """A command of the control plane (a JSON object with ``product`` and ``reason``), or None for a bus
+    event.
+    """
+    document = _document(body)
+    return document if "detail-type" not in document and "product" in document else None
+
+
+def _document(body: str) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise InvalidRequest(f"the message is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidRequest("the message is no JSON object")
+    return document
