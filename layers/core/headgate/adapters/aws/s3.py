@@ -1,0 +1,77 @@
+"""The ObjectStore port over one S3 bucket."""
+
+import hashlib
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from headgate.adapters.aws.errors import translated
+from headgate.adapters.aws.session import AwsClients
+from headgate.domain.errors import NotFound
+
+CHUNK_BYTES = 1 << 20
+PART_BYTES = 16 << 20
+PARTS_AT_ONCE = 4
+
+
+class S3ObjectStore:
+    """``bucket``'s objects by decoded key. Every write carries a sha256 that S3 checks."""
+
+    def __init__(self, clients: AwsClients, bucket: str) -> None:
+        self.bucket = bucket
+        self._clients = clients
+
+    def get(self, key: str, version_id: str | None = None) -> bytes:
+        with translated(f"reading {self.uri(key)}", write=False):
+            body: bytes = self._open(key, version_id).read()
+        return body
+
+    def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        checksum = b64encode(hashlib.sha256(body).digest()).decode("ascii")
+        with translated(f"writing {self.uri(key)}", write=True):
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, ChecksumSHA256=checksum
+            )
+
+    def download(self, key: str, path: Path, version_id: str | None = None) -> str:
+        hashed = hashlib.sha256()
+        try:
+            with translated(f"reading {self.uri(key)}", write=False), path.open("wb") as target:
+                for chunk in self._open(key, version_id).iter_chunks(CHUNK_BYTES):
+                    hashed.update(chunk)
+                    target.write(chunk)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return hashed.hexdigest()
+
+    def upload(self, path: Path, key: str) -> None:
+        # upload_file would wrap the ClientError whose code is needed; upload_fileobj does not.
+        from boto3.s3.transfer import TransferConfig
+
+        config = TransferConfig(
+            multipart_threshold=4 * PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=PARTS_AT_ONCE
+        )
+        with translated(f"writing {self.uri(key)}", write=True), path.open("rb") as source:
+            self._client.upload_fileobj(
+                source, self.bucket, key, ExtraArgs={"ChecksumAlgorithm": "SHA256"}, Config=config
+            )
+
+    def exists(self, key: str) -> bool:
+        try:
+            with translated(f"looking for {self.uri(key)}", write=False):
+                self._client.head_object(Bucket=self.bucket, Key=key)
+        except NotFound:
+            return False
+        return True
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+    @property
+    def _client(self) -> Any:
+        return self._clients.client("s3")
+
+    def _open(self, key: str, version_id: str | None) -> Any:
+        version = {"VersionId": version_id} if version_id else {}
+        return self._client.get_object(Bucket=self.bucket, Key=key, **version)["Body"]
