@@ -2,36 +2,24 @@
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chalicelib import governance, models, products
 from chalicelib.application import answer, create_app
+from headgate import bootstrap
+from headgate.entrypoint import count, function, logger
 from headgate.services.control_plane import ControlPlane
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger
-
 
 @cache
-def _plane() -> ControlPlane:
-    """Made on the first request and kept. Imported here, so that the routes can be read where nothing is
-    deployed.
-    """
-    from headgate.bootstrap import control_plane
-
-    return control_plane(os.environ)
+def plane() -> ControlPlane:
+    return bootstrap.control_plane(os.environ)
 
 
-@cache
-def _log() -> "Logger":
-    from aws_lambda_powertools import Logger
-
-    return Logger()
+app = create_app((*products.ENDPOINTS, *models.ENDPOINTS, *governance.ENDPOINTS), plane, logger, count)
 
 
-app = create_app((*products.ENDPOINTS, *models.ENDPOINTS, *governance.ENDPOINTS), _plane, _log)
-
-
+@function
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answers a REST proxy event (payload format 1.0)."""
     return answer(app, event, context)

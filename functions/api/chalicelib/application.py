@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Protocol
 
 from chalice.app import Chalice, Request, Response
-from headgate.domain.errors import HeadgateError, InvalidRequest, NotFound
+from headgate.domain.errors import AccessDenied, HeadgateError, InvalidRequest, NotFound
 from headgate.services.control_plane import ControlPlane
 
 from chalicelib.endpoint import Endpoint, read_call
@@ -17,19 +18,23 @@ from chalicelib.errors import MethodNotAllowed, error_document, error_headers, j
 class Log(Protocol):
     """What is used of a logger: the standard library's and Powertools' both fit."""
 
-    def info(self, message: str, *, extra: Mapping[str, object]) -> None: ...
+    def info(self, message: str, /, *, extra: Mapping[str, object]) -> None: ...
 
-    def exception(self, message: str, *, extra: Mapping[str, object]) -> None: ...
+    def exception(self, message: str, /, *, extra: Mapping[str, object]) -> None: ...
 
 
 def create_app(
-    endpoints: tuple[Endpoint, ...], plane: Callable[[], ControlPlane], log: Callable[[], Any]
+    endpoints: tuple[Endpoint, ...],
+    plane: Callable[[], ControlPlane],
+    log: Callable[[], Log],
+    count: Callable[[str], None],
 ) -> Chalice:
-    """Registers every endpoint. ``plane`` and ``log`` are first called when a request is there."""
+    """Registers every endpoint; the rest is called when a request is there. ``count`` adds 1 to a metric."""
     app = Chalice(app_name="headgate-api", configure_logs=False)
+    desk = _Desk(app, plane, log, count)
     for endpoint in endpoints:
         route = app.route(endpoint.path, methods=[endpoint.method], name=endpoint.name, content_types=["*/*"])
-        route(_view(app, endpoint, plane, log))
+        route(desk.view(endpoint))
     return app
 
 
@@ -42,40 +47,55 @@ def answer(app: Chalice, event: dict[str, Any], context: Any) -> dict[str, Any]:
     return app(located, context)
 
 
-def _view(
-    app: Chalice, endpoint: Endpoint, plane: Callable[[], ControlPlane], log: Callable[[], Any]
-) -> Callable[..., Response]:
-    @wraps(endpoint.view)
-    def respond(**_path: str) -> Response:
-        request = _current_request(app)
-        facts: dict[str, object] = {
-            "route": f"{endpoint.method} {endpoint.path}",
-            "request_id": request.context.get("requestId", ""),
-            **(request.uri_params or {}),
-        }
+@dataclass(frozen=True)
+class _Desk:
+    """Answers the calls of every endpoint: one line of log each, and an error is never left to Chalice."""
+
+    app: Chalice
+    plane: Callable[[], ControlPlane]
+    log: Callable[[], Log]
+    count: Callable[[str], None]
+
+    def view(self, endpoint: Endpoint) -> Callable[..., Response]:
+        """The function Chalice calls; it bears the view's name and docstring: the OpenAPI is made of them."""
+
+        @wraps(endpoint.view)
+        def respond(**_path: str) -> Response:
+            request = _current_request(self.app)
+            facts: dict[str, object] = {
+                "route": f"{endpoint.method} {endpoint.path}",
+                "api_request_id": request.context.get("requestId", ""),
+                **(request.uri_params or {}),
+            }
+            response = self._respond(endpoint, request, facts)
+            self.log().info("request answered", extra={**facts, "status": response.status_code})
+            return response
+
+        return respond
+
+    def _respond(self, endpoint: Endpoint, request: Request, facts: dict[str, object]) -> Response:
         try:
             call = read_call(endpoint, request.to_original_event(), _raw_body(request))
             facts["principal"] = call.principal.id
-            response = json_response(endpoint.status, _json(endpoint.view(plane(), call)))
+            return json_response(endpoint.status, _json(endpoint.view(self.plane(), call)))
         except HeadgateError as error:
-            response = _refusal(error, facts, log())
+            return self._refusal(error, facts)
         except Exception:
-            log().exception("request failed", extra=facts)
-            unknown = {"error": "internal error", "type": "InternalError", "request_id": facts["request_id"]}
-            response = json_response(500, _json(unknown))
-        log().info("request answered", extra={**facts, "status": response.status_code})
-        return response
+            self.log().exception("request failed", extra=facts)
+            self.count("RequestsFailed")
+            unknown = {"error": "internal error", "type": "InternalError"}
+            return json_response(500, _json({**unknown, "request_id": facts["api_request_id"]}))
 
-    return respond
-
-
-def _refusal(error: HeadgateError, facts: dict[str, object], log: Log) -> Response:
-    document = error_document(error)
-    if error.status == 500:
-        log.exception("request failed", extra=facts)
-        document["request_id"] = facts["request_id"]
-    facts["error_type"] = document["type"]
-    return json_response(error.status, _json(document), error_headers(error))
+    def _refusal(self, error: HeadgateError, facts: dict[str, object]) -> Response:
+        document = error_document(error)
+        facts["error_type"] = document["type"]
+        if error.status == 500:
+            self.log().exception("request failed", extra=facts)
+            self.count("RequestsFailed")
+            document["request_id"] = facts["api_request_id"]
+        if isinstance(error, AccessDenied):
+            self.count("AccessRefused")
+        return json_response(error.status, _json(document), error_headers(error))
 
 
 def _current_request(app: Chalice) -> Request:

@@ -7,7 +7,7 @@ from headgate.domain.lineage import TraceStep
 from headgate.domain.model import CHAMPION
 from headgate.domain.shape import nullable, one_of, record, text, whole
 from headgate.services.control_plane import ControlPlane
-from headgate.services.promote_model import ALIASES, Expected
+from headgate.services.promote_model import ALIASES, Expected, Promotion
 
 from chalicelib.endpoint import LIMIT, NOTHING, Call, Endpoint
 
@@ -72,16 +72,13 @@ def promote_model(plane: ControlPlane, call: Call) -> Document:
     200: {"model", "alias", "from_version", "to_version", "principal", "reason", "moved_at"}
     """
     body = call.body
-    expected = Expected(body["from_version"]) if "from_version" in body else None
-    move = plane.promote_model.promote(
-        call.principal,
-        call.product,
-        call.version,
+    wanted = Promotion(
+        version=call.version,
         alias=body.get("alias", CHAMPION),
         reason=body.get("reason", ""),
-        expected=expected,
+        expected=Expected(body["from_version"]) if "from_version" in body else None,
     )
-    return asdict(move)
+    return asdict(plane.promote_model.promote(call.principal, call.product, wanted))
 
 
 def list_reports(plane: ControlPlane, call: Call) -> Document:

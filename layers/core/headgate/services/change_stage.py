@@ -2,11 +2,13 @@
 claims less.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from headgate.domain import events
 from headgate.domain.canonical import digest
-from headgate.domain.errors import PreconditionFailed
+from headgate.domain.errors import AccessDenied, PreconditionFailed
 from headgate.domain.events import DomainEvent
 from headgate.domain.gate import age_of, missing_evidence
 from headgate.domain.identity import Principal
@@ -16,7 +18,7 @@ from headgate.domain.product import STAGES, GateEvidence, next_stage
 from headgate.ports import Clock, EventBus, ProductCatalog
 from headgate.services.access import Guard
 from headgate.services.clock import iso
-from headgate.services.products import Products
+from headgate.services.products import AppliedProduct, Products
 
 
 @dataclass(frozen=True)
@@ -42,26 +44,31 @@ class ChangeStage:
     clock: Clock
 
     def change(self, principal: Principal, product: str, to_stage: str) -> StageChange:
-        """Raises InvalidRequest (unknown stage), AccessDenied, PreconditionFailed saying what is missing,
-        Conflict.
-        """
+        """Raises InvalidRequest, AccessDenied, Conflict, and PreconditionFailed saying what is missing."""
         next_stage(to_stage)
         applied = self.products.get(product)
         stage, now = applied.record.stage, self.clock.now()
         evidence = self._evidence(product, stage)
-        context: dict[str, Fact] = {"headgate:FromStage": stage, "headgate:ToStage": to_stage}
-        if evidence is not None:
-            context["headgate:GatePassed"] = evidence.passed and evidence.spec == applied.record.spec
-            context["headgate:EvidenceAgeSeconds"] = int(age_of(evidence, now).total_seconds())
-        self.guard.require(
-            applied, principal, "headgate:ChangeStage", hrn(product, "product", product), context
-        )
+        missing = missing_evidence(evidence, stage, applied.record.spec, now)
+        try:
+            self._authorize(applied, principal, to_stage, _facts(evidence, missing, now))
+        except AccessDenied as denied:
+            if missing is None:
+                raise
+            raise AccessDenied(f"{denied}; {missing}", denied.statement) from denied
         change = StageChange(product, stage, to_stage, principal.id, iso(now), changed=stage != to_stage)
         if change.changed:
-            _check_forward(change, missing_evidence(evidence, stage, applied.record.spec, now))
+            _check_forward(change, missing)
             self.catalog.change_stage(product, stage, to_stage, change.at)
             self._publish(change)
         return change
+
+    def _authorize(
+        self, applied: AppliedProduct, principal: Principal, to_stage: str, facts: Mapping[str, Fact]
+    ) -> None:
+        name, stage = applied.record.name, applied.record.stage
+        context = {**facts, "headgate:FromStage": stage, "headgate:ToStage": to_stage}
+        self.guard.require(applied, principal, "headgate:ChangeStage", hrn(name, "product", name), context)
 
     def _evidence(self, product: str, stage: str) -> GateEvidence | None:
         return next((each for each in self.catalog.evidence(product) if each.stage == stage), None)
@@ -74,6 +81,14 @@ class ChangeStage:
         }
         name = digest({"product": change.product, "at": change.at, **detail})
         self.bus.publish([DomainEvent(events.STAGE_CHANGED, change.product, name, change.at, detail)])
+
+
+def _facts(evidence: GateEvidence | None, missing: str | None, now: datetime) -> dict[str, Fact]:
+    """What a policy may ask of. Evidence that is stale or of another bundle is a gate not passed."""
+    if evidence is None:
+        return {"headgate:GatePassed": False}
+    age = int(age_of(evidence, now).total_seconds())
+    return {"headgate:GatePassed": missing is None, "headgate:EvidenceAgeSeconds": age}
 
 
 def _check_forward(change: StageChange, missing: str | None) -> None:

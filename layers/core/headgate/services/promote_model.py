@@ -27,8 +27,18 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class Promotion:
+    """What is asked for: ``alias`` on ``version``, and only from where it is ``expected``, if given."""
+
+    version: int
+    alias: str = CHAMPION
+    reason: str = ""
+    expected: Expected | None = None
+
+
+@dataclass(frozen=True)
 class PromoteModel:
-    """The use case."""
+    """The use case. A move to an older version is a rollback, which policies grant apart."""
 
     products: Products
     models: ModelCatalog
@@ -36,77 +46,66 @@ class PromoteModel:
     bus: EventBus
     clock: Clock
 
-    def promote(
-        self,
-        principal: Principal,
-        product: str,
-        version: int,
-        alias: str,
-        reason: str,
-        expected: Expected | None = None,
-    ) -> AliasMove:
-        """The move that put ``alias`` on ``version``; when it is there already, the move that once did so.
+    def promote(self, principal: Principal, product: str, wanted: Promotion) -> AliasMove:
+        """The move that put the alias on the version; when it is there already, the move that once did so.
 
         Raises AccessDenied, NotFound, PreconditionFailed for a version that failed a gate, and Conflict
-        when the alias is not where ``expected`` says, or was moved by someone else meanwhile.
+        when the alias is not where it is expected, or was moved by someone else meanwhile.
         """
-        if alias not in ALIASES:
-            raise InvalidRequest(f"alias {alias!r} is not known; aliases are {', '.join(ALIASES)}")
+        if wanted.alias not in ALIASES:
+            raise InvalidRequest(f"alias {wanted.alias!r} is not known; aliases are {', '.join(ALIASES)}")
         applied = self.products.get(product)
-        model = training_of(applied).model
-        self._authorize(applied, principal, version, alias)
-        _check_gates(version_of(self.models, applied, version))
-        move = self._move(principal, model, version, alias, reason, expected)
+        current = self.models.alias(training_of(applied).model, wanted.alias)
+        self._authorize(applied, principal, wanted, current)
+        found = version_of(self.models, applied, wanted.version)
+        _check_gates(found)
+        if current == wanted.version:
+            move = self._last_move(found, wanted.alias)
+        else:
+            move = self._move(principal, found, wanted, current)
         self._publish(product, move)
         return move
 
-    def _authorize(self, applied: AppliedProduct, principal: Principal, version: int, alias: str) -> None:
-        """Policy is asked first, of a version that does not exist too: nobody learns what there is by
-        asking.
-        """
-        context: dict[str, Fact] = {"headgate:Alias": alias}
+    def _authorize(
+        self, applied: AppliedProduct, principal: Principal, wanted: Promotion, current: int | None
+    ) -> None:
+        """Policy is asked first, also of a version that does not exist: asking tells nobody what there is."""
+        context: dict[str, Fact] = {"headgate:Alias": wanted.alias}
         try:
-            metrics = version_of(self.models, applied, version).metrics
+            metrics = version_of(self.models, applied, wanted.version).metrics
         except NotFound:
             metrics = {}
         for name, value in metrics.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 context[f"headgate:Metric/{name}"] = value
-        resource = hrn(applied.record.name, "model", training_of(applied).model, version)
-        self.guard.require(applied, principal, "headgate:PromoteModel", resource, context)
+        back = current is not None and wanted.version < current
+        action = "headgate:RollbackModel" if back else "headgate:PromoteModel"
+        resource = hrn(applied.record.name, "model", training_of(applied).model, wanted.version)
+        self.guard.require(applied, principal, action, resource, context)
 
     def _move(
-        self,
-        principal: Principal,
-        model: str,
-        version: int,
-        alias: str,
-        reason: str,
-        expected: Expected | None,
+        self, principal: Principal, found: ModelVersion, wanted: Promotion, current: int | None
     ) -> AliasMove:
-        current = self.models.alias(model, alias)
-        if current == version:
-            return self._last_move(model, alias, version)
-        if expected is not None and expected.version != current:
-            raise Conflict(
-                f"{model}@{alias} is at {_at(current)}, not at {_at(expected.version)}; look again"
-            )
+        """Moves from where the alias was when policy was asked: the answer was for that."""
+        if wanted.expected is not None and wanted.expected.version != current:
+            where = f"{_at(current)}, not at {_at(wanted.expected.version)}"
+            raise Conflict(f"{found.model}@{wanted.alias} is at {where}; look again")
         move = AliasMove(
-            model=model,
-            alias=alias,
+            model=found.model,
+            alias=wanted.alias,
             from_version=current,
-            to_version=version,
+            to_version=found.version,
             principal=principal.id,
-            reason=reason,
+            reason=wanted.reason,
             moved_at=iso(self.clock.now()),
         )
         self.models.move_alias(move)
         return move
 
-    def _last_move(self, model: str, alias: str, version: int) -> AliasMove:
-        moves = [move for move in self.models.alias_moves(model, alias) if move.to_version == version]
-        if not moves:
-            raise Conflict(f"{model}@{alias} was moved by someone else meanwhile; look again")
+    def _last_move(self, found: ModelVersion, alias: str) -> AliasMove:
+        moves = self.models.alias_moves(found.model, alias)
+        if not moves or moves[-1].to_version != found.version:
+            raise Conflict(f"{found.model}@{alias} was moved by someone else meanwhile; look again")
         return moves[-1]
 
     def _publish(self, product: str, move: AliasMove) -> None:
