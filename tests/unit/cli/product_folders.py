@@ -13,7 +13,7 @@ POLICY = {
             "Sid": "Read",
             "Effect": "Allow",
             "Principal": {"Headgate": ["*"]},
-            "Action": "headgate:Get*",
+            "Action": "headgate:Read*",
             "Resource": "*",
         }
     ],

@@ -86,11 +86,10 @@ def test_product_without_training_compiles(tmp_path: Path) -> None:
 
 def test_flights_compiles() -> None:
     folder = ROOT / "infra/products/flights"
-    if not list(folder.glob("*.odps.yaml")):
-        pytest.skip("infra/products/flights has no descriptor")
     product = Product.from_document(compile_product(folder))
     assert set(product.datasets) == {"flights", "weather", "planes", "airports", "airlines"}
-    assert product.training is not None and product.training.model == "flights_late"
+    assert product.training is not None
+    assert product.training.feature_set in product.feature_sets
 
 
 def test_all_problems_are_listed_at_once_with_file_and_line(tmp_path: Path) -> None:

@@ -83,13 +83,13 @@ def _options(
     rules = []
     for key, test in _tests(column, options):
         # The first column is never zero: a failing row is not taken for a passing count.
-        failing = f"SELECT {literal(key)} AS failed, * FROM this WHERE NOT ({test})"  # noqa: S608
+        failing = f"SELECT {literal(key)} AS failed, * FROM this WHERE NOT ({test})"
         rules.append({"name": f"{column['name']}_{key}", "sql": failing, "severity": "error"})
     return rules
 
 
 def _check_format(source: YamlSource, path: FieldPath, kind: str, found: str | None) -> None:
-    """A format is fine where the column's type means it already; any other is a check that nobody would run."""
+    """A format is fine where the column's type means it already; nobody would check any other."""
     sizes = [n for n, t in (_INTEGER_FORMATS | _NUMBER_FORMATS).items() if t == kind]
     if found is not None and found not in (*_FORMATS.get(kind, ()), *sizes):
         source.problem(

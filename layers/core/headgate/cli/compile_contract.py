@@ -43,7 +43,7 @@ def compile_contract(source: YamlSource) -> dict[str, Any] | None:
     if not contract["version"]:
         source.problem(("version",), "is missing; write the contract's own version, such as 1.0.0")
     if document.get("slaProperties"):
-        contract["sla"] = document["slaProperties"]
+        source.problem(("slaProperties",), "cannot be honoured: nothing measures it when a drop arrives")
     return contract
 
 

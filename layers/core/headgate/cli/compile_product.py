@@ -16,8 +16,10 @@ from headgate.cli.compile_descriptor import Descriptor, compile_descriptor
 from headgate.cli.compile_view import compile_view
 from headgate.cli.problems import Problem, ProductInvalid
 from headgate.cli.yaml_source import YamlSource
+from headgate.domain.bundle import read_bundle
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.product import BUNDLE_FORMAT, Product
+from headgate.domain.policy import PolicyError
+from headgate.domain.product import BUNDLE_FORMAT
 
 
 def compile_product(folder: Path) -> dict[str, Any]:
@@ -166,7 +168,9 @@ class _Compiler:
 def _check_whole(bundle: dict[str, Any], file: str) -> list[Problem]:
     """What only the whole bundle shows: names that point nowhere, and all that the domain itself refuses."""
     try:
-        Product.from_document(bundle)
+        read_bundle(bundle)
+    except PolicyError as refused:
+        return [Problem("policy.json", None, None, str(refused))]
     except InvalidRequest as refused:
         return [Problem(file, None, None, str(refused))]
     except (KeyError, TypeError, ValueError, AttributeError) as broken:

@@ -1,0 +1,191 @@
+"""The HTTP door: a small typed client of the control plane and of serving.
+
+Owns addresses, bearer token and error mapping. Knows nothing of the terminal, and keeps no state. Built on
+urllib: the whole conversation is JSON over a handful of requests, which does not pay for another dependency.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any, Protocol
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
+
+from headgate.cli.failures import ApiRefused, Unreachable
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One HTTP response: status and body."""
+
+    status: int
+    body: bytes
+
+
+class Transport(Protocol):
+    """Sends one request. Raises Unreachable when no reply came; an error status is a reply."""
+
+    def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply: ...
+
+
+def urllib_transport(timeout_seconds: float = 60.0) -> Transport:
+    """A transport over urllib, for http and https addresses alone."""
+
+    def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
+        if not url.startswith(("http://", "https://")):
+            raise Unreachable(f"{url!r} is no http address; set HEADGATE_API_URL to the stack's ApiUrl")
+        request = Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310 - checked above
+        try:
+            with urlopen(request, timeout=timeout_seconds) as response:  # noqa: S310
+                return Reply(response.status, response.read())
+        except HTTPError as error:
+            with error:
+                return Reply(error.code, error.read())
+        except (URLError, OSError, HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise Unreachable(
+                f"nobody answers at {url}: {reason}; is the platform up? (`headgate status`)"
+            ) from error
+
+    return send
+
+
+@dataclass(frozen=True)
+class ApiClient:
+    """The platform as its HTTP door shows it. Every method raises ApiRefused or Unreachable."""
+
+    url: str
+    token: str | None
+    transport: Transport
+
+    def call(self, method: str, path: str, body: Any = None) -> Document:
+        """One request; the decoded JSON document."""
+        headers = {"Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(body).encode("utf-8")
+        reply = self.transport(method, self.url.rstrip("/") + path, headers, data)
+        document = _decode(reply)
+        if reply.status >= 400:
+            raise _refusal(method, path, reply, document)
+        return document
+
+    def get(self, path: str, **query: str | int | None) -> Document:
+        given = {key: value for key, value in query.items() if value is not None}
+        return self.call("GET", path + (f"?{urlencode(given)}" if given else ""))
+
+    # --- products and data
+
+    def products(self) -> Document:
+        return self.get("/products")
+
+    def product(self, product: str) -> Document:
+        return self.get(path("products", product))
+
+    def apply_product(self, product: str, bundle: Document) -> Document:
+        return self.call("PUT", path("products", product), bundle)
+
+    def dataset_versions(self, product: str, dataset: str) -> Document:
+        return self.get(path("products", product, "datasets", dataset, "versions"))
+
+    def dataset_version(self, product: str, dataset: str, version: str) -> Document:
+        return self.get(path("products", product, "datasets", dataset, "versions", version))
+
+    def quarantine(self, product: str) -> Document:
+        return self.get(path("products", product, "quarantine"))
+
+    def features(self, product: str) -> Document:
+        return self.get(path("products", product, "features"))
+
+    # --- runs and models
+
+    def runs(self, product: str) -> Document:
+        return self.get(path("products", product, "runs"))
+
+    def run(self, product: str, run: str) -> Document:
+        return self.get(path("products", product, "runs", run))
+
+    def start_run(self, product: str) -> Document:
+        return self.call("POST", path("products", product, "runs"), {})
+
+    def models(self, product: str) -> Document:
+        return self.get(path("products", product, "models"))
+
+    def model(self, product: str, version: str) -> Document:
+        return self.get(path("products", product, "models", version))
+
+    def promote(self, product: str, version: str, alias: str, reason: str) -> Document:
+        body = {"alias": alias, "reason": reason}
+        return self.call("POST", path("products", product, "models", version, "promote"), body)
+
+    def monitoring(self, product: str) -> Document:
+        return self.get(path("products", product, "monitoring"))
+
+    # --- governance
+
+    def trace(self, product: str, prediction: str) -> Document:
+        return self.get(path("products", product, "predictions", prediction, "trace"))
+
+    def explain(self, product: str, action: str, resource: str) -> Document:
+        return self.get(path("products", product, "access", "explain"), action=action, resource=resource)
+
+    def decisions(self, product: str) -> Document:
+        return self.get(path("products", product, "decisions"))
+
+    def costs(self, product: str, month: str | None = None) -> Document:
+        return self.get(path("products", product, "costs"), month=month)
+
+    def gates(self, product: str) -> Document:
+        return self.get(path("products", product, "gates"))
+
+    def check_gate(self, product: str, stage: str) -> Document:
+        return self.call("POST", path("products", product, "gates", stage, "check"), {})
+
+    def set_stage(self, product: str, stage: str) -> Document:
+        return self.call("POST", path("products", product, "stage"), {"to_stage": stage})
+
+    # --- serving
+
+    def live(self) -> Document:
+        return self.get("/v2/health/live")
+
+    def model_metadata(self, model: str, version: str | None = None) -> Document:
+        return self.get(_served(model, version))
+
+    def infer(self, model: str, request: Document, version: str | None = None) -> Document:
+        return self.call("POST", _served(model, version) + "/infer", request)
+
+
+def path(*parts: str) -> str:
+    """``/a/b`` with every part percent-encoded."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _served(model: str, version: str | None) -> str:
+    return path("v2", "models", model) + (path("versions", version) if version else "")
+
+
+def _decode(reply: Reply) -> Document:
+    try:
+        document = json.loads(reply.body or b"{}")
+    except ValueError:
+        document = {"error": reply.body.decode("utf-8", "replace").strip() or f"HTTP {reply.status}"}
+    return document if isinstance(document, dict) else {"items": document}
+
+
+def _refusal(method: str, where: str, reply: Reply, document: Document) -> ApiRefused:
+    message = str(
+        document.get("error") or document.get("message") or document.get("Message") or "no reason given"
+    )
+    if reply.status == 401:
+        message = f"not logged in, or the token has expired: {message}; run `headgate login --as <name>`"
+    elif reply.status >= 500:
+        message = f"{method} {where} failed inside the platform: {message}; see `headgate logs api`"
+    return ApiRefused(message, reply.status, document.get("type"), document.get("statement"))

@@ -1,0 +1,73 @@
+"""`headgate product`: apply a product folder, and look at what is applied."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from headgate.cli.commands.context import ProductOption, invocation
+from headgate.cli.compile_product import compile_product, find_product
+from headgate.cli.output import sheet, table
+from headgate.cli.state import repository
+
+app = typer.Typer(no_args_is_help=True, help="Apply products and look at them.")
+PRODUCTS_FOLDER = "infra/products"
+
+
+@app.command()
+def apply(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(help="A folder, or a name under infra/products.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Compile and print the bundle; send nothing.")
+    ] = False,
+) -> None:
+    """Compile a product folder and make it the current one."""
+    call = invocation(context)
+    folder = find_product(repository(call.folder) / PRODUCTS_FOLDER, product)
+    bundle = compile_product(folder)
+    if dry_run:
+        call.output.answer(bundle, lambda console: console.print_json(data=bundle))
+        return
+    answer = call.client().apply_product(bundle["name"], bundle)
+    call.remember(product=bundle["name"])
+    counts = {part: len(bundle[part]) for part in ("datasets", "views", "feature_sets")}
+    call.output.details({"product": bundle["name"], **counts, **answer})
+
+
+@app.command("list")
+def list_products(context: typer.Context) -> None:
+    """Products on the platform."""
+    call = invocation(context)
+    document = call.client().products()
+    columns = [
+        ("product", "name"),
+        ("stage", "stage"),
+        ("title", "title"),
+        ("owner", "owner"),
+        ("updated", "updated_at"),
+    ]
+    none = "no product yet; `headgate product apply flights`"
+    call.output.rows(document, document["products"], columns, none)
+
+
+@app.command()
+def show(context: typer.Context, product: ProductOption = None) -> None:
+    """One product: stage, datasets, feature sets, training."""
+    call = invocation(context)
+    document = call.client().product(call.product(product))
+
+    def people(console: Console) -> None:
+        bundle = document["bundle"]
+        about = {k: v for k, v in document.items() if not isinstance(v, dict | list)}
+        console.print(sheet(about))
+        contracts = [
+            {**c, "columns": len(c["columns"]), "rules": len(c.get("rules", ()))}
+            for c in bundle["datasets"].values()
+        ]
+        if contracts:
+            fields = [(f, f) for f in ("name", "version", "format", "operation", "columns", "rules")]
+            console.print()
+            console.print(table(contracts, fields))
+
+    call.output.answer(document, people)

@@ -1,0 +1,76 @@
+"""The S3 door: put files where the platform looks, and find out what became of them.
+
+Owns the landing key's form and the wait. Uses nothing but PutObject: a dropper may do no more.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from headgate.cli.client import ApiClient
+from headgate.cli.failures import CommandFailed
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """One object as it was put; ``sha256`` is of the bytes that were sent."""
+
+    product: str
+    dataset: str
+    bucket: str
+    key: str
+    version_id: str
+    sha256: str
+    bytes: int
+
+    def to_document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def drop_file(s3: Any, bucket: str, product: str, dataset: str, file: Path) -> Dropped:
+    """Puts one file. ``s3`` is a boto3 client; its errors come through as CommandFailed."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    body = file.read_bytes()
+    key = f"{product}/{dataset}/{file.name}"
+    try:
+        answer = s3.put_object(Bucket=bucket, Key=key, Body=body)
+    except (BotoCoreError, ClientError) as error:
+        raise CommandFailed(f"{file}: not dropped at s3://{bucket}/{key}: {error}") from error
+    digest = hashlib.sha256(body).hexdigest()
+    return Dropped(product, dataset, bucket, key, answer.get("VersionId", "null"), digest, len(body))
+
+
+def wait_for(
+    client: ApiClient,
+    dropped: Dropped,
+    timeout: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """What became of it: ``{"outcome": "committed" | "quarantined", …}``. CommandFailed at the deadline."""
+    deadline = clock() + timeout
+    while True:
+        found = outcome_of(client, dropped)
+        if found is not None:
+            return found
+        if clock() >= deadline:
+            raise CommandFailed(
+                f"{dropped.key}: no version and no refusal after {timeout:.0f} s; see `headgate logs ingest`"
+            )
+        sleep(0.5)
+
+
+def outcome_of(client: ApiClient, dropped: Dropped) -> dict[str, Any] | None:
+    """The version or the refusal of this object, or None while there is neither."""
+    for version in client.dataset_versions(dropped.product, dropped.dataset)["versions"]:
+        # The same bytes make one version, whatever the object was called.
+        if any(source["sha256"] == dropped.sha256 for source in version["sources"]):
+            return {"outcome": "committed", "ordinal": version["ordinal"], "digest": version["digest"]}
+    for refused in client.quarantine(dropped.product)["quarantine"]:
+        if (refused.get("key"), refused.get("version_id")) == (dropped.key, dropped.version_id):
+            return {"outcome": "quarantined", "rule": refused["rule"], "reason": refused["reason"]}
+    return None
