@@ -42,21 +42,21 @@ HEALTHY_WITHIN_SECONDS = 30.0
 EXIT_WITHIN_SECONDS = 8.0
 
 
-class WrongVersion(SystemExit):
+class WrongVersionError(SystemExit):
     """The installed MiniStack is not the one the patches were written for."""
 
 
 def check_version(installed: Callable[[str], str] = metadata.version) -> str:
-    """The installed version, if it is the supported one. Raises WrongVersion naming both otherwise."""
+    """The installed version, if it is the supported one. Raises WrongVersionError naming both otherwise."""
     try:
         found = installed("ministack")
     except metadata.PackageNotFoundError as error:
-        raise WrongVersion(
+        raise WrongVersionError(
             f"ministack is not installed in {sys.prefix}; this launcher needs ministack "
             f"{SUPPORTED_MINISTACK}."
         ) from error
     if found != SUPPORTED_MINISTACK:
-        raise WrongVersion(
+        raise WrongVersionError(
             f"ministack {found} is installed in {sys.prefix}, and this launcher's patches were written for "
             f"ministack {SUPPORTED_MINISTACK}. Install ministack=={SUPPORTED_MINISTACK} there."
         )

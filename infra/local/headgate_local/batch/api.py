@@ -96,12 +96,12 @@ class BatchApi:
         given = [key for key in ("jobQueue", "arrayJobId", "multiNodeJobId") if request.get(key)]
         if len(given) != 1:
             raise ClientError("ListJobs needs exactly one of jobQueue, arrayJobId and multiNodeJobId.")
-        filters = requests.sequence(request, "filters")
+        filters = [_filter(entry) for entry in requests.sequence(request, "filters")]
         if filters and given != ["jobQueue"]:
             raise ClientError("filters can be used with jobQueue only.")
         jobs = self._candidates(request)
         if filters:
-            jobs = [job for job in jobs if all(_passes(job, entry) for entry in filters)]
+            jobs = [job for job in jobs if all(passes(job) for passes in filters)]
         else:
             status = _status(str(request.get("jobStatus") or "RUNNING"))
             jobs = [job for job in jobs if job.status is status]
@@ -139,24 +139,24 @@ def _status(value: str) -> Status:
         raise ClientError(f"jobStatus {value!r} is not one of {', '.join(Status)}.") from error
 
 
-def _passes(job: Job, entry: Mapping[str, Any]) -> bool:
+def _filter(entry: Mapping[str, Any]) -> Callable[[Job], bool]:
+    """One filter of ListJobs as a test of a job."""
     values = [str(value) for value in entry.get("values") or ()]
-    name = entry.get("name")
-    if name == "JOB_NAME":
-        return any(fnmatchcase(job.spec.name.lower(), value.lower()) for value in values)
-    if name == "JOB_DEFINITION":
-        exact = f"{job.spec.definition_name}:{job.spec.definition_arn.rsplit(':', 1)[-1]}"
-        return any(
-            value in (job.spec.definition_arn, exact) or fnmatchcase(job.spec.definition_name, value)
-            for value in values
-        )
-    if name == "BEFORE_CREATED_AT":
-        return any(job.created_at < int(value) for value in values)
-    if name == "AFTER_CREATED_AT":
-        return any(job.created_at > int(value) for value in values)
-    raise ClientError(
-        f"filters.name {name!r} is not one of JOB_NAME, JOB_DEFINITION, BEFORE_CREATED_AT, AFTER_CREATED_AT."
-    )
+    tests: dict[str, Callable[[Job, str], bool]] = {
+        "JOB_NAME": lambda job, value: fnmatchcase(job.spec.name.lower(), value.lower()),
+        "JOB_DEFINITION": _of_definition,
+        "BEFORE_CREATED_AT": lambda job, value: job.created_at < int(value),
+        "AFTER_CREATED_AT": lambda job, value: job.created_at > int(value),
+    }
+    test = tests.get(str(entry.get("name")))
+    if test is None:
+        raise ClientError(f"filters.name {entry.get('name')!r} is not one of {', '.join(tests)}.")
+    return lambda job: any(test(job, value) for value in values)
+
+
+def _of_definition(job: Job, value: str) -> bool:
+    name, revision = job.spec.definition_name, job.spec.definition_arn.rsplit(":", 1)[-1]
+    return value in (job.spec.definition_arn, f"{name}:{revision}") or fnmatchcase(name, value)
 
 
 def _page(key: str, found: Sequence[Document], request: Request) -> Document:

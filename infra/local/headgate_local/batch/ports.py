@@ -71,7 +71,7 @@ class Process(Protocol):
         """The exit code (128 + signal where killed), or None when the timeout passed first."""
         ...
 
-    def stop(self, grace_seconds: float) -> None:
+    def stop(self, grace_seconds: float, /) -> None:
         """Ask the process group to end now, and kill it after the grace. Returns at once."""
         ...
 

@@ -1,6 +1,6 @@
-"""Where logs and events of jobs go when no emulator takes them: files, memory, or an AWS endpoint.
+"""Where logs, events and credentials of jobs come and go without an emulator: files, or an AWS endpoint.
 
-The memory sinks are the shipped fakes of the ports. boto3 is imported only where a client is made.
+Clients are handed in; nothing here makes one.
 """
 
 from __future__ import annotations
@@ -53,29 +53,6 @@ class AssumedRoles:
             "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
             "AWS_SESSION_TOKEN": found["SessionToken"],
         }
-
-
-class MemoryLogs:
-    """A LogSink that keeps lines by stream."""
-
-    def __init__(self) -> None:
-        self.lines: dict[str, list[str]] = {}
-
-    def write(self, group: str, stream: str, _timestamp_ms: int, message: str, /) -> None:
-        self.lines.setdefault(f"{group}:{stream}", []).append(message)
-
-    def close(self) -> None:
-        return None
-
-
-class MemoryEvents:
-    """An EventSink that keeps every change."""
-
-    def __init__(self) -> None:
-        self.details: list[Mapping[str, Any]] = []
-
-    def job_changed(self, detail: Mapping[str, Any]) -> None:
-        self.details.append(detail)
 
 
 class NoEvents:
@@ -157,8 +134,8 @@ class CloudWatchLogs:
 class EventBridgeEvents:
     """An EventSink over an EventBridge client.
 
-    PutEvents refuses sources that begin with `aws.` (AWS and emulators alike), so the source is a setting, and
-    rules on such an endpoint match that source instead of `aws.batch`.
+    PutEvents refuses sources that begin with `aws.` (AWS and emulators alike), so the source is a setting,
+    and rules on such an endpoint match that source instead of `aws.batch`.
     """
 
     def __init__(self, client: Any, source: str) -> None:

@@ -77,21 +77,6 @@ def extend_path(init: dict[str, Any]) -> None:
     sys.path.insert(0, init["code_dir"])
 
 
-def install_recursion_guard() -> None:
-    """Hand MiniStack's recursion depth on with every AWS call, as its own worker does."""
-    try:
-        handlers = importlib.import_module("botocore.handlers")
-    except ImportError:
-        return
-
-    def add_depth(params: dict[str, Any], **_: Any) -> None:
-        depth = os.environ.get("_MINISTACK_INVOKE_DEPTH")
-        if depth:
-            params["headers"].setdefault("X-Ministack-Invoke-Depth", depth)
-
-    handlers.BUILTIN_HANDLERS.append(("before-call", add_depth))
-
-
 def load_handler(init: dict[str, Any]) -> Handler | Failure:
     """Import the handler. Returns it, or why there is none."""
     name = init["module"]
@@ -147,7 +132,6 @@ def serve(stream: TextIO, init: dict[str, Any], handler: Handler) -> None:
         message = json.loads(line)
         call = message.get("ctx") or {}
         set_or_clear("_X_AMZN_TRACE_ID", call.get("trace_id"))
-        set_or_clear("_MINISTACK_INVOKE_DEPTH", call.get("depth"))
         reply = answer(handler, message["event"], Context(init, call))
         print(END_OF_LOG, file=sys.stderr, flush=True)
         stream.write(reply + "\n")
@@ -159,7 +143,6 @@ def main() -> None:
     stream = protocol_stream()
     init = json.loads(sys.stdin.readline())
     extend_path(init)
-    install_recursion_guard()
     found = load_handler(init)
     if isinstance(found, dict):
         print(found["trace"], END_OF_LOG, sep="\n", file=sys.stderr, flush=True)

@@ -54,7 +54,7 @@ def points(line: str) -> Iterator[Point]:
     for directive in directives:
         try:
             yield from _directive_points(document, directive)
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             logger.warning("a log line of namespace %s is not valid embedded metric format", directive)
 
 

@@ -5,7 +5,8 @@ package that is in no layer is found all the same, and so is whatever the host h
 code, and every worker unpacks all of its layers again (296 MB a worker for the inference layers).
 So: functions run on the interpreter the launcher was given (boto3 only), see the variables AWS documents
 and their own, and share one unpacked, merged copy of a set of layers. Not reproduced: /opt and /var/task
-as paths, a read-only file system, a memory limit.
+as paths, a read-only file system, a memory limit,
+MiniStack's depth limit on functions that invoke themselves (it costs every cold start an import of botocore).
 """
 
 from __future__ import annotations
