@@ -1,15 +1,16 @@
 """Writes the control plane's paths into template.yaml from the routes of functions/api.
 
-`--check` compares, and changes nothing. Owns the section between the two markers, and its layout. Must not touch
-another line of the template.
+`--check` compares, and changes nothing. Owns the section between the two markers, and its layout.
+Must not touch another line of the template.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import inspect
+import runpy
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +53,21 @@ class Route:
 
 def routes_of(table: Mapping[str, Mapping[str, Entry]]) -> tuple[Route, ...]:
     """The operations in `table` (the `routes` of a Chalice application), sorted by path and method."""
+    entries = [
+        (path, method.lower(), entry) for path, methods in table.items() for method, entry in methods.items()
+    ]
+    uses = Counter(entry.view_name for _, _, entry in entries)
     return tuple(
         sorted(
-            Route(path, method.lower(), entry.view_name, _summary(entry), tuple(entry.view_args))
-            for path, methods in table.items()
-            for method, entry in methods.items()
+            Route(
+                path,
+                method,
+                # One view may answer several methods or paths; an operation's id must be its own.
+                entry.view_name if uses[entry.view_name] == 1 else f"{entry.view_name}_{method}",
+                _summary(entry),
+                tuple(entry.view_args),
+            )
+            for path, method, entry in entries
         )
     )
 
@@ -84,12 +95,14 @@ def rewritten(template: str, generated: str) -> str:
 
 def read_routes(app_file: Path = API) -> tuple[Route, ...]:
     """The operations of the Chalice application in `app_file`. Raises RoutesError."""
-    spec = importlib.util.spec_from_file_location("headgate_api_routes", app_file)
-    if spec is None or spec.loader is None or not app_file.exists():
+    if not app_file.exists():
         raise RoutesError(f"{app_file}: there is no such module")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    routes = getattr(getattr(module, "app", None), "routes", None)
+    # Its folder is what AWS Lambda has on the path beside the layers.
+    sys.path.insert(0, str(app_file.parent))
+    try:
+        routes = getattr(runpy.run_path(str(app_file)).get("app"), "routes", None)
+    finally:
+        sys.path.remove(str(app_file.parent))
     if not isinstance(routes, Mapping):
         raise RoutesError(f"{app_file}: `app` must be a Chalice application")
     return routes_of(routes)

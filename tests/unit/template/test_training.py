@@ -1,0 +1,87 @@
+"""AWS Batch: CPU always, GPU when asked for, in the VPC given or in one of the stack's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.template.reading import of_type, role_statements
+
+GPU = {"GpuComputeEnvironment", "GpuJobQueue", "GpuJobDefinition", "GpuInstanceRole", "GpuInstanceProfile"}
+
+
+def test_gpu_is_there_only_when_asked_for(resources: dict[str, Any]) -> None:
+    conditional = {name for name, one in resources.items() if one.get("Condition") == "HasGpu"}
+
+    assert conditional == GPU
+
+
+def test_a_network_is_made_only_when_none_is_given(resources: dict[str, Any]) -> None:
+    network = {name for name, one in resources.items() if one["Type"].startswith("AWS::EC2::")}
+
+    assert len(network) == 11
+    assert {name for name in network if resources[name].get("Condition") != "NoVpc"} == {
+        "TrainingSecurityGroup"
+    }
+
+
+def test_nothing_reaches_a_training_job(resources: dict[str, Any]) -> None:
+    group = resources["TrainingSecurityGroup"]["Properties"]
+
+    assert group["SecurityGroupIngress"] == []
+    assert [rule["ToPort"] for rule in group["SecurityGroupEgress"]] == [443]
+
+
+def test_an_idle_platform_holds_no_machine(resources: dict[str, Any]) -> None:
+    environments = of_type(resources, "AWS::Batch::ComputeEnvironment")
+
+    assert environments["CpuComputeEnvironment"]["ComputeResources"]["Type"] == "FARGATE"
+    gpu = environments["GpuComputeEnvironment"]["ComputeResources"]
+    assert (gpu["Type"], gpu["MinvCpus"]) == ("SPOT", 0)
+    assert all(kind.startswith("g5.") for kind in gpu["InstanceTypes"])
+
+
+@pytest.mark.parametrize("name", ["CpuJobDefinition", "GpuJobDefinition"])
+def test_a_job_retries_what_a_retry_can_help(resources: dict[str, Any], name: str) -> None:
+    strategy = resources[name]["Properties"]["RetryStrategy"]
+    rules = [tuple(rule.values()) for rule in strategy["EvaluateOnExit"]]
+
+    assert 1 < strategy["Attempts"] <= 10
+    assert len(rules) <= 5, "AWS Batch takes five"
+    assert rules == [("Host EC2*", "RETRY"), ("75", "RETRY"), ("64", "EXIT"), ("70", "EXIT"), ("*", "EXIT")]
+
+
+@pytest.mark.parametrize("name", ["CpuJobDefinition", "GpuJobDefinition"])
+def test_a_job_is_told_its_run_spec_and_nothing_else(resources: dict[str, Any], name: str) -> None:
+    definition = resources[name]["Properties"]
+    container = definition["ContainerProperties"]
+
+    assert container["Command"] == ["python", "-m", "headgate_trainer", "Ref::run_spec"]
+    assert list(definition["Parameters"]) == ["run_spec"]
+    assert definition["Timeout"]["AttemptDurationSeconds"] >= 60
+    assert container["JobRoleArn"] == {"Fn::GetAtt": ["TrainerJobRole", "Arn"]}
+    assert container["LogConfiguration"]["Options"]["awslogs-group"] == "/aws/batch/job"
+
+
+def test_a_trainer_writes_the_outputs_of_runs_alone(resources: dict[str, Any]) -> None:
+    written = {
+        resource["Fn::Sub"]
+        for statement in role_statements(resources["TrainerJobRole"]["Properties"])
+        if "s3:PutObject" in statement["Action"]
+        for resource in [statement["Resource"]]
+    }
+
+    assert written == {"${ModelsBucket.Arn}/*/runs/*/out/*"}
+
+
+def test_train_may_submit_to_this_stack_alone(resources: dict[str, Any]) -> None:
+    (submit,) = [
+        statement
+        for statement in role_statements(resources["TrainRole"]["Properties"])
+        if statement["Action"] == "batch:SubmitJob"
+    ]
+
+    assert {"Ref": "CpuJobQueue"} in submit["Resource"]
+    assert {"Ref": "CpuJobDefinition"} in submit["Resource"]
+    assert len(submit["Resource"]) == 4
