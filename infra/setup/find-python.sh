@@ -1,5 +1,6 @@
 #!/bin/sh
 # Prints the path of the newest CPython 3.13, 3.12 or 3.11 that really runs, from PATH or pyenv; PYTHON overrides.
+# With an argument (3.13), that version alone will do.
 # A pyenv shim may exist and not run, and a distribution may leave out venv or ensurepip, so each candidate is tried.
 set -u
 
@@ -61,7 +62,7 @@ fi
 plain_minor=$(python3 -I -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 newline='
 '
-for minor in 3.13 3.12 3.11; do
+for minor in ${1:-3.13 3.12 3.11}; do
     listed=$(candidates "$minor")
     old_ifs=$IFS
     IFS=$newline

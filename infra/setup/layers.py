@@ -7,6 +7,7 @@ know what a layer holds: that is layers/<name>/Makefile, which `sam build` runs 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
 import subprocess
@@ -106,12 +107,8 @@ def interpreter(version: str) -> str:
     """
     if version == "{}.{}".format(*sys.version_info):
         return sys.executable
-    found = subprocess.run(
-        ["sh", str(ROOT / "infra/setup/find-python.sh")],
-        env={"PYTHON": f"python{version}", "PATH": "/usr/local/bin:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-    )
+    command = ["sh", str(ROOT / "infra/setup/find-python.sh"), version]
+    found = subprocess.run(command, env={**os.environ, "PYTHON": ""}, capture_output=True, text=True)
     return found.stdout.strip() if found.returncode == 0 else sys.executable
 
 

@@ -47,10 +47,13 @@ class Machine:
         """An interpreter that runs the probe and finds itself fit; `says` is the path it answers with."""
         return self.put(path, f"#!/bin/sh\necho '{says or path}'\n")
 
-    def find(self, **settings: str) -> subprocess.CompletedProcess[str]:
+    def find(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": str(self.bin), "HOME": str(self.home), **settings}
         return subprocess.run(
-            [str(self.bin / "sh"), str(self.script)], env=environment, capture_output=True, text=True
+            [str(self.bin / "sh"), str(self.script), *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
         )
 
 
@@ -87,6 +90,14 @@ def test_pyenv_root_is_honoured(machine: Machine) -> None:
     found = machine.find(PYENV_ROOT=str(machine.root / "elsewhere"))
 
     assert found.stdout.strip() == str(elsewhere)
+
+
+def test_one_version_can_be_asked_for(machine: Machine) -> None:
+    machine.works(machine.bin / "python3.13")
+    wanted = machine.works(machine.bin / "python3.12")
+
+    assert machine.find("3.12").stdout.strip() == str(wanted)
+    assert machine.find("3.11").returncode == 1
 
 
 def test_python_overrides(machine: Machine) -> None:

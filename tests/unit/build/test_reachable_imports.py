@@ -32,7 +32,7 @@ def late():
 TABLE = {"late": late}
 """,
     "pkg/engines.py": "class Duck:\n    def open(self):\n        import duckdb.typing\n",
-    "pkg/onnx_engine.py": "import numpy as np\nclass Session:\n    def run(self):\n        import onnxruntime\n",
+    "pkg/onnx_engine.py": "import numpy\nclass Session:\n    def run(self):\n        import onnxruntime\n",
 }
 
 
