@@ -51,23 +51,24 @@ def decide(*statements: dict[str, Any], **request: Any) -> Decision:
     return evaluate([policy(*statements)], asked(**request))
 
 
+def _new_key(algorithm: str) -> Any:
+    if algorithm == "ES256":
+        return ec.generate_private_key(ec.SECP256R1())
+    if algorithm == "RS256":
+        return rsa.generate_private_key(65537, 2048)
+    return ed25519.Ed25519PrivateKey.generate()
+
+
 class Signer:
     """A private key with its key id: signs claims, shows its public half."""
 
     def __init__(self, kid: str, algorithm: str = "EdDSA", key: Any = None) -> None:
         self.kid = kid
         self.algorithm = algorithm
-        self.key = (
-            key
-            or {
-                "EdDSA": ed25519.Ed25519PrivateKey.generate,
-                "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
-                "RS256": lambda: rsa.generate_private_key(65537, 2048),
-            }[algorithm]()
-        )
+        self.key = key or _new_key(algorithm)
 
     def public(self) -> dict[str, Any]:
-        encoder = jwt.get_algorithm_by_name(self.algorithm)
+        encoder: Any = jwt.get_algorithm_by_name(self.algorithm)
         shown = json.loads(encoder.to_jwk(self.key.public_key()))
         return {**shown, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
 

@@ -54,7 +54,8 @@ def test_a_changed_entry_is_found_where_it_stands(history: list[dict[str, Any]],
     field = data.draw(st.sampled_from(["sequence", "previous_hash", "entry_hash", "record"]))
     changed = data.draw(st.integers() if field == "sequence" else st.text())
     assume(changed != getattr(entries[at], field))
-    entries[at] = replace(entries[at], **{field: changed})
+    fields: dict[str, Any] = {field: changed}
+    entries[at] = replace(entries[at], **fields)
     # Then it is found at that entry
     assert position_of_break(verify(entries, START)) == at
 
@@ -82,7 +83,10 @@ def test_a_removed_entry_is_missed(history: list[dict[str, Any]], data: st.DataO
     tip = entries[-1].tip
     at = data.draw(st.integers(0, len(entries) - 1))
     del entries[at]
-    assert position_of_break(verify(entries, START, tip)) == at
+    report = verify(entries, START, tip)
+    assert position_of_break(report) == at
+    assert report.broken is not None
+    assert at == len(entries) or "an entry is missing" in report.broken.reason
 
 
 @examples
