@@ -187,5 +187,6 @@ def _refusal(method: str, where: str, reply: Reply, document: Document) -> ApiRe
     if reply.status == 401:
         message = f"not logged in, or the token has expired: {message}; run `headgate login --as <name>`"
     elif reply.status >= 500:
-        message = f"{method} {where} failed inside the platform: {message}; see `headgate logs api`"
+        function = "infer" if where.startswith("/v2") else "api"
+        message = f"{method} {where} failed inside the platform: {message}; see `headgate logs {function}`"
     return ApiRefused(message, reply.status, document.get("type"), document.get("statement"))
