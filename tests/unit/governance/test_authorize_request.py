@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from headgate import entrypoint
 from headgate.adapters.identity.memory import KnownTokens
 from headgate.domain.errors import ConfigurationError, InvalidRequest
 from headgate.domain.identity import Principal, TokenFault, TokenRefused
@@ -97,6 +98,7 @@ def handler(local: LocalIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    entrypoint.logger.cache_clear()
     answer: Handler = load_app().handler
     return answer
 
@@ -128,7 +130,7 @@ def test_each_event_comes_to_its_outcome(
         }
         assert answer["principalId"] == ("user/dora" if outcome == "Deny" else outcome)
     # and the log says why, in one line, without any token
-    written = capsys.readouterr().out
+    written = capsys.readouterr().err
     logged = json.loads(written)
     assert logged["request_id"] == CONTEXT.aws_request_id
     assert logged.get("fault") == (outcome if isinstance(outcome, TokenFault) else None)
