@@ -1,0 +1,180 @@
+"""Every route with real REST proxy events: what it answers, what it refuses, and that each refusal says why."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.unit.control_plane.http import CASES, Door, event
+from tests.unit.control_plane.world import DATASET_DIGEST, RUN, SOURCE, World
+
+Body = dict[str, Any]
+
+# case -> what must be true of the body of the answer, which has status 200 unless the case is in OTHER_STATUS.
+ANSWERS: dict[str, Callable[[Body], bool]] = {
+    "list-products": lambda b: [p["name"] for p in b["products"]] == ["flights"],
+    "list-products-of-a-stranger": lambda b: b == {"products": []},
+    "get-product": lambda b: b["stage"] == "poc" and b["bundle"]["title"] == "Late arrivals",
+    "path-that-carries-its-stage": lambda b: b["name"] == "flights",
+    "apply-product": lambda b: b["changed"] and not b["created"] and b["title"] == "Late arrivals, again",
+    "list-dataset-versions": lambda b: [v["ordinal"] for v in b["versions"]] == [2],
+    "get-dataset-version": lambda b: b["digest"] == DATASET_DIGEST and b["sources"][0]["key"] == SOURCE.key,
+    "list-quarantine": lambda b: b["quarantine"][0]["sample"] == [{"line": 7}],
+    "list-features": lambda b: b["features"][0]["inputs"] == {"flights": DATASET_DIGEST},
+    "list-gates": lambda b: b == {"gates": []},
+    "check-gate": lambda b: b["passed"] and b["checked_by"] == "user/alice",
+    "change-stage-back-to-itself": lambda b: b["changed"] is False,
+    "list-runs": lambda b: [r["digest"] for r in b["runs"]] == [RUN],
+    "start-run": lambda b: b == {"product": "flights", "reason": "manual", "principal": "user/alice"},
+    "get-run": lambda b: b["state"] == "REGISTERED",
+    "list-models": lambda b: (
+        b["aliases"] == {"champion": 1, "challenger": None} and [m["version"] for m in b["models"]] == [2, 1]
+    ),
+    "get-model": lambda b: b["version"] == 2 and b["gates"][0]["name"] == "min_auc",
+    "promote-model": lambda b: (b["from_version"], b["to_version"], b["principal"]) == (1, 2, "user/alice"),
+    "body-in-base64": lambda b: b["reason"] == "ja é" and b["alias"] == "champion",
+    "trace-prediction": lambda b: b["sources"][0]["sha256"] == SOURCE.sha256 and not b["truncated"],
+    "explain-access": lambda b: (
+        b["decision"] == "explicit_deny" and b["statement"] == "flights#OnlyEngineersPromote"
+    ),
+    "list-decisions": lambda b: b["decisions"][-1]["action"] == "headgate:ApplyProduct",
+    "list-costs": lambda b: b["usd"] == 0.25 and b["costs"][0]["run"] == RUN,
+    "list-reports": lambda b: b["reports"][0]["psi"] == 0.3,
+}
+OTHER_STATUS = {"start-run": 202}
+
+# case -> status, type, and what the sentence must hold.
+REFUSALS: dict[str, tuple[int, str, str]] = {
+    "no-principal": (401, "Unauthenticated", "principal"),
+    "principal-with-broken-tags": (401, "Unauthenticated", "principal"),
+    "principal-in-the-body": (400, "InvalidRequest", "body: unknown field 'principal'"),
+    "scientist-promotes": (403, "AccessDenied", "flights#OnlyEngineersPromote"),
+    "stranger-reads": (403, "AccessDenied", "no statement allows headgate:ReadProduct"),
+    "scientist-reads-decisions": (403, "AccessDenied", "flights#AuditIsForEngineers"),
+    "unknown-product": (404, "NotFound", "'nothing'"),
+    "unknown-dataset": (404, "NotFound", "it has flights"),
+    "unknown-version": (404, "NotFound", "99"),
+    "unknown-prediction": (404, "NotFound", "p-404"),
+    "unknown-route": (404, "NotFound", "/nothing"),
+    "wrong-method": (405, "MethodNotAllowed", "GET, PUT"),
+    "version-that-is-no-number": (400, "InvalidRequest", "path.version"),
+    "product-name-with-a-slash": (400, "InvalidRequest", "path.product"),
+    "malformed-json": (400, "InvalidRequest", "body: not JSON"),
+    "key-that-stands-twice": (400, "InvalidRequest", "'to_stage' stands twice"),
+    "body-that-is-a-list": (400, "InvalidRequest", "body: an object is needed, found a list"),
+    "unknown-field": (400, "InvalidRequest", "body: unknown field 'force'"),
+    "missing-field": (400, "InvalidRequest", "body.to_stage: missing"),
+    "field-of-a-wrong-type": (400, "InvalidRequest", "body.from_version: a whole number"),
+    "unknown-stage": (400, "InvalidRequest", "stages are poc, prototype, mvp"),
+    "form-instead-of-json": (415, "UnsupportedMediaType", "application/json"),
+    "body-where-none-is-taken": (400, "InvalidRequest", "takes none"),
+    "unknown-parameter": (400, "InvalidRequest", "query.page: unknown parameter; known: limit"),
+    "parameter-twice": (400, "InvalidRequest", "query.limit: stands 2 times"),
+    "limit-too-high": (400, "InvalidRequest", "query.limit: a whole number between 1 and 1000"),
+    "month-that-is-none": (400, "InvalidRequest", "query.month"),
+    "explain-without-resource": (400, "InvalidRequest", "query.resource: missing"),
+    "explain-unknown-action": (400, "InvalidRequest", 'did you mean "headgate:PromoteModel"'),
+    "explain-resource-of-another-product": (400, "InvalidRequest", "not of flights"),
+    "stage-without-evidence": (409, "PreconditionFailed", "the poc gate was never checked"),
+    "promote-from-another-version": (409, "Conflict", "is at version 1, not at version 7"),
+    "bundle-of-another-product": (400, "InvalidRequest", "the request is for 'weather'"),
+    "bundle-with-wrong-fields": (400, "InvalidRequest", "bundle: unknown field 'colour'"),
+    "bundle-with-a-broken-policy": (400, "PolicyError", "Effect"),
+}
+
+
+@pytest.fixture
+def door(lived: World) -> Door:
+    return Door(lived)
+
+
+def test_every_payload_has_its_expectation() -> None:
+    assert {*ANSWERS, *REFUSALS} == set(CASES)
+
+
+def test_every_route_has_a_payload_that_succeeds(door: Door) -> None:
+    called = set()
+    for case in ANSWERS:
+        payload = event(case)
+        called.add((payload["httpMethod"], payload["requestContext"]["resourcePath"]))
+
+    assert {(each.method, each.path) for each in door.endpoints} <= called
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_a_good_request_is_answered(case: str, door: Door) -> None:
+    status, body = door.call(event(case))
+
+    assert status == OTHER_STATUS.get(case, 200)
+    assert ANSWERS[case](body), body
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_bad_request_is_refused_with_its_reason(case: str, door: Door) -> None:
+    status, kind, sentence = REFUSALS[case]
+
+    found_status, body = door.call(event(case))
+
+    assert (found_status, body["type"]) == (status, kind)
+    assert sentence in body["error"]
+    assert ("statement" in body) == (kind == "AccessDenied")
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refused_request_changes_nothing(case: str, door: Door) -> None:
+    world = door.world
+    world.faults.clear()
+
+    door.call(event(case))
+
+    # The answer of the policy is all that may be published.
+    assert set(world.faults.effects) <= {"bus.publish"}
+    assert {each.type for each in world.bus.events} <= {"AccessDecided", "ProductApplied"}
+
+
+def test_a_denial_names_its_statement_and_is_published(door: Door) -> None:
+    # Given a scientist, who a statement forbids to promote
+    # When she tries
+    status, body = door.call(event("scientist-promotes"))
+
+    # Then the answer and the published decision name that statement, and the alias has not moved
+    assert (status, body["statement"]) == (403, "flights#OnlyEngineersPromote")
+    decision = door.world.decisions()[-1]
+    assert decision["decision"] == "explicit_deny"
+    assert decision["statement"] == "flights#OnlyEngineersPromote"
+    assert decision["resource"] == "hrn:flights:model/late_arrival/2"
+    assert door.world.catalog.alias("late_arrival", "champion") == 1
+
+
+def test_a_missing_grant_has_no_statement(door: Door) -> None:
+    _, body = door.call(event("stranger-reads"))
+
+    assert body["statement"] is None
+
+
+READS = {"list-products", "list-products-of-a-stranger"}
+
+
+@pytest.mark.parametrize("case", sorted(set(ANSWERS) - READS))
+def test_every_act_and_read_publishes_one_decision(case: str, door: Door) -> None:
+    before = len(door.world.decisions())
+
+    door.call(event(case))
+
+    (decision,) = door.world.decisions()[before:]
+    assert decision["decision"] == "allow"
+    assert decision["principal"] == f"user/{'bob' if case == 'explain-access' else 'alice'}"
+
+
+def test_decisions_need_the_right_to_read_the_audit(door: Door) -> None:
+    door.call(event("list-decisions"))
+
+    decision = door.world.decisions()[-1]
+    assert (decision["action"], decision["resource"]) == ("headgate:ReadAudit", "hrn:flights:audit/flights")
+
+
+def test_header_names_are_read_in_any_case(door: Door) -> None:
+    payload = event("promote-model")
+    payload["headers"] = {name.upper(): value for name, value in payload["headers"].items()}
+
+    assert door.call(payload)[0] == 200

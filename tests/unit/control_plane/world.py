@@ -1,0 +1,345 @@
+"""A control plane over the in-memory adapters, with a product that has lived: versions, a model, a prediction."""
+
+import copy
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headgate.adapters.memory import (
+    Faults,
+    ManualClock,
+    MemoryCatalog,
+    MemoryEventBus,
+    MemoryLedger,
+    MemoryObjectStore,
+    MemoryQueue,
+)
+from headgate.domain.cost import CostLine
+from headgate.domain.dataset import QuarantineRecord, SourceRef, VersionRecord, dataset_node
+from headgate.domain.events import DomainEvent
+from headgate.domain.feature import FeatureVersionRecord, features_node
+from headgate.domain.identity import Principal
+from headgate.domain.lineage import Edge
+from headgate.domain.model import AliasMove, GateResult, ModelVersion, model_node, prediction_node
+from headgate.domain.training import RunRecord, run_node
+from headgate.services.access import Guard
+from headgate.services.apply_product import ApplyProduct
+from headgate.services.change_stage import ChangeStage
+from headgate.services.check_gate import CheckGate
+from headgate.services.control_plane import ControlPlane
+from headgate.services.products import AppliedProduct, Products
+from headgate.services.promote_model import PromoteModel
+from headgate.services.read_platform import ReadPlatform
+from headgate.services.record_events import RecordEvents
+from headgate.services.request_training import RequestTraining
+from headgate.services.trace_prediction import TracePrediction
+
+ALICE = Principal("user/alice", ("ml-engineers",), {"team": "flights"})
+BOB = Principal("user/bob", ("data-scientists",))
+MALLORY = Principal("user/mallory")
+RUN = "a" * 64
+DATASET_DIGEST = "d" * 64
+FEATURES_DIGEST = "f" * 64
+SOURCE = SourceRef("landing", "flights/flights/2013 01+é.csv", "v-1", "5" * 64, 2_500_000)
+
+_COLUMNS = [
+    {"name": "flight", "type": "VARCHAR", "required": True},
+    {"name": "time_hour", "type": "TIMESTAMPTZ", "required": True},
+    {"name": "carrier", "type": "VARCHAR", "allowed": ["UA", "DL"]},
+    {"name": "late", "type": "BOOLEAN"},
+]
+_SPINE = {
+    "name": "departures",
+    "kind": "spine",
+    "inputs": ["flights"],
+    "entity": ["flight"],
+    "event_time": "time_hour",
+    "max_age_seconds": None,
+    "online": False,
+    "sql": "SELECT flight, time_hour, carrier, late FROM flights",
+}
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "EngineersOperate",
+            "Effect": "Allow",
+            "Principal": {"Headgate": ["group/ml-engineers"]},
+            "Action": "headgate:*",
+            "Resource": "hrn:flights:*",
+        },
+        {
+            "Sid": "ScientistsRead",
+            "Effect": "Allow",
+            "Principal": {"Headgate": ["group/data-scientists"]},
+            "Action": ["headgate:Read*", "headgate:PromoteModel"],
+            "Resource": "hrn:flights:*",
+        },
+        {
+            "Sid": "OnlyEngineersPromote",
+            "Effect": "Deny",
+            "Principal": {"Headgate": ["group/data-scientists"]},
+            "Action": "headgate:PromoteModel",
+            "Resource": "hrn:flights:model/*",
+        },
+        {
+            "Sid": "AuditIsForEngineers",
+            "Effect": "Deny",
+            "Principal": {"Headgate": ["group/data-scientists"]},
+            "Action": "headgate:ReadAudit",
+            "Resource": "*",
+        },
+    ],
+}
+_BUNDLE: dict[str, Any] = {
+    "format": "headgate.product/1",
+    "name": "flights",
+    "title": "Late arrivals",
+    "owner": "team-flights",
+    "stage": "poc",
+    "datasets": {"flights": {"name": "flights", "version": "1.0.0", "format": "csv", "columns": _COLUMNS}},
+    "views": {"departures": _SPINE},
+    "feature_sets": {
+        "late": {"name": "late", "spine": "departures", "on_demand": None, "views": [], "label": "late"}
+    },
+    "training": {
+        "model": "late_arrival",
+        "feature_set": "late",
+        "trainer": "lightgbm",
+        "compute_class": "cpu",
+        "params": {"rounds": 10},
+        "seed": 7,
+        "split": {"train": ["2013-01-01", "2013-09-01"], "holdout": ["2013-09-01", "2013-10-01"]},
+        "features": [{"name": "carrier", "kind": "categorical"}],
+        "label": "late",
+        "baselines": [{"name": "carrier_hour", "mean_by": ["carrier"]}],
+        "gates": {"min_auc": 0.65, "max_auc": 0.95},
+        "budget_usd_per_month": 5.0,
+        "timeout_seconds": 1800,
+    },
+    "policy": POLICY,
+    "sources": {"flights.odps.yaml": "1" * 64},
+}
+
+
+def bundle(**changes: Any) -> dict[str, Any]:
+    """The bundle of the product flights, as JSON brings it, with ``changes`` at its top level."""
+    whole: dict[str, Any] = json.loads(json.dumps({**_BUNDLE, **changes}))
+    return whole
+
+
+def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy with ``value`` at a dotted ``path``; a value of ... takes the field away."""
+    whole = copy.deepcopy(document)
+    *parents, last = path.split(".")
+    place: Any = whole
+    for name in parents:
+        place = place[int(name)] if isinstance(place, list) else place[name]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return whole
+
+
+def metrics(auc: float = 0.72, low: float = 0.05, **changes: Any) -> dict[str, Any]:
+    """Metrics as registration writes them."""
+    return {
+        "auc": auc,
+        "baselines": {"constant": 0.5, "carrier_hour": 0.63},
+        "skill": {"value": auc - 0.63, "low": low, "high": 0.12, "against": "carrier_hour"},
+        "window": ["2013-09-01", "2013-10-01"],
+        **changes,
+    }
+
+
+def model_version(version: int, product: str = "flights", **changes: Any) -> ModelVersion:
+    fields: dict[str, Any] = {
+        "model": "late_arrival",
+        "version": version,
+        "product": product,
+        "digest": f"{version:064x}",
+        "run": RUN,
+        "feature_set": "late",
+        "feature_version": FEATURES_DIGEST,
+        "artifact_key": f"flights/runs/{RUN}/out/model.onnx",
+        "signature": {"inputs": [{"name": "carrier"}], "outputs": [{"name": "score"}]},
+        "metrics": metrics(),
+        "gates": (GateResult("min_auc", True, 0.72, ">=", 0.65),),
+        "created_at": "2030-01-01T00:00:00.000Z",
+        **changes,
+    }
+    return ModelVersion(**fields)
+
+
+def dataset_version(ordinal: int, dataset: str = "flights", seconds: float = 0.5) -> VersionRecord:
+    return VersionRecord(
+        product="flights",
+        dataset=dataset,
+        ordinal=ordinal,
+        digest=DATASET_DIGEST if ordinal == 1 else f"{ordinal:064x}",
+        parent=None if ordinal == 1 else (DATASET_DIGEST if ordinal == 2 else f"{ordinal - 1:064x}"),
+        operation="append",
+        rows=100 * ordinal,
+        files=ordinal,
+        bytes=1000,
+        added_rows=100,
+        created_at="2030-01-01T00:00:00.000Z",
+        sources=(SOURCE,),
+        ingest_seconds=seconds,
+        ingest_bytes=2_500_000,
+    )
+
+
+@dataclass
+class World:
+    """Every adapter of one control plane, and the plane itself. What is published reaches the ledger by `settle`."""
+
+    folder: Path
+    faults: Faults = field(default_factory=Faults)
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    def __post_init__(self) -> None:
+        counter = itertools.count(1)
+        self.new_id: Callable[[], str] = lambda: f"id-{next(counter)}"
+        self.catalog = MemoryCatalog(self.faults)
+        self.lake = MemoryObjectStore("lake", self.folder, self.faults)
+        self.ledger = MemoryLedger(self.faults)
+        self.bus = MemoryEventBus(self.faults)
+        self.queue = MemoryQueue("train", self.faults)
+        self.bus.subscribe(RecordEvents(self.ledger, MemoryObjectStore("logs", self.folder)).record)
+        self.restart()
+
+    def restart(self) -> None:
+        """New service objects over the same stores, as in another process."""
+        catalog, ledger, bus, clock = self.catalog, self.ledger, self.bus, self.clock
+        self.products = Products(catalog, self.lake)
+        self.guard = guard = Guard(bus, clock, self.new_id)
+        products = self.products
+        self.plane = ControlPlane(
+            apply_product=ApplyProduct(products, catalog, self.lake, guard, bus, clock),
+            read=ReadPlatform(
+                products=products,
+                catalog=catalog,
+                datasets=catalog,
+                features=catalog,
+                run_catalog=catalog,
+                model_catalog=catalog,
+                ledger=ledger,
+                guard=guard,
+                clock=clock,
+            ),
+            promote_model=PromoteModel(products, catalog, guard, bus, clock),
+            check_gate=CheckGate(products, catalog, catalog, catalog, guard, clock),
+            change_stage=ChangeStage(products, catalog, guard, bus, clock),
+            trace_prediction=TracePrediction(products, ledger, guard),
+            request_training=RequestTraining(products, guard, self.queue),
+        )
+
+    def apply(self, **changes: Any) -> AppliedProduct:
+        document = bundle(**changes)
+        self.plane.apply_product.apply(ALICE, document["name"], document)
+        return self.products.get(document["name"])
+
+    def settle(self) -> None:
+        """Let what was published reach the ledger."""
+        self.bus.deliver()
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """The details of every published decision, in order."""
+        return [event.detail for event in self.bus.of_type("AccessDecided")]
+
+    def facts(self, kind: str) -> tuple[DomainEvent, ...]:
+        return self.bus.of_type(kind)
+
+
+def lived_world(folder: Path) -> World:
+    """A world where flights was applied, fed, trained, promoted and asked."""
+    world = World(folder)
+    applied = world.apply()
+    catalog, ledger = world.catalog, world.ledger
+    for ordinal in (1, 2):
+        catalog.commit_version(dataset_version(ordinal))
+    catalog.add_quarantine(
+        QuarantineRecord(
+            "q-1",
+            "flights",
+            "flights",
+            "landing",
+            "flights/flights/bad.csv",
+            "v-9",
+            "ragged_rows",
+            "3 rows have too many fields",
+            3,
+            ({"line": 7},),
+            "2030-01-01T00:00:00.000Z",
+        )
+    )
+    catalog.commit_features(
+        FeatureVersionRecord(
+            product="flights",
+            feature_set="late",
+            ordinal=1,
+            digest=FEATURES_DIGEST,
+            build_id="b" * 64,
+            inputs={"flights": DATASET_DIGEST},
+            rows=200,
+            partitions=1,
+            min_event_time="2013-01-01T00:00:00.000Z",
+            max_event_time="2013-01-31T00:00:00.000Z",
+            created_at="2030-01-01T00:00:00.000Z",
+            seconds=1.5,
+        )
+    )
+    catalog.add_run(
+        RunRecord(
+            product="flights",
+            model="late_arrival",
+            digest=RUN,
+            state="REGISTERED",
+            spec_uri="s3://models/flights/runs/x/spec.json",
+            feature_set="late",
+            feature_version=FEATURES_DIGEST,
+            compute_class="cpu",
+            estimated_cost_usd=0.1,
+            submitted_by="service/train",
+            created_at="2030-01-01T00:00:00.000Z",
+        )
+    )
+    for version in (1, 2):
+        catalog.add_model(model_version(version))
+    catalog.move_alias(
+        AliasMove(
+            "late_arrival", "champion", None, 1, "service/register", "first", "2030-01-01T00:00:00.000Z"
+        )
+    )
+    catalog.add_report("late_arrival", {"id": "r-1", "time": "2030-01-01T00:00:00.000Z", "psi": 0.3})
+    ledger.add_cost(
+        CostLine("c-1", "flights", "training", 60.0, "seconds", 0.25, "2030-01-01T00:00:00.000Z", RUN)
+    )
+    ledger.add_edges(lineage())
+    ledger.index_prediction(
+        "p-1", {"prediction": "p-1", "product": "flights", "model": "late_arrival", "version": 1}
+    )
+    assert applied.record.stage == "poc"
+    world.settle()
+    return world
+
+
+def lineage() -> list[Edge]:
+    """prediction -> model -> run -> features -> dataset -> object, and the online features beside the model."""
+    features = features_node("flights", "late", FEATURES_DIGEST)
+    dataset = dataset_node("flights", "flights", DATASET_DIGEST)
+    run = run_node("flights", RUN)
+    source = {"sha256": SOURCE.sha256, "bytes": SOURCE.bytes, "key": SOURCE.key}
+    return [
+        Edge(prediction_node("p-1"), model_node("late_arrival", 1), "infer", {"alias": "champion"}),
+        Edge(prediction_node("p-1"), features, "infer", {"online": True}),
+        Edge(model_node("late_arrival", 1), run, "register/late_arrival"),
+        Edge(run, features, "train/late_arrival"),
+        Edge(features, dataset, "features/flights/late", {"ordinal": 1}),
+        Edge(dataset, SOURCE.node, "ingest/flights/flights", source),
+    ]
