@@ -105,7 +105,7 @@ class RegisterModel:
         if state not in ("REGISTERED", "REFUSED"):
             state = "SUCCEEDED" if job.state == "SUCCEEDED" else "FAILED"
         ended = record.finished_at or now
-        return replace(record, state=state, seconds=seconds, cost_usd=spent, job_id=job.id, finished_at=ended)  # type: ignore[arg-type]
+        return replace(record, state=state, seconds=seconds, cost_usd=spent, job_id=job.id, finished_at=ended)
 
     def _failed(self, record: RunRecord, reason: str) -> RegisterOutcome:
         failed = replace(record, state="FAILED", reason=reason)

@@ -8,17 +8,20 @@ from headgate.adapters.memory.ledger import MemoryLedger
 from headgate.adapters.memory.messages import MemoryEventBus, MemoryQueue
 from headgate.adapters.memory.objects import MemoryObjectStore
 from headgate.adapters.memory.online import MemoryOnlineStore
+from headgate.adapters.memory.runtime import LogisticModel, MemoryModelRuntime
 from headgate.adapters.memory.scratch import MemoryScratch
 
 __all__ = [
     "ANY_EFFECT",
     "Crash",
     "Faults",
+    "LogisticModel",
     "ManualClock",
     "MemoryBatchCompute",
     "MemoryCatalog",
     "MemoryEventBus",
     "MemoryLedger",
+    "MemoryModelRuntime",
     "MemoryObjectStore",
     "MemoryOnlineStore",
     "MemoryQueue",

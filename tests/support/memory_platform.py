@@ -1,0 +1,172 @@
+"""Every service of the platform over the shipped in-memory adapters and the real engines, in one process."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headgate.adapters.engines.duckdb_evaluation import DuckDbEvaluationEngine
+from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
+from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
+from headgate.adapters.engines.duckdb_session import Limits
+from headgate.adapters.engines.numpy_statistics import NumpyStatistics
+from headgate.adapters.memory import (
+    Faults,
+    ManualClock,
+    MemoryBatchCompute,
+    MemoryCatalog,
+    MemoryEventBus,
+    MemoryLedger,
+    MemoryModelRuntime,
+    MemoryObjectStore,
+    MemoryOnlineStore,
+    MemoryQueue,
+    MemoryScratch,
+)
+from headgate.bootstrap import price_table
+from headgate.domain.dataset import Drop
+from headgate.domain.identity import Principal
+from headgate.domain.product import Product
+from headgate.services.access import Guard
+from headgate.services.apply_product import ApplyProduct
+from headgate.services.build_features import BuildFeatures
+from headgate.services.evaluate_model import EvaluateModel
+from headgate.services.infer import Infer
+from headgate.services.ingest_drops import IngestDrops, IngestReport
+from headgate.services.monitor_model import MonitorModel
+from headgate.services.products import AppliedProduct, Products
+from headgate.services.record_events import RecordEvents
+from headgate.services.register_model import RegisterModel
+from headgate.services.submit_training import SubmitTraining
+
+ALICE = Principal("user/alice", ("ml-engineers",))
+
+
+@dataclass
+class MemoryPlatform:
+    """One platform below ``root``; ``faults`` makes any side effect fail."""
+
+    root: Path
+    faults: Faults = field(default_factory=Faults)
+
+    def __post_init__(self) -> None:
+        self.clock = ManualClock()
+        self.catalog = MemoryCatalog(self.faults)
+        self.ledger = MemoryLedger(self.faults)
+        self.online = MemoryOnlineStore(self.faults)
+        self.bus = MemoryEventBus(self.faults)
+        self.compute = MemoryBatchCompute(faults=self.faults)
+        self.prediction_queue = MemoryQueue("predictions", self.faults)
+        self.landing, self.lake, self.models, self.logs = (
+            MemoryObjectStore(name, self.root, self.faults) for name in ("landing", "lake", "models", "logs")
+        )
+        self.scratch = MemoryScratch(self.root / "scratch")
+        self.limits = Limits(600 * 1024**2, 2)
+        self._ids = 0
+        self.restart()
+
+    def new_id(self) -> str:
+        self._ids += 1
+        return f"id-{self._ids:06d}"
+
+    def restart(self) -> None:
+        """New service objects over the same stores: what a crashed worker's successor sees."""
+        root = self.root / "sql"
+        self.products = Products(self.catalog, self.lake)
+        guard = Guard(self.bus, self.clock, self.new_id)
+        self.guard = guard
+        statistics = NumpyStatistics(resamples=100)
+        evaluation = EvaluateModel(self.lake, DuckDbEvaluationEngine(self.limits, root), statistics)
+        features = DuckDbFeatureEngine(self.limits, root)
+        self.apply = ApplyProduct(self.products, self.catalog, self.lake, guard, self.bus, self.clock)
+        self.ingest = IngestDrops(
+            self.products,
+            self.catalog,
+            self.landing,
+            self.lake,
+            DuckDbIngestEngine(self.limits),
+            self.bus,
+            guard,
+            self.clock,
+            self.scratch,
+        )
+        self.build = BuildFeatures(
+            self.products,
+            self.catalog,
+            self.catalog,
+            self.lake,
+            features,
+            self.online,
+            self.bus,
+            guard,
+            self.clock,
+            self.scratch,
+        )
+        self.train = SubmitTraining(
+            self.products,
+            self.catalog,
+            self.catalog,
+            self.lake,
+            self.models,
+            self.compute,
+            self.ledger,
+            self.bus,
+            guard,
+            self.clock,
+            price_table(),
+            "sha256:test",
+        )
+        self.register = RegisterModel(
+            self.products,
+            self.catalog,
+            self.catalog,
+            self.lake,
+            self.models,
+            MemoryModelRuntime(),
+            evaluation,
+            self.ledger,
+            self.bus,
+            guard,
+            self.clock,
+            self.scratch,
+            price_table(),
+        )
+        self.monitor = MonitorModel(
+            self.products,
+            self.catalog,
+            self.catalog,
+            self.lake,
+            self.models,
+            self.logs,
+            MemoryModelRuntime(),
+            evaluation,
+            self.bus,
+            self.clock,
+            self.scratch,
+        )
+        self.infer = Infer(
+            self.products,
+            self.catalog,
+            self.models,
+            self.online,
+            features,
+            MemoryModelRuntime(),
+            self.prediction_queue,
+            guard,
+            self.clock,
+            self.scratch,
+            self.new_id,
+        )
+        self.record = RecordEvents(self.ledger, self.logs)
+
+    def apply_product(self, bundle: dict[str, Any], principal: Principal = ALICE) -> AppliedProduct:
+        product = Product.from_document(bundle)
+        self.apply.apply(principal, product.name, bundle)
+        return self.products.get(product.name)
+
+    def drop(self, key: str, body: bytes) -> Drop:
+        """Puts an object into landing and returns its notification, as the queue would deliver it."""
+        self.landing.put(key, body)
+        return Drop("landing", key, self.landing.version_ids(key)[-1], len(body), f"message-{self.new_id()}")
+
+    def ingest_now(self, *drops: Drop) -> IngestReport:
+        return self.ingest.ingest(drops)
