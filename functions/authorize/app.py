@@ -1,21 +1,18 @@
 """API Gateway TOKEN authorizer: wiring only. It logs who came in or why not, never a token or an event."""
 
 import os
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from headgate.adapters.identity.jwt_verifier import JwtVerifier
+from headgate import bootstrap
 from headgate.domain.identity import TokenRefused
 from headgate.entrypoint import function, logger
-from headgate.services.authorize_request import AuthorizeRequest, AuthorizeSettings
+from headgate.services.authorize_request import AuthorizeRequest
 
 
 @cache
 def service() -> AuthorizeRequest:
-    settings = AuthorizeSettings.from_env(os.environ)
-    verifier = JwtVerifier(settings.jwks, settings.issuer, settings.audience, now=lambda: datetime.now(UTC))
-    return AuthorizeRequest(verifier)
+    return bootstrap.authorize(os.environ)
 
 
 @function

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from headgate.adapters.aws.ledger import DynamoLedger
     from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
     from headgate.adapters.engines.duckdb_session import Limits
+    from headgate.services.authorize_request import AuthorizeRequest
     from headgate.services.build_features import BuildFeatures
     from headgate.services.control_plane import ControlPlane
     from headgate.services.evaluate_model import EvaluateModel
@@ -266,6 +267,16 @@ def record(environ: Mapping[str, str]) -> "RecordEvents":
     settings = RecordSettings.from_env(environ)
     parts = _parts(settings)
     return RecordEvents(parts.ledger(), parts.bucket(settings.logs_bucket))
+
+
+def authorize(environ: Mapping[str, str]) -> "AuthorizeRequest":
+    """Needs no AWS service: the key set is in the environment."""
+    from headgate.adapters.identity.jwt_verifier import JwtVerifier
+    from headgate.services.authorize_request import AuthorizeRequest, AuthorizeSettings
+
+    settings = AuthorizeSettings.from_env(environ)
+    verifier = JwtVerifier(settings.jwks, settings.issuer, settings.audience, now=SystemClock().now)
+    return AuthorizeRequest(verifier)
 
 
 def control_plane(environ: Mapping[str, str]) -> "ControlPlane":

@@ -149,3 +149,8 @@ def response(
         "parameters": dict(parameters),
         "outputs": [{"name": "score", "shape": [len(scores), 1], "datatype": "FP32", "data": list(scores)}],
     }
+
+
+def server_metadata(version: str) -> dict[str, Any]:
+    """The protocol's server metadata; ``version`` is the platform's."""
+    return {"name": "headgate", "version": version, "extensions": []}

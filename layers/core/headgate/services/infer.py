@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from headgate.domain.audit import access_decided
-from headgate.domain.errors import HeadgateError, InvalidRequest, NotFound
+from headgate.domain.errors import InvalidRequest, NotFound
 from headgate.domain.feature import FeatureSet, FeatureView, entity_key, features_node
 from headgate.domain.identity import Principal
 from headgate.domain.inference import InferRequest, parse_request, response
@@ -240,13 +240,3 @@ def _usable(view: FeatureView, row: OnlineRow, at: str) -> bool:
 
 def _hrn(model: ModelVersion) -> str:
     return f"hrn:{model.product}:model/{model.model}/{model.version}"
-
-
-def server_metadata(version: str) -> dict[str, Any]:
-    """The protocol's server metadata."""
-    return {"name": "headgate", "version": version, "extensions": []}
-
-
-def error_body(error: HeadgateError) -> dict[str, str]:
-    """The protocol's error object."""
-    return {"error": str(error)}
