@@ -14,26 +14,23 @@ def apply_all(settings: PatchSettings) -> list[str]:
     """Apply every patch to the imported MiniStack. Returns their names, for the log."""
     from headgate_local.patches import (
         batch,
-        batch_events,
         batch_resources,
         batch_workflow,
         credentials,
         errors,
+        event_targets,
+        gateway,
         metrics,
+        object_ranges,
+        queue_sources,
         runtime,
         speed,
+        transport,
     )
 
     modules = (
-        credentials,
-        runtime,
-        errors,
-        speed,
-        metrics,
-        batch,
-        batch_resources,
-        batch_workflow,
-        batch_events,
+        *(credentials, transport, runtime, errors, speed, metrics, gateway, object_ranges, queue_sources),
+        *(batch, batch_resources, batch_workflow, event_targets),
     )
     for module in modules:
         module.apply(settings)
