@@ -70,6 +70,11 @@ def declared() -> list[Function]:
     return found
 
 
+def third_party_of(function: Function) -> set[str]:
+    own = {path.name: function.code for path in function.code.iterdir() if (path / "__init__.py").exists()}
+    return Walk({"headgate": ROOT / "layers/core", **own}).from_handler(function.code / "app.py")
+
+
 FUNCTIONS = declared()
 every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 
@@ -92,10 +97,26 @@ def test_importing_the_handler_needs_no_environment_and_no_other_package(functio
 
 @every_function
 def test_everything_the_handler_can_come_to_import_is_there(function: Function) -> None:
-    wanted = Walk(ROOT / "layers/core", "headgate").from_handler(function.code / "app.py")
+    wanted = third_party_of(function)
 
-    assert wanted, "the walk found no import at all"
+    assert "aws_lambda_powertools" in wanted
     assert function.run(FIND, json.dumps(sorted(wanted))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [
+        ("IngestFunction", "duckdb"),
+        ("BuildFeaturesFunction", "duckdb"),
+        ("InferFunction", "onnxruntime"),
+        ("ApiFunction", "chalice"),
+        ("AuthorizeFunction", "jwt"),
+    ],
+)
+def test_the_engine_of_a_function_is_among_what_it_can_come_to_import(name: str, engine: str) -> None:
+    (function,) = (one for one in FUNCTIONS if one.name == name)
+
+    assert engine in third_party_of(function)
 
 
 @every_function

@@ -29,9 +29,22 @@ def register():
 def late():
     import lightgbm
 
+class Parts:
+    def features(self) -> "onnx_engine.Session":
+        from pkg.engines import Duck
+        return Duck()
+    def scores(self):
+        return infer()
+
+def build():
+    return Parts().features()
+
+def monitor():
+    return Parts().scores().run()
+
 TABLE = {"late": late}
 """,
-    "pkg/engines.py": "class Duck:\n    def open(self):\n        import duckdb.typing\n",
+    "pkg/engines.py": "class Duck:\n    def __init__(self):\n        import duckdb.typing\n",
     "pkg/onnx_engine.py": "import numpy\nclass Session:\n    def run(self):\n        import onnxruntime\n",
 }
 
@@ -47,7 +60,7 @@ def package(tmp_path: Path) -> Path:
 def reached(package: Path, handler: str) -> set[str]:
     (package / "app.py").write_text(handler)
     # `late` is put into a table when bootstrap is imported, so every handler reaches it
-    return Walk(package, "pkg").from_handler(package / "app.py") - {"lightgbm"}
+    return Walk({"pkg": package}).from_handler(package / "app.py") - {"lightgbm"}
 
 
 @pytest.mark.parametrize(
@@ -56,9 +69,15 @@ def reached(package: Path, handler: str) -> set[str]:
         ("def handler(e, c): return {}", set()),
         ("import json, requests\ndef handler(e, c): ...", {"requests"}),
         ("from pkg.bootstrap import ingest\ndef handler(e, c): ingest()", {"duckdb"}),
-        ("from pkg import bootstrap\ndef handler(e, c): bootstrap.infer()", {"numpy", "onnxruntime"}),
+        ("from pkg import bootstrap\ndef handler(e, c): bootstrap.infer().run()", {"numpy", "onnxruntime"}),
+        ("from pkg import bootstrap\ndef handler(e, c): bootstrap.infer()", {"numpy"}),
         ("import pkg.bootstrap as b\ndef handler(e, c): b.ingest()", {"duckdb"}),
-        ("from pkg.bootstrap import register\ndef handler(e, c): register()", {"numpy", "onnxruntime"}),
+        (
+            "from pkg.bootstrap import register\ndef handler(e, c): register()[0].run()",
+            {"numpy", "onnxruntime"},
+        ),
+        ("from pkg import bootstrap\ndef handler(e, c): bootstrap.build()", {"duckdb"}),
+        ("from pkg import bootstrap\ndef handler(e, c): bootstrap.monitor()", {"numpy", "onnxruntime"}),
         ("def handler(e, c):\n    from pkg.bootstrap import ingest\n    ingest()", {"duckdb"}),
     ],
 )
@@ -69,4 +88,4 @@ def test_what_a_handler_can_come_to_import(package: Path, handler: str, expected
 def test_an_import_inside_a_table_is_found(package: Path) -> None:
     (package / "app.py").write_text("from pkg.bootstrap import ingest\ndef handler(e, c): ingest()")
 
-    assert "lightgbm" in Walk(package, "pkg").from_handler(package / "app.py")
+    assert "lightgbm" in Walk({"pkg": package}).from_handler(package / "app.py")
