@@ -9,8 +9,8 @@ from headgate.domain.errors import ConfigurationError
 
 
 def exact(usd: float) -> Decimal:
-    """Money for sums and comparisons: to a billionth of a dollar, so that 0.1 + 0.2 is 0.3."""
-    return Decimal(repr(float(usd))).quantize(Decimal("1e-9"))
+    """Money for sums and comparisons: to a millionth of a dollar, so that 0.1 + 0.2 is 0.3."""
+    return Decimal(repr(float(usd))).quantize(Decimal("1e-6"))
 
 
 @dataclass(frozen=True)

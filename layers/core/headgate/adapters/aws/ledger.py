@@ -1,7 +1,7 @@
 """The Ledger port over the ledger table.
 
-``AUDIT#<p>`` holds decisions, HEAD and ID#; ``COST#<p>#<month>`` cost lines and BUDGET; ``EDGE#<node>`` its
-upstream nodes; ``PREDICTION#<id>`` a prediction.
+``AUDIT#<p>`` holds decisions, HEAD and ID#; ``COST#<p>#<month>`` cost lines, BUDGET and RESERVATION#;
+``EDGE#<node>`` its upstream nodes; ``PREDICTION#<id>`` a prediction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -101,44 +101,34 @@ class DynamoLedger:
         return documents.document_of(text(item))
 
     def reserve(self, product: str, month: str, key: str, limit: float, usd: float) -> Budget:
-        """Conditions know no sums, so the account keeps one: ``committed`` is reserved + spent. The
-        reservation is an item of its own in the same transaction, so that a repeated call finds it and takes
-        nothing twice.
-        """
-        room, amount = exact(limit) - exact(usd), exact(usd)
+        """Conditions know no sums, so the account keeps one: ``committed`` is reserved + spent."""
+        hold, amount, room = _reservation(product, month, key), exact(usd), exact(limit) - exact(usd)
         fits = "#committed <= :room" + (" OR attribute_not_exists(#committed)" if room >= 0 else "")
         change = "SET #limit = :limit ADD #committed :usd, #reserved :usd"
         values = {":limit": exact(limit), ":usd": amount, ":room": room}
-        held: Item = {**_reservation(product, month, key), "usd": amount, "state": "reserved"}
-        try:
-            self._table.write([Update(_budget(product, month), change, fits, values), Put(held, ABSENT)])
-        except Conflict as conflict:
-            if self._table.get(**_reservation(product, month, key)) is None:
-                left = exact(limit) - self._committed(product, month)
-                raise PreconditionFailed(
-                    f"product {product} has {left:.2f} of {limit:.2f} USD left in {month}, {usd:.2f} needed"
-                ) from conflict
-        account = self._table.get(**_budget(product, month)) or {}
-        reserved, spent = (float(account.get(name, 0)) for name in ("reserved", "spent"))
-        return Budget(product, month, limit, reserved, spent)
+        if self._table.get(**hold) is None:
+            account = Update(_budget(product, month), change, fits, values)
+            try:
+                self._table.write([account, Put({**hold, "usd": amount}, ABSENT)])
+            except Conflict as conflict:
+                if self._table.get(**hold) is None:
+                    raise self._too_little(product, month, limit, usd) from conflict
+        return self._account(product, month)
 
     def settle(self, product: str, month: str, key: str, spent: float) -> None:
-        held = self._table.get(**_reservation(product, month, key))
-        if held is None or held["state"] != "reserved":
+        hold = _reservation(product, month, key)
+        held = self._table.get(**hold)
+        if held is None or "spent" in held:
             return
-        freed, paid = Decimal(str(held["usd"])), exact(spent)
+        freed, paid = Decimal(held["usd"]), exact(spent)
         change = "ADD #committed :difference, #reserved :freed, #spent :paid"
         values = {":difference": paid - freed, ":freed": -freed, ":paid": paid}
-        done: Item = {**_reservation(product, month, key), "usd": paid, "state": "settled"}
+        account = Update(_budget(product, month), change, values=values)
+        once = Update(hold, "SET #spent = :paid", "attribute_not_exists(#spent)", {":paid": paid})
         try:
-            self._table.write(
-                [
-                    Update(_budget(product, month), change, values=values),
-                    Put(done, "#state = :reserved", {":reserved": "reserved"}),
-                ]
-            )
+            self._table.write([account, once])
         except Conflict:
-            return  # settled by another delivery of the same change
+            return  # settled by another delivery meanwhile
 
     def _tip(self, product: str) -> audit.Tip:
         head = self._table.get(pk=f"AUDIT#{product}", sk="HEAD")
@@ -146,9 +136,17 @@ class DynamoLedger:
             return audit.genesis(product)
         return audit.Tip(int(head["sequence"]), text(head, "hash"))
 
-    def _committed(self, product: str, month: str) -> Decimal:
-        account = self._table.get(**_budget(product, month)) or {}
-        return Decimal(account.get("committed", 0))
+    def _account(self, product: str, month: str) -> Budget:
+        item = self._table.get(**_budget(product, month)) or {}
+        limit, reserved, spent = (float(item.get(name, 0)) for name in ("limit", "reserved", "spent"))
+        return Budget(product, month, limit, reserved, spent)
+
+    def _too_little(self, product: str, month: str, limit: float, usd: float) -> PreconditionFailed:
+        account = self._account(product, month)
+        left = limit - account.reserved - account.spent
+        return PreconditionFailed(
+            f"product {product} has {left:.2f} of {limit:.2f} USD left in {month}, {usd:.2f} needed"
+        )
 
 
 def _link(pk: str, entry: audit.AuditEntry) -> tuple[Put, Put]:

@@ -6,8 +6,8 @@ from threading import RLock
 
 from headgate.adapters.memory.faults import Faults
 from headgate.domain.errors import ConfigurationError, NotFound
+from headgate.domain.job import Job
 from headgate.domain.training import COMPUTE_CLASSES
-from headgate.ports import Job
 
 
 @dataclass(frozen=True)

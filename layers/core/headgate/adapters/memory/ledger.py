@@ -1,7 +1,7 @@
 """Append-only accounts in memory: the audit chain, costs and budgets, lineage edges, predictions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import RLock
 from typing import Any
@@ -19,8 +19,16 @@ class _Account:
     """One product's month, in exact money."""
 
     limit: Decimal = Decimal(0)
-    reserved: Decimal = Decimal(0)
-    spent: Decimal = Decimal(0)
+    held: dict[str, Decimal] = field(default_factory=dict)
+    settled: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def reserved(self) -> Decimal:
+        return sum(self.held.values(), Decimal(0))
+
+    @property
+    def spent(self) -> Decimal:
+        return sum(self.settled.values(), Decimal(0))
 
 
 class MemoryLedger:
@@ -78,24 +86,23 @@ class MemoryLedger:
                 raise NotFound(f"no prediction {prediction!r} is indexed")
             return documents.document_of(self._predictions[prediction])
 
-    def reserve(self, product: str, month: str, limit: float, usd: float) -> Budget:
+    def reserve(self, product: str, month: str, key: str, limit: float, usd: float) -> Budget:
         with self._faults.effect("ledger.reserve"), self._lock:
-            account = self._accounts.get((product, month), _Account())
-            if account.reserved + account.spent + exact(usd) > exact(limit):
-                left = exact(limit) - account.reserved - account.spent
-                raise PreconditionFailed(
-                    f"product {product} has {left:.2f} of {limit:.2f} USD left in {month}, {usd:.2f} needed"
-                )
-            account.limit = exact(limit)
-            account.reserved += exact(usd)
-            self._accounts[product, month] = account
+            account = self._accounts.setdefault((product, month), _Account())
+            if key not in account.held and key not in account.settled:
+                if account.reserved + account.spent + exact(usd) > exact(limit):
+                    left = exact(limit) - account.reserved - account.spent
+                    have = f"product {product} has {left:.2f} of {limit:.2f} USD left in {month}"
+                    raise PreconditionFailed(f"{have}, {usd:.2f} needed")
+                account.limit = exact(limit)
+                account.held[key] = exact(usd)
             return self._budget(product, month, account)
 
-    def settle(self, product: str, month: str, reserved: float, spent: float) -> None:
+    def settle(self, product: str, month: str, key: str, spent: float) -> None:
         with self._faults.effect("ledger.settle"), self._lock:
             account = self._accounts.setdefault((product, month), _Account())
-            account.reserved -= exact(reserved)
-            account.spent += exact(spent)
+            if account.held.pop(key, None) is not None:
+                account.settled[key] = exact(spent)
 
     @staticmethod
     def _budget(product: str, month: str, account: _Account) -> Budget:
