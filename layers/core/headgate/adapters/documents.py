@@ -13,6 +13,8 @@ from headgate.domain.audit import AuditEntry
 from headgate.domain.canonical import canonical_json
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import QuarantineRecord, VersionRecord
+from headgate.domain.errors import InvalidRequest
+from headgate.domain.events import SOURCE, DomainEvent
 from headgate.domain.feature import FeatureVersionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
@@ -22,6 +24,9 @@ from headgate.ports import OnlineRow
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+
+MOST_EVENT_BYTES = 262_144
 
 
 def text_of(document: Mapping[str, Any]) -> str:
@@ -84,6 +89,17 @@ def edge(text: str) -> Edge:
 def decision(entry: AuditEntry) -> dict[str, Any]:
     """One decision as readers get it: content and place in the chain (see `AuditEntry.from_json`)."""
     return {**entry.content, **entry.to_json()}
+
+
+def event_detail(event: DomainEvent) -> str:
+    """The message body of an event. Raises InvalidRequest when no bus would take it."""
+    body = text_of(event.to_detail())
+    size = len(body.encode("utf-8")) + len(SOURCE) + len(event.type)
+    if size > MOST_EVENT_BYTES:
+        raise InvalidRequest(
+            f"event {event.type} {event.id} has {size} bytes, a bus takes {MOST_EVENT_BYTES}"
+        )
+    return body
 
 
 def newest_rows(rows: Iterable[OnlineRow]) -> dict[tuple[str, str, str], OnlineRow]:

@@ -6,11 +6,10 @@ from typing import Any
 from headgate.adapters import documents
 from headgate.adapters.aws.errors import BY_CODE, translated
 from headgate.adapters.aws.session import AwsClients
-from headgate.domain.errors import AccessDenied, InvalidRequest, StateUnknown, Throttled
+from headgate.domain.errors import AccessDenied, StateUnknown, Throttled
 from headgate.domain.events import SOURCE, DomainEvent
 
 ENTRIES = 10
-REQUEST_BYTES = 262_144
 
 
 class EventBridgeBus:
@@ -28,17 +27,12 @@ class EventBridgeBus:
                 self._fail(group, answer["Entries"])
 
     def _entry(self, event: DomainEvent) -> dict[str, str]:
-        entry = {
+        return {
             "EventBusName": self._bus,
             "Source": SOURCE,
             "DetailType": event.type,
-            "Detail": documents.text_of(event.to_detail()),
+            "Detail": documents.event_detail(event),
         }
-        if _size(entry) > REQUEST_BYTES:
-            raise InvalidRequest(
-                f"event {event.type} {event.id} has {_size(entry)} bytes, a bus takes {REQUEST_BYTES}"
-            )
-        return entry
 
     def _fail(self, group: list[dict[str, str]], results: list[dict[str, Any]]) -> None:
         refused = [
@@ -68,7 +62,7 @@ def _groups(entries: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
     group: list[dict[str, str]] = []
     size = 0
     for entry in entries:
-        if group and (len(group) == ENTRIES or size + _size(entry) > REQUEST_BYTES):
+        if group and (len(group) == ENTRIES or size + _size(entry) > documents.MOST_EVENT_BYTES):
             yield group
             group, size = [], 0
         group.append(entry)

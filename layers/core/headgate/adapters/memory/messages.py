@@ -89,4 +89,4 @@ class MemoryQueue:
 
 def _over_the_wire(event: DomainEvent) -> DomainEvent:
     """The event as a consumer gets it: its detail went through JSON."""
-    return DomainEvent.from_detail(event.type, documents.document_of(documents.text_of(event.to_detail())))
+    return DomainEvent.from_detail(event.type, documents.document_of(documents.event_detail(event)))
