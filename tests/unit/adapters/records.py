@@ -1,0 +1,152 @@
+"""Records for the adapters' tests: complete, and different where a test says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from headgate.domain.cost import CostLine
+from headgate.domain.dataset import QuarantineRecord, SourceRef, VersionRecord
+from headgate.domain.events import DomainEvent
+from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.model import AliasMove, GateResult, ModelVersion
+from headgate.domain.product import Criterion, GateEvidence, ProductRecord
+from headgate.domain.training import RunRecord
+from headgate.ports import OnlineRow
+
+TIME = "2030-01-01T00:00:00.000Z"
+
+
+def at(second: int) -> str:
+    """The instant ``second`` seconds after `TIME`, for less than an hour."""
+    return f"2030-01-01T00:{second // 60:02d}:{second % 60:02d}.000Z"
+
+
+def source(name: str) -> SourceRef:
+    return SourceRef("landing", f"shop/orders/{name}.csv", "v1", f"sha-{name}", 10)
+
+
+def version(
+    ordinal: int, digest: str = "", parent: str | None = "", sources: tuple[SourceRef, ...] = ()
+) -> VersionRecord:
+    """Version ``ordinal`` of shop/orders; by default named d<ordinal>, on top of d<ordinal - 1>."""
+    before = None if ordinal == 1 else f"d{ordinal - 1}"
+    return VersionRecord(
+        product="shop",
+        dataset="orders",
+        ordinal=ordinal,
+        digest=digest or f"d{ordinal}",
+        parent=before if parent == "" else parent,
+        operation="append",
+        rows=10 * ordinal,
+        files=ordinal,
+        bytes=100 * ordinal,
+        added_rows=10,
+        created_at=at(ordinal),
+        sources=sources,
+        ingest_seconds=0.1 + 0.2,
+        ingest_bytes=10,
+    )
+
+
+def refused(name: str, product: str = "shop", second: int = 0) -> QuarantineRecord:
+    return QuarantineRecord(
+        id=name,
+        product=product,
+        dataset="orders",
+        bucket="landing",
+        key="shop/orders/a b.csv",
+        version_id="v1",
+        rule="required",
+        reason="amount is missing",
+        rows=2,
+        sample=({"line": 3, "column": "amount", "error": "empty"},),
+        created_at=at(second),
+    )
+
+
+def features(ordinal: int, build: str = "") -> FeatureVersionRecord:
+    return FeatureVersionRecord(
+        product="shop",
+        feature_set="spend",
+        ordinal=ordinal,
+        digest=f"f{ordinal}",
+        build_id=build or f"b{ordinal}",
+        inputs={"orders": f"d{ordinal}"},
+        rows=3,
+        partitions=1,
+        min_event_time=TIME,
+        max_event_time=TIME,
+        created_at=at(ordinal),
+        seconds=1 / 3,
+    )
+
+
+def product(name: str = "shop", stage: str = "poc") -> ProductRecord:
+    return ProductRecord(name, "The shop", "group/sales", stage, "s" * 64, TIME)
+
+
+def evidence(stage: str, passed: bool = True, found: str = "0.71") -> GateEvidence:
+    return GateEvidence(
+        product="shop",
+        stage=stage,
+        passed=passed,
+        criteria=(Criterion("skill", passed, found, "0.65"),),
+        evidence={"auc": 0.1 + 0.2, "runs": [1, 2]},
+        checked_at=TIME,
+        checked_by="user/ada",
+        spec="s" * 64,
+    )
+
+
+def run(digest: str, second: int = 0, **changes: Any) -> RunRecord:
+    record = RunRecord(
+        product="shop",
+        model="churn",
+        digest=digest,
+        state="SUBMITTED",
+        spec_uri=f"s3://models/shop/runs/{digest}/spec.json",
+        feature_set="spend",
+        feature_version="f1",
+        compute_class="cpu",
+        estimated_cost_usd=0.1,
+        submitted_by="user/ada",
+        created_at=at(second),
+    )
+    return replace(record, **changes)
+
+
+def model(number: int, digest: str = "") -> ModelVersion:
+    return ModelVersion(
+        model="churn",
+        version=number,
+        product="shop",
+        digest=digest or f"m{number}",
+        run=f"r{number}",
+        feature_set="spend",
+        feature_version="f1",
+        artifact_key=f"shop/runs/r{number}/out/model.onnx",
+        signature={"inputs": [{"name": "amount", "kind": "numeric"}]},
+        metrics={"auc": 2 / 3},
+        gates=(GateResult("min_auc", True, 2 / 3, ">=", 0.65),),
+        created_at=at(number),
+    )
+
+
+def move(from_version: int | None, to_version: int, second: int = 0, alias: str = "champion") -> AliasMove:
+    return AliasMove("churn", alias, from_version, to_version, "user/ada", "better", at(second))
+
+
+def cost(name: str, usd: float = 0.25, time: str = TIME) -> CostLine:
+    return CostLine(name, "shop", "training", 120.0, "seconds", usd, time, "r1")
+
+
+def online_row(
+    key: str, event_time: str = TIME, product: str = "shop", view: str = "spend", **more: Any
+) -> OnlineRow:
+    fields: dict[str, Any] = {"values": {"total": 0.1 + 0.2, "name": "ö"}, "feature_version": "f1", **more}
+    return OnlineRow(product=product, view=view, key=key, event_time=event_time, **fields)
+
+
+def event(name: str, kind: str = "ProductApplied", **detail: Any) -> DomainEvent:
+    return DomainEvent(kind, "shop", name, TIME, detail or {"price": 0.1 + 0.2, "note": "ü"})

@@ -1,0 +1,57 @@
+"""The FeatureCatalog contract."""
+
+from __future__ import annotations
+
+import pytest
+from headgate.domain.errors import Conflict
+from headgate.domain.feature import FeatureVersionRecord
+
+from tests.unit.adapters import records
+from tests.unit.adapters.backends import Backend
+from tests.unit.adapters.races import race
+
+
+class TestFeatureCatalog:
+    def test_a_set_that_was_never_built_has_no_head(self, backend: Backend) -> None:
+        assert backend.features.feature_head("shop", "spend") is None
+        assert backend.features.feature_version_of_build("shop", "spend", "b1") is None
+        assert backend.features.feature_versions("shop", "spend") == []
+
+    def test_a_committed_version_is_found_by_head_and_by_build(self, backend: Backend) -> None:
+        first, second = records.features(1), records.features(2)
+        backend.features.commit_features(first)
+        backend.features.commit_features(second)
+
+        assert backend.features.feature_head("shop", "spend") == second
+        assert backend.features.feature_version_of_build("shop", "spend", "b1") == first
+        assert backend.features.feature_version_of_build("shop", "other", "b1") is None
+
+    def test_history_is_listed_newest_first(self, backend: Backend) -> None:
+        made = [records.features(n) for n in range(1, 12)]
+        for record in made:
+            backend.features.commit_features(record)
+
+        assert backend.features.feature_versions("shop", "spend") == made[::-1]
+        assert backend.features.feature_versions("shop", "spend", limit=2) == made[:8:-1]
+
+    @pytest.mark.parametrize(
+        "late", [records.features(1, "b9"), records.features(3, "b9"), records.features(2, "b1")]
+    )
+    def test_a_version_out_of_line_or_of_a_known_build_conflicts(
+        self, backend: Backend, late: FeatureVersionRecord
+    ) -> None:
+        backend.features.commit_features(records.features(1))
+
+        with pytest.raises(Conflict):
+            backend.features.commit_features(late)
+
+        assert backend.features.feature_versions("shop", "spend") == [records.features(1)]
+
+    def test_of_rival_builds_exactly_one_wins(self, backend: Backend) -> None:
+        rivals = [records.features(1, f"b{n}") for n in range(5)]
+
+        outcomes = race(backend.features.commit_features, rivals)
+
+        winners = [rival for rival, error in outcomes if error is None]
+        assert len(winners) == 1
+        assert backend.features.feature_head("shop", "spend") == winners[0]

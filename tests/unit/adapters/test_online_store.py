@@ -1,0 +1,87 @@
+"""The OnlineStore contract."""
+
+from __future__ import annotations
+
+from headgate.ports import OnlineRow
+
+from tests.unit.adapters import records
+from tests.unit.adapters.backends import Backend
+from tests.unit.adapters.races import race
+
+
+def read_one(backend: Backend, key: str = "1", view: str = "spend") -> OnlineRow | None:
+    return backend.online.read("shop", [(view, key)]).get((view, key))
+
+
+class TestOnlineStore:
+    def test_a_row_comes_back_whole(self, backend: Backend) -> None:
+        row = records.online_row(
+            "a b|ü#1", expires_at=1_900_000_000, values={"n": None, "x": 1 / 3, "s": "ü"}
+        )
+
+        assert backend.online.write([row]) == 1
+
+        assert read_one(backend, "a b|ü#1") == row
+
+    def test_absent_keys_are_left_out(self, backend: Backend) -> None:
+        backend.online.write([records.online_row("1"), records.online_row("1", product="bank", view="risk")])
+
+        found = backend.online.read("shop", [("spend", "1"), ("spend", "2"), ("risk", "1"), ("spend", "1")])
+
+        assert found == {("spend", "1"): records.online_row("1")}
+        assert backend.online.read("shop", []) == {}
+
+    def test_an_older_row_never_replaces_a_newer_one(self, backend: Backend) -> None:
+        newer = records.online_row("1", records.at(5), feature_version="f2")
+        backend.online.write([newer])
+
+        assert backend.online.write([records.online_row("1", records.at(4), feature_version="f1")]) == 0
+
+        assert read_one(backend) == newer
+
+    def test_an_equally_old_row_replaces(self, backend: Backend) -> None:
+        backend.online.write([records.online_row("1", feature_version="f1")])
+
+        assert backend.online.write([records.online_row("1", feature_version="f2")]) == 1
+
+        assert read_one(backend) == records.online_row("1", feature_version="f2")
+
+    def test_rows_without_an_event_time_replace_each_other(self, backend: Backend) -> None:
+        for build in ("f1", "f2"):
+            assert backend.online.write([records.online_row("1", "", feature_version=build)]) == 1
+
+        assert read_one(backend) == records.online_row("1", "", feature_version="f2")
+
+    def test_of_one_key_in_one_batch_the_newest_is_written(self, backend: Backend) -> None:
+        rows = [records.online_row("1", records.at(n)) for n in (3, 9, 6)]
+
+        assert backend.online.write(rows) == 1
+
+        assert read_one(backend) == rows[1]
+
+    def test_a_large_batch_leaves_out_only_what_is_older(self, backend: Backend) -> None:
+        backend.online.write([records.online_row(str(n), records.at(9)) for n in range(0, 230, 46)])
+        rows = [records.online_row(str(n), records.at(5)) for n in range(230)]
+
+        assert backend.online.write(rows) == 225
+
+        found = backend.online.read("shop", [("spend", str(n)) for n in range(230)])
+        assert len(found) == 230
+        assert {row.key for row in found.values() if row.event_time == records.at(9)} == {
+            str(n) for n in range(0, 230, 46)
+        }
+
+    def test_nothing_to_write_is_no_problem(self, backend: Backend) -> None:
+        assert backend.online.write([]) == 0
+
+    def test_rival_builds_leave_the_newest_rows(self, backend: Backend) -> None:
+        online, keys = backend.online, [str(n) for n in range(20)]
+
+        outcomes = race(
+            lambda second: online.write([records.online_row(k, records.at(second)) for k in keys]),
+            [1, 2, 3, 4],
+        )
+
+        assert [error for _, error in outcomes if error] == []
+        found = backend.online.read("shop", [("spend", key) for key in keys])
+        assert {row.event_time for row in found.values()} == {records.at(4)}
