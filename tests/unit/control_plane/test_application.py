@@ -1,4 +1,4 @@
-"""What surrounds the routes: size limits, unknown errors, retries, logs, and what the OpenAPI is read from."""
+"""What surrounds the routes: size limits, unknown errors, retries, logs, and the source of the OpenAPI."""
 
 import inspect
 import json
@@ -88,9 +88,7 @@ def test_no_answer_is_kept_by_a_cache(door: Door) -> None:
     assert door.raw(event("list-runs"))["headers"]["Cache-Control"] == "no-store"
 
 
-def test_a_log_line_names_route_principal_and_status(
-    door: Door, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_log_line_names_route_principal_and_status(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     door.call(event("promote-model"))
@@ -113,7 +111,9 @@ def test_every_route_documents_its_answer(door: Door) -> None:
         for entry in methods.values():
             summary, blank, *rest = (inspect.getdoc(entry.view_function) or "").split("\n")
             assert summary and not blank, entry.view_name
-            assert any(line.startswith(("200:", "202:")) or " 200:" in line or " 202:" in line for line in rest)
+            assert any(
+                line.startswith(("200:", "202:")) or " 200:" in line or " 202:" in line for line in rest
+            )
 
 
 def test_operation_names_are_unique(door: Door) -> None:

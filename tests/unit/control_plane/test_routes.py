@@ -1,4 +1,4 @@
-"""Every route with real REST proxy events: what it answers, what it refuses, and that each refusal says why."""
+"""Every route with real REST proxy events: what it answers, what it refuses, and that it says why."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from tests.unit.control_plane.world import DATASET_DIGEST, RUN, SOURCE, World
 
 Body = dict[str, Any]
 
-# case -> what must be true of the body of the answer, which has status 200 unless the case is in OTHER_STATUS.
+# case -> what must be true of the answer. Its status is 200 unless the case is in OTHER_STATUS.
 ANSWERS: dict[str, Callable[[Body], bool]] = {
     "list-products": lambda b: [p["name"] for p in b["products"]] == ["flights"],
     "list-products-of-a-stranger": lambda b: b == {"products": []},

@@ -1,4 +1,4 @@
-"""A control plane over the in-memory adapters, with a product that has lived: versions, a model, a prediction."""
+"""A control plane over the in-memory adapters, and a product that has lived: versions, models, a trace."""
 
 import copy
 import itertools
@@ -61,7 +61,7 @@ _SPINE = {
     "online": False,
     "sql": "SELECT flight, time_hour, carrier, late FROM flights",
 }
-POLICY = {
+POLICY: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
         {
@@ -138,10 +138,11 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     place: Any = whole
     for name in parents:
         place = place[int(name)] if isinstance(place, list) else place[name]
+    at = int(last) if isinstance(place, list) else last
     if value is ...:
-        del place[last]
+        del place[at]
     else:
-        place[last] = value
+        place[at] = value
     return whole
 
 
@@ -196,7 +197,7 @@ def dataset_version(ordinal: int, dataset: str = "flights", seconds: float = 0.5
 
 @dataclass
 class World:
-    """Every adapter of one control plane, and the plane itself. What is published reaches the ledger by `settle`."""
+    """Every adapter of one control plane, and the plane. What is published reaches the ledger by `settle`."""
 
     folder: Path
     faults: Faults = field(default_factory=Faults)
@@ -330,7 +331,7 @@ def lived_world(folder: Path) -> World:
 
 
 def lineage() -> list[Edge]:
-    """prediction -> model -> run -> features -> dataset -> object, and the online features beside the model."""
+    """prediction -> model -> run -> features -> dataset -> object, and the online features beside it."""
     features = features_node("flights", "late", FEATURES_DIGEST)
     dataset = dataset_node("flights", "flights", DATASET_DIGEST)
     run = run_node("flights", RUN)

@@ -1,0 +1,169 @@
+"""Moving aliases: governed, conditional, told once, kept forever."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from headgate.adapters.memory import ANY_EFFECT, Crash
+from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest, NotFound, PreconditionFailed
+from headgate.domain.model import AliasMove, GateResult
+from headgate.services.promote_model import Expected, Promotion
+
+from tests.unit.control_plane.world import ALICE, BOB, POLICY, World, lived_world, model_version
+
+
+def _promote(world: World, version: int, principal: Any = ALICE, **wanted: Any) -> AliasMove:
+    return world.plane.promote_model.promote(principal, "flights", Promotion(version, **wanted))
+
+
+def _champion(world: World) -> int | None:
+    return world.catalog.alias("late_arrival", "champion")
+
+
+def test_the_alias_moves_and_the_move_is_told(lived: World) -> None:
+    move = _promote(lived, 2, reason="better in October")
+
+    assert (move.from_version, move.to_version) == (1, 2)
+    assert _champion(lived) == 2
+    (fact,) = lived.facts("AliasMoved")
+    assert fact.detail == {
+        "model": "late_arrival",
+        "alias": "champion",
+        "from_version": 1,
+        "to_version": 2,
+        "principal": "user/alice",
+        "reason": "better in October",
+    }
+
+
+def test_an_alias_that_is_nowhere_yet_can_be_set(lived: World) -> None:
+    move = _promote(lived, 2, alias="challenger", expected=Expected(None))
+
+    assert move.from_version is None
+    assert lived.catalog.alias("late_arrival", "challenger") == 2
+
+
+@pytest.mark.parametrize("expected", [Expected(2), Expected(None)])
+def test_an_alias_that_is_elsewhere_than_expected_stays(expected: Expected, lived: World) -> None:
+    lived.catalog.add_model(model_version(3))
+
+    with pytest.raises(Conflict, match="is at version 1"):
+        _promote(lived, 3, expected=expected)
+
+    assert _champion(lived) == 1
+
+
+class _Rival:
+    """A clock that, the first time it is asked after policy was, lets someone else promote."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.moved = world, False
+
+    def now(self) -> Any:
+        if not self.moved:
+            self.moved = True
+            self.world.catalog.move_alias(
+                AliasMove("late_arrival", "champion", 1, 2, "user/rival", "", "2030-01-01T00:00:00.000Z")
+            )
+        return self.world.clock.now()
+
+
+def test_of_two_promotions_at_once_one_is_told_of_the_conflict(lived: World) -> None:
+    # Given a rival who moves the alias between the look and the move
+    lived.catalog.add_model(model_version(3))
+    plane = lived.plane.promote_model
+    late = type(plane)(lived.products, lived.catalog, lived.guard, lived.bus, _Rival(lived))
+
+    # When the slower one moves it
+    with pytest.raises(Conflict, match="not at 1, by now"):
+        late.promote(ALICE, "flights", Promotion(3))
+
+    # Then the rival's move stands, and the slower one's was never told
+    assert _champion(lived) == 2
+    assert lived.facts("AliasMoved") == ()
+
+
+def test_the_same_promotion_again_returns_the_same_move(lived: World) -> None:
+    first = _promote(lived, 2, reason="once")
+    lived.clock.advance(60)
+
+    again = _promote(lived, 2, reason="twice", expected=Expected(1))
+
+    assert again == first
+    assert len({event.id for event in lived.facts("AliasMoved")}) == 1
+    assert len(lived.catalog.alias_moves("late_arrival", "champion")) == 2
+
+
+def test_a_version_that_failed_a_gate_is_not_promoted(lived: World) -> None:
+    failed = GateResult("min_auc", passed=False, value=0.5, comparison=">=", bound=0.65)
+    lived.catalog.add_model(model_version(3, gates=(failed,)))
+
+    with pytest.raises(PreconditionFailed, match=r"min_auc \(0.5 >= 0.65\)"):
+        _promote(lived, 3)
+
+
+def test_an_unknown_alias_is_refused(lived: World) -> None:
+    with pytest.raises(InvalidRequest, match="aliases are champion, challenger"):
+        _promote(lived, 2, alias="winner")
+
+
+def test_an_unknown_version_is_asked_of_policy_first(lived: World) -> None:
+    with pytest.raises(AccessDenied):
+        _promote(lived, 99, BOB)
+    with pytest.raises(NotFound):
+        _promote(lived, 99)
+
+
+def test_a_version_of_another_product_is_not_the_products(lived: World) -> None:
+    lived.catalog.add_model(model_version(3, product="trains"))
+
+    with pytest.raises(NotFound, match="product flights has no version 3"):
+        _promote(lived, 3)
+
+
+def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    engineers: dict[str, Any] = POLICY["Statement"][0]
+    return {**POLICY, "Statement": [engineers, *(engineers | each for each in statements)]}
+
+
+def test_back_is_a_rollback_to_policy(lived: World) -> None:
+    # Given engineers who may promote, not roll back
+    _promote(lived, 2)
+    lived.apply(policy=_policy({"Sid": "NoWayBack", "Effect": "Deny", "Action": "headgate:RollbackModel"}))
+
+    # When one moves the alias to an older version
+    with pytest.raises(AccessDenied, match="NoWayBack"):
+        _promote(lived, 1)
+
+    # Then it stays
+    assert _champion(lived) == 2
+
+
+def test_metrics_and_alias_are_condition_keys(lived: World) -> None:
+    low = {"NumericLessThan": {"headgate:Metric/auc": "0.9"}, "StringEquals": {"headgate:Alias": "champion"}}
+    lived.apply(policy=_policy({"Sid": "TooWeak", "Effect": "Deny", "Condition": low}))
+
+    with pytest.raises(AccessDenied, match="TooWeak"):
+        _promote(lived, 2)
+    assert _promote(lived, 2, alias="challenger").to_version == 2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_at_any_effect_is_healed_by_a_retry(when: Any, tmp_path: Path) -> None:
+    clean = lived_world(tmp_path / "clean")
+    clean.faults.clear()
+    _promote(clean, 2)
+    effects = clean.faults.effects
+    assert effects == ("bus.publish", "catalog.move_alias", "bus.publish")
+
+    for nth in range(1, len(effects) + 1):
+        world = lived_world(tmp_path / f"{when}-{nth}")
+        world.faults.clear()
+        world.faults.fail_at(ANY_EFFECT, nth, when)
+        with pytest.raises(Crash):
+            _promote(world, 2)
+        world.restart()
+        _promote(world, 2)
+
+        assert len(world.catalog.alias_moves("late_arrival", "champion")) == 2
+        assert {e.id for e in world.facts("AliasMoved")} == {e.id for e in clean.facts("AliasMoved")}
