@@ -142,6 +142,8 @@ def _operation(route: Route) -> list[str]:
             for argument in route.arguments
         )
         lines.append(f"  parameters: [{listed}]")
+    # Said on every operation, so that nothing hangs on what an importer makes of the document's root.
+    lines.append("  security: [{HeadgateToken: []}]")
     lines.append('  responses: {"200": {description: OK}}')
     lines.append(f"  x-amazon-apigateway-integration: {{type: aws_proxy, httpMethod: POST, uri: {URI}}}")
     return lines
