@@ -1,7 +1,7 @@
 """EventBridge delivers what its targets allow, starts Batch jobs, and keeps what it cannot deliver.
 
-Missing: MiniStack accepts a Batch target and a DeadLetterConfig and drops both without a word, and delivers to
-a queue whose policy does not allow it, which on AWS loses every event.
+Missing: MiniStack accepts a Batch target and a DeadLetterConfig and drops both without a word, and
+delivers to a queue whose policy does not allow it, which on AWS loses every event.
 So: a matched rule submits the job its BatchParameters describe; a queue needs a policy that lets the rule
 send; an event for a function or queue that is gone, or for a job that Batch refuses, goes to the target's
 dead-letter queue with the attributes EventBridge puts on it.
@@ -109,7 +109,7 @@ def send_to_dead_letters(
     from ministack.core.arn import parse_arn
     from ministack.services import eventbridge, sqs
 
-    arn = (target.get("DeadLetterConfig") or {}).get("Arn")
+    arn = str((target.get("DeadLetterConfig") or {}).get("Arn") or "")
     queue = sqs._queue_by_arn(arn) if arn else None
     if queue is None or not may_send(arn, rule):
         logger.warning("an event of rule %s was lost: %s", rule.get("Name"), problem.message)

@@ -1,4 +1,4 @@
-"""A queue feeds a function as AWS does: with its role's permission, and in batches that are given time to fill.
+"""A queue feeds a function as on AWS: with its role's permission, in batches that are given time to fill.
 
 Missing: MiniStack ignores MaximumBatchingWindowInSeconds, takes at most ten messages whatever BatchSize says,
 and polls for functions whose role may not read the queue; on AWS such a mapping cannot be made.
