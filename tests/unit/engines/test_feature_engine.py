@@ -6,15 +6,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureSet
 from headgate.domain.product import Product
 from headgate.ports import BuiltFeatures
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from tests.support.small_product import bundle
 
 Rows = list[dict[str, Any]]
@@ -82,7 +82,10 @@ def test_on_demand_features_are_joined_by_entity(tmp_path: Path) -> None:
 
 def test_partitions_are_calendar_months_with_counts(tmp_path: Path) -> None:
     built, rows = build(tmp_path)
-    assert [(p.month, p.rows, p.positives) for p in built.partitions] == [("2024-01", 2, 1), ("2024-02", 2, 1)]
+    assert [(p.month, p.rows, p.positives) for p in built.partitions] == [
+        ("2024-01", 2, 1),
+        ("2024-02", 2, 1),
+    ]
     assert built.label_rows == len(rows) == 4
     assert built.partitions[0].min_event_time == "2024-01-31T10:30:00.000Z"
 
@@ -108,7 +111,11 @@ def test_the_online_rows_are_the_newest_of_each_entity(tmp_path: Path) -> None:
 
 
 times = st.integers(min_value=0, max_value=600)
-readings = st.lists(st.tuples(st.sampled_from(["north", "south"]), times, st.floats(0, 9).map(lambda v: round(v, 1))), min_size=1, max_size=25)
+readings = st.lists(
+    st.tuples(st.sampled_from(["north", "south"]), times, st.floats(0, 9).map(lambda v: round(v, 1))),
+    min_size=1,
+    max_size=25,
+)
 comings = st.lists(st.tuples(st.sampled_from(["north", "south"]), times), min_size=1, max_size=12)
 
 
@@ -141,7 +148,9 @@ def test_a_change_of_the_future_moves_no_past_feature(tmp_path: Path) -> None:
     _, before = build(tmp_path / "one")
     future = [*SENSOR, {"shop": "north", "known_at": "2024-01-31T11:00:01", "warmth": 99.0}]
     _, after = build(tmp_path / "two", sensor=future)
-    assert [r for r in before if r["visited_at"].month == 1] == [r for r in after if r["visited_at"].month == 1]
+    assert [r for r in before if r["visited_at"].month == 1] == [
+        r for r in after if r["visited_at"].month == 1
+    ]
 
 
 def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
@@ -213,7 +222,9 @@ def test_on_demand_runs_the_same_text_for_one_request_and_for_many(tmp_path: Pat
         {"visit_id": "x", "double_size": 14, "hour": 9},
         {"visit_id": "a", "double_size": None, "hour": 8},
     ]
-    assert engine.on_demand(wanted.on_demand, request[:1], types) == [{"visit_id": "x", "double_size": 14, "hour": 9}]
+    assert engine.on_demand(wanted.on_demand, request[:1], types) == [
+        {"visit_id": "x", "double_size": 14, "hour": 9}
+    ]
 
 
 def test_on_demand_refuses_values_that_do_not_fit(tmp_path: Path) -> None:
@@ -222,4 +233,6 @@ def test_on_demand_refuses_values_that_do_not_fit(tmp_path: Path) -> None:
     assert wanted.on_demand is not None
     types = {c.name: c.type for c in wanted.request}
     with pytest.raises(InvalidRequest, match="do not fit"):
-        engine.on_demand(wanted.on_demand, [{"visit_id": "x", "visited_at": "soon", "shop": "n", "size": 1}], types)
+        engine.on_demand(
+            wanted.on_demand, [{"visit_id": "x", "visited_at": "soon", "shop": "n", "size": 1}], types
+        )

@@ -1,4 +1,6 @@
-"""What the ingest engine accepts and refuses: every kind of bad file ends with a rule and a reason, never half written."""
+"""What the ingest engine accepts and refuses: every kind of bad file ends with a rule and a reason, never
+half written.
+"""
 
 import gzip
 import io
@@ -8,7 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.contract import Contract
@@ -24,7 +25,14 @@ RULES = [{"name": "b_is_small", "sql": "SELECT count(*) FROM this WHERE b > 100"
 
 
 def contract(kind: str = "csv", **changes: object) -> Contract:
-    document = {"name": "t", "version": "1", "format": kind, "null_values": ["NA"], "columns": COLUMNS, "rules": RULES}
+    document = {
+        "name": "t",
+        "version": "1",
+        "format": kind,
+        "null_values": ["NA"],
+        "columns": COLUMNS,
+        "rules": RULES,
+    }
     return Contract.from_document({**document, **changes})
 
 
@@ -61,7 +69,11 @@ REFUSED = {
     "key twice": (b"a,b,c,d\n1,2,x,q\n1,3,y,q\n", "primary_key:a", 2),
     "rule": (b"a,b,c,d\n1,200,x,q\n2,300,x,q\n", "rule:b_is_small", 2),
     "truncated gzip": (gzip.compress(GOOD * 500)[:-30], "broken_gzip", None),
-    "gzip with a broken body": (gzip.compress(GOOD)[:15] + b"\0\0\0\0" + gzip.compress(GOOD)[19:], "broken_gzip", None),
+    "gzip with a broken body": (
+        gzip.compress(GOOD)[:15] + b"\0\0\0\0" + gzip.compress(GOOD)[19:],
+        "broken_gzip",
+        None,
+    ),
     "gzip bomb": (gzip.compress(b"a,b,c,d\n" + b"1" * 3_000_000), "too_large", None),
 }
 
@@ -106,7 +118,9 @@ def test_good_csv_becomes_parquet_with_statistics(
     table = pq.read_table(target)
     assert converted.rows == table.num_rows == rows
     assert table.column_names == ["a", "b", "c", "d"]
-    assert {c.name: c.nulls for c in converted.columns} == {n: table[n].null_count for n in table.column_names}
+    assert {c.name: c.nulls for c in converted.columns} == {
+        n: table[n].null_count for n in table.column_names
+    }
     assert [c["name"] for c in converted.checks] == [
         "not_null:a",
         "minimum:a",
@@ -135,7 +149,12 @@ def test_a_warning_is_reported_and_does_not_refuse(engine: DuckDbIngestEngine, t
     source.write_bytes(b"a,b,c,d\n1,200,x,q\n")
     warned = contract(rules=[{**RULES[0], "severity": "warning"}])
     converted = engine.convert(source, "drop.csv", warned, tmp_path / "out.parquet")
-    assert converted.checks[-1] == {"name": "rule:b_is_small", "severity": "warning", "passed": False, "rows": 1}
+    assert converted.checks[-1] == {
+        "name": "rule:b_is_small",
+        "severity": "warning",
+        "passed": False,
+        "rows": 1,
+    }
 
 
 def test_json_lines_are_read_and_checked(engine: DuckDbIngestEngine, tmp_path: Path) -> None:
@@ -154,7 +173,9 @@ def test_json_lines_are_read_and_checked(engine: DuckDbIngestEngine, tmp_path: P
         (b'{"a": null, "b": 2, "c": "x", "d": "q"}\n', "not_null:a"),
     ],
 )
-def test_bad_json_lines_are_refused(engine: DuckDbIngestEngine, tmp_path: Path, body: bytes, rule: str) -> None:
+def test_bad_json_lines_are_refused(
+    engine: DuckDbIngestEngine, tmp_path: Path, body: bytes, rule: str
+) -> None:
     source = tmp_path / "source"
     source.write_bytes(body)
     with pytest.raises(DropRefused) as refusal:

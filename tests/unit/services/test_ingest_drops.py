@@ -1,15 +1,15 @@
-"""Ingest: folding, routing, quarantine, idempotence, and recovery from a crash between any two side effects."""
+"""Ingest: folding, routing, quarantine, idempotence, recovery from a crash between any two side effects."""
 
 from pathlib import Path
 from threading import Thread
 
 import pytest
-
 from headgate.adapters.memory import ANY_EFFECT, Crash
 from headgate.domain.dataset import Drop
 from headgate.domain.errors import StateUnknown, Throttled
 from headgate.domain.lineage import edges_of
 from headgate.services.manifests import list_files, load_manifest
+
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle, sensor_csv, visits_csv
 
@@ -48,7 +48,9 @@ def test_every_file_names_the_bytes_it_came_from(platform: MemoryPlatform) -> No
 def test_the_same_object_twice_makes_one_version(platform: MemoryPlatform) -> None:
     drop = platform.drop("shops/visits/1.csv", visits_csv(1))
     platform.ingest_now(drop)
-    again = platform.ingest_now(drop, Drop(drop.bucket, drop.key, drop.version_id, drop.size, "another-message"))
+    again = platform.ingest_now(
+        drop, Drop(drop.bucket, drop.key, drop.version_id, drop.size, "another-message")
+    )
     assert not again.committed
     assert not again.failed
     assert versions(platform) == [(1, 112, None)]
@@ -56,7 +58,9 @@ def test_the_same_object_twice_makes_one_version(platform: MemoryPlatform) -> No
 
 def test_the_same_bytes_twice_in_one_batch_make_one_version(platform: MemoryPlatform) -> None:
     body = visits_csv(1)
-    report = platform.ingest_now(platform.drop("shops/visits/a.csv", body), platform.drop("shops/visits/b.csv", body))
+    report = platform.ingest_now(
+        platform.drop("shops/visits/a.csv", body), platform.drop("shops/visits/b.csv", body)
+    )
     assert [v.rows for v in report.committed] == [112]
 
 
@@ -76,7 +80,9 @@ def test_a_drop_that_belongs_nowhere_is_quarantined(platform: MemoryPlatform, ke
 
 
 def test_a_bad_drop_does_not_harm_its_neighbours(platform: MemoryPlatform) -> None:
-    bad = platform.drop("shops/visits/bad.csv", b"visit_id,visited_at,shop,size,bought\nv,not a time,north,1,true\n")
+    bad = platform.drop(
+        "shops/visits/bad.csv", b"visit_id,visited_at,shop,size,bought\nv,not a time,north,1,true\n"
+    )
     report = platform.ingest_now(
         platform.drop("shops/visits/1.csv", visits_csv(1)),
         bad,
@@ -92,9 +98,12 @@ def test_a_bad_drop_does_not_harm_its_neighbours(platform: MemoryPlatform) -> No
     assert platform.catalog.quarantine("shops")[0].id == record.id
 
 
-def test_an_overwriting_dataset_keeps_only_the_last_drop_in_its_newest_version(platform: MemoryPlatform) -> None:
+def test_an_overwriting_dataset_keeps_only_the_last_drop_in_its_newest_version(
+    platform: MemoryPlatform,
+) -> None:
     report = platform.ingest_now(
-        platform.drop("shops/prices/1.csv", b"item\na\nb\n"), platform.drop("shops/prices/2.csv", b"item\nc\n")
+        platform.drop("shops/prices/1.csv", b"item\na\nb\n"),
+        platform.drop("shops/prices/2.csv", b"item\nc\n"),
     )
     assert [(v.ordinal, v.rows) for v in report.committed] == [(1, 2), (2, 1)]
 

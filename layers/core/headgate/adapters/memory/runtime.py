@@ -1,4 +1,6 @@
-"""A ModelRuntime in pure Python: the artifact is a JSON document of a logistic model, enough to run every path around a model."""
+"""A ModelRuntime in pure Python: the artifact is a JSON document of a logistic model, enough to run every
+path around a model.
+"""
 
 import json
 import math
@@ -12,7 +14,9 @@ from headgate.domain.errors import Corrupted, InvalidRequest
 
 @dataclass(frozen=True)
 class LogisticModel:
-    """score = 1 / (1 + exp(-(bias + sum of weight x value))); a missing value counts as 0, a string as its length."""
+    """score = 1 / (1 + exp(-(bias + sum of weight x value))); a missing value counts as 0, a string as its
+    length.
+    """
 
     bias: float
     weights: Mapping[str, float]
