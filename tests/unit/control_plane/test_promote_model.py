@@ -7,7 +7,8 @@ import pytest
 from headgate.adapters.memory import ANY_EFFECT, Crash
 from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest, NotFound, PreconditionFailed
 from headgate.domain.model import AliasMove, GateResult
-from headgate.services.promote_model import Expected, Promotion
+from headgate.services.access import Guard
+from headgate.services.promote_model import Expected, PromoteModel, Promotion
 
 from tests.unit.control_plane.world import ALICE, BOB, POLICY, World, lived_world, model_version
 
@@ -54,25 +55,23 @@ def test_an_alias_that_is_elsewhere_than_expected_stays(expected: Expected, live
 
 
 class _Rival:
-    """A clock that, the first time it is asked after policy was, lets someone else promote."""
+    """The guard's clock: when policy has decided, and before anything is done, someone else promotes."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.moved = world, False
+        self.world = world
 
     def now(self) -> Any:
-        if not self.moved:
-            self.moved = True
-            self.world.catalog.move_alias(
-                AliasMove("late_arrival", "champion", 1, 2, "user/rival", "", "2030-01-01T00:00:00.000Z")
-            )
+        self.world.catalog.move_alias(
+            AliasMove("late_arrival", "champion", 1, 2, "user/rival", "", "2030-01-01T00:00:00.000Z")
+        )
         return self.world.clock.now()
 
 
 def test_of_two_promotions_at_once_one_is_told_of_the_conflict(lived: World) -> None:
-    # Given a rival who moves the alias between the look and the move
+    # Given a rival who moves the alias between the decision and the move
     lived.catalog.add_model(model_version(3))
-    plane = lived.plane.promote_model
-    late = type(plane)(lived.products, lived.catalog, lived.guard, lived.bus, _Rival(lived))
+    guard = Guard(lived.bus, _Rival(lived), lived.new_id)
+    late = PromoteModel(lived.products, lived.catalog, guard, lived.bus, lived.clock)
 
     # When the slower one moves it
     with pytest.raises(Conflict, match="not at 1, by now"):
