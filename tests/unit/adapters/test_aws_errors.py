@@ -21,14 +21,12 @@ from headgate.domain.errors import (
 )
 
 
-def response(
-    code: str, status: int = 400, message: str = "the service's words", **more: Any
-) -> dict[str, Any]:
+def response(code: str, status: int = 400, message: str = "the service's words", **more: Any) -> Any:
     problem = {"Code": code, "Message": message}
     return {"Error": problem, "ResponseMetadata": {"HTTPStatusCode": status}, **more}
 
 
-def cancelled(*codes: str) -> dict[str, Any]:
+def cancelled(*codes: str) -> Any:
     reasons = [{"Code": code} for code in codes]
     return response("TransactionCanceledException", CancellationReasons=reasons)
 
@@ -131,7 +129,7 @@ LOST = [
     boto.ConnectionClosedError(endpoint_url="http://x"),
     boto.IncompleteReadError(actual_bytes=1, expected_bytes=2),
     boto.ResponseStreamingError(error="reset"),
-    boto.SSLError(endpoint_url="https://x", error="eof"),
+    boto.SSLError(endpoint_url="https://x", error=OSError("eof")),
 ]
 
 

@@ -17,7 +17,7 @@ WRITERS = st.sampled_from(["ingest-1", "ingest-2", "ingest-3"])
 
 
 class Committers(RuleBasedStateMachine):
-    """Writers read the head at some time and commit on top of it at some later time, each with a source of its own."""
+    """Writers read the head at some time and commit on top of it later, each with a source of its own."""
 
     prepared = Bundle("prepared")
 
