@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from headgate.adapters.memory import ANY_EFFECT, Crash
+from headgate.cli.compile_product import compile_product
 from headgate.domain.canonical import digest
 from headgate.domain.errors import AccessDenied, InvalidRequest, PreconditionFailed
 from headgate.services.products import spec_key
@@ -189,8 +190,6 @@ def test_what_is_no_object_is_no_bundle(document: Any, world: World) -> None:
 
 
 def test_the_product_in_the_repository_can_be_applied(root: Path, world: World) -> None:
-    compiler = pytest.importorskip("headgate.cli.compile_product")
-
-    document = json.loads(json.dumps(compiler.compile_product(root / "infra/products/flights")))
+    document = json.loads(json.dumps(compile_product(root / "infra/products/flights")))
 
     assert _apply(world, document).created
