@@ -40,6 +40,7 @@ logger = logging.getLogger("headgate_local.emulator")
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT")
 HEALTHY_WITHIN_SECONDS = 30.0
 EXIT_WITHIN_SECONDS = 8.0
+SCRATCH_PREFIX = "headgate-emulator-"
 
 
 class WrongVersionError(SystemExit):
@@ -83,9 +84,20 @@ class Run:
             f"http://127.0.0.1:{listener.getsockname()[1]}",
             f"AKIA{secrets.token_hex(8).upper()}",
             secrets.token_urlsafe(30),
-            Path(tempfile.mkdtemp(prefix="headgate-emulator-")),
+            Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")),
             listener,
         )
+
+
+def sweep(directory: Path) -> list[Path]:
+    """Remove the scratch of emulators that were killed before they could. Returns what was removed."""
+    removed = []
+    for left in directory.glob(f"{SCRATCH_PREFIX}*-*"):
+        owner = left.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
+        if owner.isdigit() and not alive(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+            removed.append(left)
+    return removed
 
 
 def isolate(run: Run, options: Options) -> None:
@@ -106,6 +118,8 @@ def isolate(run: Run, options: Options) -> None:
         S3_DATA_DIR=str(run.scratch / "s3"),
         STATE_DIR=str(run.scratch / "state"),
         LAMBDA_EXECUTOR="local",
+        # Surplus workers of a burst are memory a laptop wants back.
+        LAMBDA_WARM_TTL_SECONDS="60",
         LOG_LEVEL="INFO",
         # Listeners on fixed ports that nothing here uses, and a Docker that must not be looked for.
         IOT_MTLS_ENABLED="0",
@@ -248,6 +262,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     version = check_version()
     redirect_output(options.log_file)
+    sweep(Path(tempfile.gettempdir()))
     run = Run.create(options.port)
     isolate(run, options)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -75,6 +76,8 @@ class Emulator:
     state: EmulatorState
     process: subprocess.Popen[bytes]
     log_file: Path
+    # Where state and log are when the caller named no place for them; it goes away with the emulator.
+    home: Path | None = None
 
     @property
     def endpoint(self) -> str:
@@ -94,6 +97,8 @@ class Emulator:
     def stop(self, grace_seconds: float = 15.0) -> None:
         """End it: SIGTERM, and SIGKILL should the grace not suffice. Safe to call twice."""
         end(self.process, grace_seconds)
+        if self.home is not None:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def __enter__(self) -> Emulator:
         return self
@@ -124,8 +129,9 @@ def start(
     `batch_images` maps patterns of container images to environment directories. With `bound_to_parent` it
     ends when this process does; `make up` passes False. Raises EmulatorError with the tail of the log.
     """
+    home = None
     if state_file is None or log_file is None:
-        home = Path(tempfile.mkdtemp(prefix="headgate-emulator-state-"))
+        home = Path(tempfile.mkdtemp(prefix="headgate-state-"))
         state_file, log_file = state_file or home / "state.json", log_file or home / "emulator.log"
     state_file.unlink(missing_ok=True)
     state_file.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +170,7 @@ def start(
     except BaseException:
         end(process, 5.0)
         raise
-    return Emulator(state, process, log_file)
+    return Emulator(state, process, log_file, home)
 
 
 def _await_state(

@@ -89,7 +89,7 @@ def test_log_of_an_invocation_is_its_own_and_complete(
     ]
     printed = [text for text in texts if "to stdout" in text]
     assert len(printed) == 1
-    assert {"to stdout", "to stderr", '{"status": "ok", "result": "forged"}'} <= set(printed[0])
+    assert printed[0][1:-2] == ["to stdout", "to stderr", '{"status": "ok", "result": "forged"}']
 
 
 def test_silent_invocation_costs_little(invoke: Invoke) -> None:
@@ -101,6 +101,17 @@ def test_silent_invocation_costs_little(invoke: Invoke) -> None:
 
     # 56 ms each without the patch; 8 ms with it on two idle cores.
     assert (time.perf_counter() - began) / 10 < 0.045
+
+
+def test_report_tells_the_memory_used(account: Clients, shop: dict[str, str], invoke: Invoke) -> None:
+    invoke("Plain", action="pid")
+
+    line = [line for line in messages(account, f"/aws/lambda/{shop['Plain']}") if line.startswith("REPORT")][
+        -1
+    ]
+
+    used = int(line.rpartition("Max Memory Used: ")[2].removesuffix(" MB"))
+    assert 5 < used < 256
 
 
 def test_embedded_metric_reaches_cloudwatch(account: Clients, invoke: Invoke) -> None:

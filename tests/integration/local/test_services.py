@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from headgate_local.launch import Emulator
 
 from tests.integration.local import stack
 from tests.integration.local.conftest import Clients
@@ -144,7 +145,9 @@ def test_function_cannot_be_fed_from_a_queue_its_role_may_not_read(
     assert "DeleteMessage" in reasons["M"]
 
 
-def test_event_that_cannot_be_delivered_is_kept_with_the_reason(account: Clients) -> None:
+def test_event_that_cannot_be_delivered_is_kept_with_the_reason(
+    account: Clients, shop: dict[str, str]
+) -> None:
     sqs, events = account("sqs"), account("events")
     arns, urls = {}, {}
     for name in ("closed", "letters"):
@@ -158,6 +161,7 @@ def test_event_that_cannot_be_delivered_is_kept_with_the_reason(account: Clients
         "closed": arns["closed"],
         "gone": "arn:aws:sqs:us-east-1:000000000000:gone",
         "job": "arn:aws:batch:us-east-1:000000000000:job-queue/gone",
+        "unasked": account("lambda").get_function(FunctionName=shop["Plain"])["Configuration"]["FunctionArn"],
     }
     letters = {"DeadLetterConfig": {"Arn": arns["letters"]}}
     job = {"BatchParameters": {"JobDefinition": "gone", "JobName": "j"}}
@@ -184,29 +188,56 @@ def test_event_that_cannot_be_delivered_is_kept_with_the_reason(account: Clients
         targets["closed"]: "NO_PERMISSIONS",
         targets["gone"]: "NO_RESOURCE",
         targets["job"]: "INVALID_PARAMETER",
+        targets["unasked"]: "NO_PERMISSIONS",
     }
     assert all(json.loads(message["Body"])["detail"] == {"n": 1} for message in kept["Messages"])
     assert "Messages" not in sqs.receive_message(QueueUrl=urls["closed"])
 
 
-def test_api_answers_errors_in_its_own_words(account: Clients, emulator: Any, shop: dict[str, str]) -> None:
-    uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${F.Arn}/invocations"
+def integrated(name: str) -> Document:
+    """An operation that a function of the stack answers."""
+    uri = f"arn:aws:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{{name}.Arn}}/invocations"
     integration = {"type": "aws_proxy", "httpMethod": "POST", "uri": {"Fn::Sub": uri}}
+    return {"get": {"responses": {}, "x-amazon-apigateway-integration": integration}}
+
+
+def fetch(url: str) -> tuple[int, Any]:
+    """Status and body of a GET."""
+    try:
+        with urllib.request.urlopen(url) as found:
+            return found.status, json.loads(found.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def test_api_answers_errors_in_its_own_words_and_needs_permission_to_invoke(
+    account: Clients, emulator: Emulator, shop: dict[str, str]
+) -> None:
+    responses = {
+        "MISSING_AUTHENTICATION_TOKEN": {
+            "statusCode": 404,
+            "responseTemplates": {"application/json": '{"error": "no such path"}'},
+        }
+    }
     body = {
         "openapi": "3.0.1",
         "info": {"title": "t", "version": "1"},
-        "x-amazon-apigateway-gateway-responses": {
-            "MISSING_AUTHENTICATION_TOKEN": {
-                "statusCode": 404,
-                "responseTemplates": {"application/json": '{"error": "no such path"}'},
-            }
-        },
-        "paths": {"/here": {"get": {"responses": {}, "x-amazon-apigateway-integration": integration}}},
+        "x-amazon-apigateway-gateway-responses": responses,
+        "paths": {"/open": integrated("Open"), "/closed": integrated("Closed")},
+    }
+    permission = {
+        "FunctionName": {"Ref": "Open"},
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn": {"Fn::Sub": "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/v1/GET/open"},
     }
     document = {
         "Transform": "AWS::Serverless-2016-10-31",
         "Resources": {
-            "F": stack.function(),
+            "Open": stack.function(),
+            "Closed": stack.function(),
+            "May": {"Type": "AWS::Lambda::Permission", "Properties": permission},
             "Api": {
                 "Type": "AWS::Serverless::Api",
                 "Properties": {"StageName": "v1", "DefinitionBody": body},
@@ -217,9 +248,6 @@ def test_api_answers_errors_in_its_own_words(account: Clients, emulator: Any, sh
     api = stack.deploy(account("cloudformation"), "api", document)["Api"]
     base = f"{emulator.endpoint}/_aws/execute-api/{api}/v1"
 
-    with urllib.request.urlopen(f"{base}/here") as found:
-        assert found.status == 200
-    with pytest.raises(urllib.error.HTTPError) as error:
-        urllib.request.urlopen(f"{base}/nowhere")
-    with error.value as answer:
-        assert (answer.code, json.loads(answer.read())) == (404, {"error": "no such path"})
+    assert fetch(f"{base}/open") == (200, {})
+    assert fetch(f"{base}/nowhere") == (404, {"error": "no such path"})
+    assert fetch(f"{base}/closed")[0] == 500

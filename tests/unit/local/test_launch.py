@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from headgate_local.emulator import WrongVersionError, alive, check_version
+from headgate_local.emulator import SCRATCH_PREFIX, WrongVersionError, alive, check_version, sweep
 from headgate_local.launch import SUPPORTED_MINISTACK, EmulatorError, EmulatorState, end, start
 from headgate_local.options import parse
 
@@ -114,3 +114,14 @@ def test_command_line_is_read_whole() -> None:
     assert options.function_python == str(Path.cwd() / "bin/python")
     assert (options.capacity.vcpus, options.capacity.gpus) == (3, 1)
     assert (options.batch_entrypoint, options.parent_pid) == (("python", "-m", "trainer"), 7)
+
+
+def test_scratch_of_killed_emulators_is_swept_and_that_of_others_kept(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, used = (tmp_path / f"{SCRATCH_PREFIX}{pid}-x" for pid in (ended.pid, os.getpid()))
+    for directory in (left, used, tmp_path / "other"):
+        directory.mkdir()
+
+    assert sweep(tmp_path) == [left]
+    assert sorted(tmp_path.iterdir()) == sorted([used, tmp_path / "other"])

@@ -15,6 +15,8 @@ from headgate_local.patches.batch_access import resource_arns
 from headgate_local.patches.batch_resources import request_document
 from headgate_local.patches.batch_workflow import result_document
 from headgate_local.patches.metrics import points
+from headgate_local.patches.queue_sources import Windows
+from headgate_local.patches.reports import warn_if_over
 from headgate_local.patches.runtime import LayerStore, extract
 from headgate_local.patches.speed import END_OF_LOG, read_to_marker
 
@@ -118,3 +120,27 @@ def test_template_words_become_the_api_s_and_user_words_stay() -> None:
         "tags": {"Team": "b"},
     }
     assert result_document({"jobId": "1", "tags": {"team": "b"}}) == {"JobId": "1", "Tags": {"team": "b"}}
+
+
+def test_function_above_its_memory_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    assert warn_if_over({"FunctionName": "f", "MemorySize": 256}, 300)
+    assert not warn_if_over({"FunctionName": "f", "MemorySize": 256}, 256)
+    assert caplog.messages == ["function f used 300 MB of 256 MB: AWS Lambda would have killed it"]
+
+
+def test_batch_waits_for_its_window_or_until_it_is_full() -> None:
+    now = [0.0]
+    windows = Windows(wake=lambda: None, now=lambda: now[0])
+
+    def holds(waiting: int) -> bool:
+        return windows.holds("m", waiting, batch_size=10, window_seconds=5)
+
+    assert not holds(0)
+    assert holds(1)
+    assert not holds(10)
+    assert holds(3)
+    now[0] = 4.9
+    assert holds(4)
+    now[0] = 5.0
+    assert not holds(4)
+    assert holds(4)

@@ -20,16 +20,19 @@ def apply_all(settings: PatchSettings) -> list[str]:
         errors,
         event_targets,
         gateway,
+        invoke_permissions,
         metrics,
         object_ranges,
         queue_sources,
+        reports,
         runtime,
         speed,
         transport,
     )
 
     modules = (
-        *(credentials, transport, runtime, errors, speed, metrics, gateway, object_ranges, queue_sources),
+        *(credentials, transport, runtime, errors, reports, speed, metrics),
+        *(gateway, invoke_permissions, object_ranges, queue_sources),
         *(batch, batch_resources, batch_workflow, event_targets),
     )
     for module in modules:

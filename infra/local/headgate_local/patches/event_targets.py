@@ -1,10 +1,10 @@
 """EventBridge delivers what its targets allow, starts Batch jobs, and keeps what it cannot deliver.
 
 Missing: MiniStack accepts a Batch target and a DeadLetterConfig and drops both without a word, and
-delivers to a queue whose policy does not allow it, which on AWS loses every event.
-So: a matched rule submits the job its BatchParameters describe; a queue needs a policy that lets the rule
-send; an event for a function or queue that is gone, or for a job that Batch refuses, goes to the target's
-dead-letter queue with the attributes EventBridge puts on it.
+delivers to a queue or function whose policy does not allow it, which on AWS loses every event.
+So: a matched rule submits the job its BatchParameters describe; a queue or function needs a policy that
+lets the rule in; an event for a function or queue that is gone, or for a job that Batch refuses, goes to
+the target's dead-letter queue with the attributes EventBridge puts on it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from typing import Any
 from headgate_local.batch.errors import BatchError
 from headgate_local.patches.batch import engine
 from headgate_local.patches.batch_resources import request_document
+from headgate_local.patches.invoke_permissions import may_invoke
 from headgate_local.patches.settings import PatchSettings
 
 logger = logging.getLogger("headgate_local.events")
 Target = Mapping[str, Any]
 Rule = Mapping[str, Any]
+SERVICE = "events.amazonaws.com"
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,11 @@ def undeliverable(target: Target, rule: Rule) -> Problem | None:
     from ministack.services import lambda_svc, sqs
 
     arn = str(target.get("Arn", ""))
-    if ":lambda:" in arn and not lambda_svc._get_func_record_for_ref(arn)[0]:
-        return Problem("NO_RESOURCE", f"function {arn} does not exist")
+    if ":lambda:" in arn:
+        if not lambda_svc._get_func_record_for_ref(arn)[0]:
+            return Problem("NO_RESOURCE", f"function {arn} does not exist")
+        permitted = may_invoke(arn, SERVICE, str(rule.get("Arn", "")))
+        return None if permitted else Problem("NO_PERMISSIONS", f"the policy of {arn} refuses the rule")
     if not arn.startswith("arn:aws:sqs:"):
         return None
     if not sqs._queue_by_arn(arn):
@@ -70,9 +75,7 @@ def may_send(queue_arn: str, rule: Rule) -> bool:
     from ministack.core.responses import get_account_id
     from ministack.services import sqs
 
-    allowed: bool = sqs.queue_policy_allows(
-        queue_arn, "events.amazonaws.com", str(rule.get("Arn", "")), get_account_id()
-    )
+    allowed: bool = sqs.queue_policy_allows(queue_arn, SERVICE, str(rule.get("Arn", "")), get_account_id())
     return allowed
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import resource
 import site
 import sys
 import time
@@ -97,6 +98,13 @@ def load_handler(init: dict[str, Any]) -> Handler | Failure:
     return found
 
 
+def peak_mb() -> int:
+    """The most memory this process ever held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
 def set_or_clear(name: str, value: Any) -> None:
     """Set a variable of the environment for this invocation, or remove what the last one left."""
     if value is None:
@@ -118,12 +126,12 @@ def answer(handler: Handler, event: Any, context: Context) -> str:
     if len(encoded) > MAX_RESPONSE_BYTES:
         limit = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
         return failed(failure(ValueError(limit), "Function.ResponseSizeTooLarge"))
-    return '{"status": "ok", "result": ' + encoded + "}"
+    return f'{{"status": "ok", "peak_mb": {peak_mb()}, "result": {encoded}}}'
 
 
 def failed(problem: Failure) -> str:
     """A failed invocation. Its status is "ok" on purpose: at "error" MiniStack ends the process."""
-    return json.dumps({"status": "ok", "failure": problem})
+    return json.dumps({"status": "ok", "peak_mb": peak_mb(), "failure": problem})
 
 
 def serve(stream: TextIO, init: dict[str, Any], handler: Handler) -> None:
