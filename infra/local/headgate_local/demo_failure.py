@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 from headgate.cli.doctor import QUEUES
-from headgate.cli.logs import FUNCTIONS, JOB_GROUP, JOBS, log_group, read_lines, told
+from headgate.cli.logs import FUNCTIONS, JOB_GROUP, JOBS, failures, log_group, read_lines, told
 from headgate.domain.errors import HeadgateError
 from rich.console import Console
 from rich.text import Text
@@ -49,7 +49,7 @@ def _function_errors(context: DemoContext) -> Iterator[tuple[str, list[str]]]:
     logs = context.aws("logs", context.state.operator)
     for name in FUNCTIONS:
         lines = read_lines(logs, log_group(context.state.stack, name), context.started_at - 5)
-        failed = [told(line) for line in lines if line.failed]
+        failed = failures(lines)
         if failed:
             yield f"{name}: {len(failed)} error line(s)", _lines(failed)
     jobs = [told(line) for line in read_lines(logs, JOB_GROUP, context.started_at - 5)]

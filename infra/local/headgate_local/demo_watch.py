@@ -92,9 +92,12 @@ def trained(context: DemoContext, stage: str) -> dict[str, Any]:
 
 
 def job_line(context: DemoContext) -> str:
-    """The last line a training job wrote."""
+    """The last line a training job wrote, without the names that everyone here knows."""
     lines = read_lines(context.aws("logs", context.state.operator), JOB_GROUP, context.started_at - 5)
-    return told(lines[-1])[:100] if lines else ""
+    if not lines:
+        return ""
+    known = (f"product={PRODUCT}", f"model={context.model}", "run=")
+    return " ".join(word for word in told(lines[-1]).split() if not word.startswith(known))[:120]
 
 
 def champion(context: DemoContext, stage: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from headgate.cli.app import take_flag
+from headgate.cli.logs import LogLine, failures, level_of
 
 from tests.unit.cli import product_folders
 from tests.unit.cli.fake_platform import Workplace
@@ -406,3 +407,21 @@ def test_product_shown_with_its_datasets(place: Workplace) -> None:
     )
     text = place.run("product", "show")[1]
     assert "1.2.0" in text and "csv" in text
+
+
+def test_traceback_stays_together_with_the_error_that_began_it() -> None:
+    def line(message: str, stream: str = "a") -> LogLine:
+        return LogLine(0.0, stream, message, level_of(message))
+
+    lines = [
+        line("Traceback (most recent call last):"),
+        line('  File "app.py", line 3'),
+        line("elsewhere", stream="b"),
+        line("KeyError: 'x'"),
+        line('{"level": "INFO", "message": "fine"}'),
+        line('{"level": "ERROR", "event": "failed", "run": "' + "ab" * 32 + '"}'),
+    ]
+    assert failures(lines) == [
+        "Traceback (most recent call last):\n  File \"app.py\", line 3\nKeyError: 'x'",
+        "failed run=abababababab",
+    ]

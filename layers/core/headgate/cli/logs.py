@@ -3,9 +3,10 @@
 Owns the names of log groups and the reading of structured lines. Only ever reads.
 """
 
+import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,14 @@ JOB_GROUP = "/aws/batch/job"
 # The runtime's own lines about each call.
 _NOISE = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
 ERROR_LEVELS = ("ERROR", "CRITICAL")
+# Fields of a structured line that say where it came from, not what happened.
+_HIDDEN = frozenset(
+    (
+        *("level", "message", "event", "time", "timestamp", "service", "location", "_aws", "cold_start"),
+        *("function_memory_size", "function_arn", "function_name", "function_request_id", "xray_trace_id"),
+        *("request_id", "exception", "exception_name"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -100,28 +109,40 @@ def level_of(message: str) -> str | None:
 
 
 def told(line: LogLine) -> str:
-    """A structured line as a sentence: message, then what it is about; other lines as they are."""
+    """A structured line as a sentence: message (or event), then what it is about; other lines as they are."""
     if not line.message.startswith("{"):
         return line.message
     try:
         found: dict[str, Any] = json.loads(line.message)
     except ValueError:
         return line.message
-    hidden = {
-        "level",
-        "message",
-        "timestamp",
-        "service",
-        "location",
-        "_aws",
-        "function_memory_size",
-        "cold_start",
-    }
-    hidden |= {"function_arn", "function_name", "function_request_id", "xray_trace_id"}
-    if "message" not in found:
+    said = found.get("message") or found.get("event")
+    if said is None:
         return line.message if "_aws" not in found else ""
     rest = " ".join(
-        f"{k}={v}" for k, v in found.items() if k not in hidden and not isinstance(v, dict | list)
+        f"{k}={_value(v)}" for k, v in found.items() if k not in _HIDDEN and not isinstance(v, dict | list)
     )
     trace = str(found.get("exception", ""))
-    return f"{found['message']} {rest}".rstrip() if not trace else f"{found['message']}\n{trace}"
+    return f"{said} {rest}".rstrip() if not trace else f"{said}\n{trace}"
+
+
+def _value(value: Any) -> str:
+    """Digests short, the rest as it is."""
+    text = str(value)
+    return text[:12] if len(text) == 64 and text.isalnum() else text
+
+
+def failures(lines: Sequence[LogLine]) -> list[str]:
+    """The errors among the lines of a group, each with the traceback that follows it in its stream."""
+    found: list[str] = []
+    for position, line in enumerate(lines):
+        if line.failed:
+            follow = [one.message for one in lines[position + 1 :] if one.stream == line.stream]
+            trace = list(itertools.takewhile(_continues, follow)) if not line.message.startswith("{") else []
+            found.append("\n".join([told(line), *trace]))
+    return found
+
+
+def _continues(message: str) -> bool:
+    """A line of plain text after a traceback's first belongs to it."""
+    return not message.startswith("{") and "Traceback (most recent call last)" not in message
