@@ -111,7 +111,8 @@ def test_report_tells_the_memory_used(account: Clients, shop: dict[str, str], in
     ]
 
     used = int(line.rpartition("Max Memory Used: ")[2].removesuffix(" MB"))
-    assert 5 < used < 256
+    # The emulator itself holds more than 60 MB.
+    assert 5 < used < 60
 
 
 def test_embedded_metric_reaches_cloudwatch(account: Clients, invoke: Invoke) -> None:
