@@ -12,6 +12,8 @@ from headgate_local.batch.images import PatternImages, parse_image_option
 from headgate_local.batch.ports import ImageEnvironment, ProcessSpec
 from headgate_local.batch.runner import LocalProcess, LocalRunner
 
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes through /proc")
+
 
 def start(code: str, *arguments: str) -> tuple[LocalProcess, list[str]]:
     lines: list[str] = []
@@ -95,6 +97,28 @@ def test_no_descendant_outlives_the_job(argument: str) -> None:
     process.wait(5)
 
     assert await_(lambda: gone(int(lines[0])))
+
+
+GREEDY = "import sys, time; held = bytearray(int(sys.argv[1]) * 2**20); time.sleep(60)"
+
+
+def test_process_above_its_memory_is_killed_with_the_reason() -> None:
+    spec = ProcessSpec((sys.executable, "-c", GREEDY, "200"), {"PATH": "/usr/bin"}, None, memory_mib=100)
+
+    process = LocalRunner.detect().start(spec, print)
+
+    assert process.wait(10) == 137
+    assert process.reason == "OutOfMemoryError: Container killed due to memory usage"
+
+
+def test_process_within_its_memory_is_left_alone() -> None:
+    spec = ProcessSpec((sys.executable, "-c", GREEDY, "20"), {"PATH": "/usr/bin"}, None, memory_mib=100)
+
+    process = LocalRunner.detect().start(spec, print)
+
+    assert process.wait(0.6) is None
+    process.stop(1)
+    assert (process.wait(5), process.reason) == (143, None)
 
 
 def test_unknown_command_is_refused_before_anything_starts() -> None:

@@ -76,7 +76,8 @@ class AttemptStarter:
         directory = image.working_directory or scratch
         try:
             process = self.runner.start(
-                ProcessSpec(command, environment, directory), self._writer(job, attempt)
+                ProcessSpec(command, environment, directory, spec.resources.memory_mib),
+                self._writer(job, attempt),
             )
         except OSError as error:
             shutil.rmtree(scratch, ignore_errors=True)

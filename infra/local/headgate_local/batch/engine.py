@@ -197,6 +197,7 @@ class Engine:
             code = started.process.wait(None)
         started.discard()
         attempt.exit_code = code
+        attempt.reason = started.process.reason
         attempt.status_reason = TIMED_OUT if timed_out else EXITED
         self._finish(job, attempt, timed_out)
 

@@ -48,8 +48,9 @@ class MemoryEvents:
 class ScriptedProcess:
     """A Process with a known outcome: an exit code, or None for one that runs until it is stopped."""
 
-    def __init__(self, exit_code: int | None) -> None:
+    def __init__(self, exit_code: int | None, reason: str | None = None) -> None:
         self._exit_code = exit_code
+        self.reason = reason
         self._stopped = threading.Event()
 
     def wait(self, timeout: float | None) -> int | None:

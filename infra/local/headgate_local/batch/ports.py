@@ -62,10 +62,16 @@ class ProcessSpec:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     working_directory: str | None
+    memory_mib: int | None = None
 
 
 class Process(Protocol):
     """A started process with its descendants."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why the runner itself ended the process, as a container's `reason`; None when it did not."""
+        ...
 
     def wait(self, timeout: float | None) -> int | None:
         """The exit code (128 + signal where killed), or None when the timeout passed first."""

@@ -1,6 +1,7 @@
 """Runs a job's command as a local process group with exactly the environment it is given.
 
-It owns starting, reading output, stopping and reaping. It must not decide about retries or know jobs.
+It owns starting, reading output, limiting memory, stopping and reaping. It must not decide about retries
+or know jobs.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ import subprocess
 import threading
 from collections.abc import Callable
 
+from headgate_local.batch.memory_limit import OUT_OF_MEMORY, MemoryWatch
 from headgate_local.batch.ports import ProcessSpec
 
 
 class LocalProcess:
     """A process group started by LocalRunner."""
 
-    def __init__(self, process: subprocess.Popen[str], on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], on_line: Callable[[str], None], memory_mib: int | None = None
+    ) -> None:
         self._process = process
         self._on_line = on_line
+        self._reason: str | None = None
+        self._watch = MemoryWatch(process.pid, memory_mib, self._out_of_memory) if memory_mib else None
         self._reader = threading.Thread(target=self._read, daemon=True, name=f"batch-output-{process.pid}")
         self._reader.start()
 
@@ -29,6 +35,15 @@ class LocalProcess:
     def pid(self) -> int:
         """The process id, which is also the id of its group."""
         return self._process.pid
+
+    @property
+    def reason(self) -> str | None:
+        """That the memory limit ended the process, if it did."""
+        return self._reason
+
+    def _out_of_memory(self) -> None:
+        self._reason = OUT_OF_MEMORY
+        self._signal(signal.SIGKILL)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -42,6 +57,8 @@ class LocalProcess:
             code = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
+        if self._watch is not None:
+            self._watch.close()
         # A container ends with its first process: whatever that one left behind goes too.
         self._signal(signal.SIGKILL)
         self._reader.join(timeout=5)
@@ -90,4 +107,4 @@ class LocalRunner:
             errors="replace",
             start_new_session=True,
         )
-        return LocalProcess(process, on_line)
+        return LocalProcess(process, on_line, spec.memory_mib)
