@@ -117,7 +117,9 @@ class ProductCatalog(Protocol):
 
     def products(self) -> Sequence[ProductRecord]: ...
 
-    def put_product(self, record: ProductRecord) -> None: ...
+    def put_product(self, record: ProductRecord, previous: ProductRecord | None = None) -> None:
+        """Replace exactly ``previous`` (None: the product must not be there yet). Raises Conflict."""
+        ...
 
     def change_stage(self, name: str, from_stage: str, to_stage: str, at: str) -> None:
         """Raises Conflict when the product is in another stage by now."""

@@ -20,11 +20,23 @@ class TestProductCatalog:
             backend.products.change_stage("shop", "poc", "prototype", records.TIME)
 
     def test_applied_products_are_listed_by_name(self, backend: Backend) -> None:
-        for name in ("shop", "bank", "shop"):
+        for name in ("shop", "bank"):
             backend.products.put_product(records.product(name))
+        backend.products.put_product(records.product("shop"), records.product("shop"))
 
         assert backend.products.products() == [records.product("bank"), records.product("shop")]
         assert backend.products.product("shop") == records.product("shop")
+
+    def test_an_apply_replaces_exactly_what_it_was_decided_on(self, backend: Backend) -> None:
+        backend.products.put_product(records.product())
+        backend.products.change_stage("shop", "poc", "prototype", records.at(5))
+
+        for previous in (None, records.product()):
+            with pytest.raises(Conflict, match="meanwhile"):
+                backend.products.put_product(records.product(stage="mvp"), previous)
+
+        changed = backend.products.product("shop")
+        assert (changed.stage, changed.stage_from, changed.stage_since) == ("prototype", "poc", records.at(5))
 
     def test_a_stage_change_is_seen_everywhere(self, backend: Backend) -> None:
         backend.products.put_product(records.product())

@@ -37,7 +37,9 @@ class Product:
         """Raises NotFound when the product has no such dataset."""
         found = self.datasets.get(dataset)
         if found is None:
-            raise NotFound(f"product {self.name} has no dataset {dataset!r}; it has {', '.join(sorted(self.datasets))}")
+            raise NotFound(
+                f"product {self.name} has no dataset {dataset!r}; it has {', '.join(sorted(self.datasets))}"
+            )
         return found
 
     def sets_reading(self, dataset: str) -> tuple[FeatureSet, ...]:
@@ -54,21 +56,31 @@ class Product:
     @classmethod
     def _parse(cls, document: Mapping[str, Any]) -> "Product":
         if document.get("format") != BUNDLE_FORMAT:
-            raise InvalidRequest(f"product bundle: format is {document.get('format')!r}, {BUNDLE_FORMAT} is needed")
+            raise InvalidRequest(
+                f"product bundle: format is {document.get('format')!r}, {BUNDLE_FORMAT} is needed"
+            )
         if document["stage"] not in STAGES:
-            raise InvalidRequest(f"product bundle: stage is {document['stage']!r}; known: {', '.join(STAGES)}")
+            raise InvalidRequest(
+                f"product bundle: stage is {document['stage']!r}; known: {', '.join(STAGES)}"
+            )
         if not IDENTIFIER.match(document["name"]):
-            raise InvalidRequest(f"product bundle: {document['name']!r} is no name (letters, digits and _ only)")
+            raise InvalidRequest(
+                f"product bundle: {document['name']!r} is no name (letters, digits and _ only)"
+            )
         datasets = {name: Contract.from_document(c) for name, c in document["datasets"].items()}
         views = {name: FeatureView.from_document(v) for name, v in document["views"].items()}
         for view in views.values():
             unknown = sorted(set(view.inputs) - set(datasets))
             if unknown and view.kind != "on_demand":
-                raise InvalidRequest(f"view {view.name}: reads {', '.join(unknown)}, which the product does not declare")
+                raise InvalidRequest(
+                    f"view {view.name}: reads {', '.join(unknown)}, which the product does not declare"
+                )
         sets = {name: FeatureSet.from_document(s, views) for name, s in document["feature_sets"].items()}
         training = TrainingConfig.from_document(document["training"]) if document.get("training") else None
         if training is not None and training.feature_set not in sets:
-            raise InvalidRequest(f"training: no feature set {training.feature_set!r}; known: {', '.join(sorted(sets))}")
+            raise InvalidRequest(
+                f"training: no feature set {training.feature_set!r}; known: {', '.join(sorted(sets))}"
+            )
         return cls(
             name=document["name"],
             title=document["title"],
@@ -84,7 +96,10 @@ class Product:
 
 @dataclass(frozen=True)
 class ProductRecord:
-    """What the catalog keeps of a product: the applied bundle's digest and the stage it is in now."""
+    """What the catalog keeps of a product: the applied bundle's digest and the stage it is in now.
+
+    ``stage_from`` and ``stage_since`` say what the last stage change left and when; empty before the first one.
+    """
 
     name: str
     title: str
@@ -92,6 +107,8 @@ class ProductRecord:
     stage: str
     spec: str
     updated_at: str
+    stage_from: str = ""
+    stage_since: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,5 +145,5 @@ def next_stage(stage: str) -> str | None:
     """The stage after ``stage``, or None at the last. Raises InvalidRequest on an unknown one."""
     if stage not in STAGES:
         raise InvalidRequest(f"stage {stage!r} is not known; stages are {', '.join(STAGES)}")
-    position = [*STAGES].index(stage)  # type: ignore[arg-type]
+    position = [*STAGES].index(stage)
     return STAGES[position + 1] if position + 1 < len(STAGES) else None

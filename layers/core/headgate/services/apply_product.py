@@ -6,7 +6,7 @@ stage is not changed here. Order of effects: bundle, catalog, event. Each is har
 ends right wherever it was cut.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headgate.domain import events
@@ -50,8 +50,8 @@ class ApplyProduct:
     def apply(self, principal: Principal, name: str, document: Any) -> Application:
         """Applies ``document`` as product ``name``; the same bundle again changes nothing.
 
-        Raises InvalidRequest for the bundle, AccessDenied, and PreconditionFailed when its model belongs to
-        another product.
+        Raises InvalidRequest for the bundle, AccessDenied, Conflict when the product was changed meanwhile, and
+        PreconditionFailed when its model belongs to another product.
         """
         product = read_bundle(document)
         if product.name != name:
@@ -65,7 +65,7 @@ class ApplyProduct:
             self.lake.put(
                 spec_key(name, product.digest), canonical_json(product.document), "application/json"
             )
-            self.catalog.put_product(proposed.record)
+            self.catalog.put_product(proposed.record, current.record if current else None)
         self._publish(proposed.record, principal)
         return Application(proposed.record, created=current is None, changed=changed)
 
@@ -79,13 +79,18 @@ class ApplyProduct:
         """The record to be; of an unchanged bundle the present one, time included."""
         if current is not None and current.record.spec == product.digest:
             return current.record
+        now = iso(self.clock.now())
+        if current is not None:
+            return replace(
+                current.record, title=product.title, owner=product.owner, spec=product.digest, updated_at=now
+            )
         return ProductRecord(
             name=product.name,
             title=product.title,
             owner=product.owner,
-            stage=current.record.stage if current else product.declared_stage,
+            stage=product.declared_stage,
             spec=product.digest,
-            updated_at=iso(self.clock.now()),
+            updated_at=now,
         )
 
     def _authorize(

@@ -3,7 +3,7 @@ claims less.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from headgate.domain import events
@@ -61,6 +61,9 @@ class ChangeStage:
             _check_forward(change, missing)
             self.catalog.change_stage(product, stage, to_stage, change.at)
             self._publish(change)
+        elif (since := applied.record.stage_since) and applied.record.stage_from:
+            # The call that made this change may have died before it could tell: the fact has the same id again.
+            self._publish(replace(change, from_stage=applied.record.stage_from, at=since))
         return change
 
     def _authorize(
@@ -79,7 +82,7 @@ class ChangeStage:
             "to_stage": change.to_stage,
             "principal": change.principal,
         }
-        name = digest({"product": change.product, "at": change.at, **detail})
+        name = digest({"product": change.product, "at": change.at, "to_stage": change.to_stage})
         self.bus.publish([DomainEvent(events.STAGE_CHANGED, change.product, name, change.at, detail)])
 
 

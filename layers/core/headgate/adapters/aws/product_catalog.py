@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
 from headgate.adapters import documents
-from headgate.adapters.aws.dynamo import Put, Table, Update, Value, text
+from headgate.adapters.aws.dynamo import ABSENT, Put, Table, Update, Value, text
 from headgate.domain.errors import Conflict, NotFound
 from headgate.domain.product import GateEvidence, ProductRecord
 
@@ -28,19 +28,28 @@ class DynamoProductCatalog:
         """Sorted by name."""
         return [_record(item) for item in self._table.query("PRODUCTS")]
 
-    def put_product(self, record: ProductRecord) -> None:
+    def put_product(self, record: ProductRecord, previous: ProductRecord | None = None) -> None:
         kept = asdict(record)
-        self._table.write(
-            [
-                Put({"pk": _pk(record.name), "sk": "HEAD", **kept}),
-                Put({"pk": "PRODUCTS", "sk": record.name, **kept}),
-            ]
-        )
+        condition, values = ABSENT, {}
+        if previous is not None:
+            before = asdict(previous)
+            condition = " AND ".join(f"#{name} = :{name}" for name in before)
+            values = {f":{name}": value for name, value in before.items()}
+        try:
+            self._table.write(
+                [
+                    Put({"pk": _pk(record.name), "sk": "HEAD", **kept}, condition, values),
+                    Put({"pk": "PRODUCTS", "sk": record.name, **kept}),
+                ]
+            )
+        except Conflict as conflict:
+            raise Conflict(f"product {record.name} was changed by someone else meanwhile") from conflict
 
     def change_stage(self, name: str, from_stage: str, to_stage: str, at: str) -> None:
         """Raises NotFound when the product was never applied."""
         values = {":from": from_stage, ":to": to_stage, ":at": at}
-        move, condition = "SET #stage = :to, #updated_at = :at", "#stage = :from"
+        move = "SET #stage = :to, #updated_at = :at, #stage_from = :from, #stage_since = :at"
+        condition = "#stage = :from"
         try:
             self._table.write(
                 [

@@ -29,8 +29,10 @@ class MemoryProducts(CatalogPart):
         with self._faults.read("catalog.products"), self._lock:
             return [record for _, record in sorted(self._products.items())]
 
-    def put_product(self, record: ProductRecord) -> None:
+    def put_product(self, record: ProductRecord, previous: ProductRecord | None = None) -> None:
         with self._faults.effect("catalog.put_product"), self._lock:
+            if self._products.get(record.name) != previous:
+                raise Conflict(f"product {record.name} was changed by someone else meanwhile")
             self._products[record.name] = record
 
     def change_stage(self, name: str, from_stage: str, to_stage: str, at: str) -> None:
@@ -40,7 +42,9 @@ class MemoryProducts(CatalogPart):
                 raise NotFound(f"no product {name!r} was applied")
             if record.stage != from_stage:
                 raise Conflict(f"product {name} is in stage {record.stage}, not {from_stage}, by now")
-            self._products[name] = replace(record, stage=to_stage, updated_at=at)
+            self._products[name] = replace(
+                record, stage=to_stage, updated_at=at, stage_from=from_stage, stage_since=at
+            )
 
     def put_evidence(self, evidence: GateEvidence) -> None:
         with self._faults.effect("catalog.put_evidence"), self._lock:
