@@ -1,0 +1,67 @@
+"""The artifact's graph: one named input a feature, encoding inside, one output ``score``.
+
+Numeric inputs are FP32 [N, 1], NaN for null. Categorical ones are STRING [N, 1]; '' is null, and a text
+that training did not see gets the unknown code. Equal models give equal bytes: no time, no random name, no
+producer's version.
+"""
+
+from typing import Any
+
+from headgate_trainer.encoding import UNKNOWN, Encoding
+from headgate_trainer.trainers import OnnxCore
+
+IR_VERSION = 8
+OPSET = 15
+ML_OPSET = 3
+
+
+def build_graph(encoding: Encoding, core: OnnxCore, name: str) -> bytes:
+    """The serialised model. Raises ``onnx.checker.ValidationError`` when it is no valid ONNX (a bug here)."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    inputs, nodes, columns = [], [], []
+    for feature in encoding.features:
+        if feature.kind == "numeric":
+            inputs.append(helper.make_tensor_value_info(feature.name, TensorProto.FLOAT, [None, 1]))
+            columns.append(feature.name)
+            continue
+        inputs.append(helper.make_tensor_value_info(feature.name, TensorProto.STRING, [None, 1]))
+        columns.append(f"__code_{feature.name}")
+        nodes.append(_codes(feature.name, columns[-1], encoding.vocabulary[feature.name]))
+    nodes.append(helper.make_node("Concat", columns, [core.input], name="columns", axis=1))
+    graph = helper.make_graph(
+        [*nodes, *core.nodes],
+        name,
+        inputs,
+        [helper.make_tensor_value_info(core.output, TensorProto.FLOAT, [None, 1])],
+        initializer=core.initializers,
+    )
+    versions = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    model = helper.make_model(graph, opset_imports=versions, ir_version=IR_VERSION, producer_name="headgate")
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _codes(source: str, target: str, texts: tuple[str, ...]) -> Any:
+    from onnx import helper
+
+    return helper.make_node(
+        "LabelEncoder",
+        [source],
+        [target],
+        name=f"encode_{source}",
+        domain="ai.onnx.ml",
+        keys_strings=list(texts),
+        values_floats=[float(code) for code in range(len(texts))],
+        default_float=UNKNOWN,
+    )
+
+
+def signature(encoding: Encoding) -> dict[str, list[dict[str, Any]]]:
+    """Inputs and outputs in the words of the Open Inference Protocol."""
+    kinds = {"numeric": "FP32", "categorical": "BYTES"}
+    return {
+        "inputs": [{"name": f.name, "datatype": kinds[f.kind], "shape": [-1, 1]} for f in encoding.features],
+        "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1, 1]}],
+    }

@@ -1,0 +1,71 @@
+"""Trainers: from rows to a model and its ONNX core. Owns what every trainer must offer, and which there
+are.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from headgate_trainer.data import Floats
+from headgate_trainer.encoding import Encoding, Matrix
+from headgate_trainer.errors import BadSpec
+from headgate_trainer.metrics import Labels
+from headgate_trainer.run_spec import RunSpec
+
+Progress = Callable[[int, int, dict[str, float]], None]
+"""Called now and then with (iterations done, iterations in all, metrics by name)."""
+
+
+@dataclass(frozen=True)
+class OnnxCore:
+    """Nodes from the float32 tensor ``input`` [N, features] to the float32 tensor ``output`` [N, 1]."""
+
+    nodes: list[Any]
+    initializers: list[Any]
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A matrix as `Encoding` makes it, and its labels."""
+
+    matrix: Matrix
+    labels: Labels
+
+
+class TrainedModel(Protocol):
+    """A source model. ``score`` is the truth that the ONNX artifact is held to."""
+
+    def score(self, matrix: Matrix) -> Floats: ...
+
+    def core(self) -> OnnxCore: ...
+
+    def importance(self) -> dict[str, float]:
+        """Each feature's share of what the model gained; they sum to 1 unless nothing was learnt."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What the card tells of the model itself."""
+        ...
+
+
+class Trainer(Protocol):
+    """Raises BadSpec for what it cannot honour; `check` does so before any data is read."""
+
+    def check(self, spec: RunSpec) -> None: ...
+
+    def fit(
+        self, spec: RunSpec, encoding: Encoding, train: Rows, watched: Rows, progress: Progress
+    ) -> TrainedModel:
+        """``watched`` is reported on while training, never learnt or chosen from."""
+        ...
+
+
+def trainer_named(name: str) -> Trainer:
+    """Engines are imported only when they are asked for."""
+    if name == "lightgbm":
+        from headgate_trainer.trainers.lightgbm import LightGbmTrainer
+
+        return LightGbmTrainer()
+    raise BadSpec(f"trainer {name!r} is not known; known: lightgbm")
