@@ -75,6 +75,8 @@ def _stop(context: DemoContext) -> None:
         if context.emulator is not None:
             context.emulator.stop()
         context.place.home.forget()
+        for secret in (context.place.home.identity, context.place.home.tokens):
+            shutil.rmtree(secret, ignore_errors=True)
     finally:
         signal.signal(signal.SIGINT, previous)
 
@@ -87,7 +89,9 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Command-line entry."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run(ROOT, Console(highlight=False, soft_wrap=not sys.stdout.isatty())))
+    terminal = sys.stdout.isatty()
+    console = Console(highlight=False, soft_wrap=not terminal, width=None if terminal else 100)
+    sys.exit(run(ROOT, console))
 
 
 if __name__ == "__main__":

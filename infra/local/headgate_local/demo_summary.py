@@ -20,10 +20,7 @@ from headgate_local.demo_memory import MemorySampler
 NEXT = (
     ("make up", "the same platform, to explore; `make down` stops it"),
     ("headgate data log flights", "versions of a dataset"),
-    (
-        "headgate access explain headgate:PromoteModel hrn:flights:model/{model}/1",
-        "why bob may not (add --as bob)",
-    ),
+    ("headgate access decisions", "who was allowed what, and by which statement"),
     ("headgate trace PREDICTION", "any prediction back to its files"),
     ("sam build && sam deploy --guided", "the same template on AWS"),
 )
@@ -68,7 +65,7 @@ def show(console: Console, result: dict[str, Any], file: Path) -> None:
         Text(),
         _checks(result),
         Text(),
-        _next(result),
+        _next(),
     ]
     console.print(Panel(Group(*parts), title="Headgate", title_align="left", padding=(1, 2)))
     console.print(Text(f"all of it: {file}", style="dim"))
@@ -101,8 +98,15 @@ def _facts(result: dict[str, Any]) -> Table:
     table.add_row("cost", f"${result['cost']['usd']:.6f} at AWS list prices")
     memory = result["peak_memory"]
     peak = f"{memory['mb']:,.0f} MB {memory['method']}" if memory["mb"] else memory["method"]
+    table.add_row("seconds", _seconds(result["seconds"]))
     table.add_row("took", f"{result['seconds']['total']:.0f} s, at most {peak}")
     return table
+
+
+def _seconds(seconds: dict[str, float]) -> str:
+    return ", ".join(
+        f"{name} {spent:.1f}" for name, spent in seconds.items() if name != "total" and spent >= 0.1
+    )
 
 
 def _predictions(result: dict[str, Any]) -> Table:
@@ -124,10 +128,8 @@ def _checks(result: dict[str, Any]) -> Text:
     return text
 
 
-def _next(result: dict[str, Any]) -> Table:
+def _next() -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, title="next", title_justify="left")
     for command, why in NEXT:
-        table.add_row(
-            Text(command.format(model=result["model"]["name"]), style="cyan"), Text(why, style="dim")
-        )
+        table.add_row(Text(command, style="cyan"), Text(why, style="dim"))
     return table

@@ -69,6 +69,10 @@ class Home:
         return self.folder / "identity"
 
     @property
+    def tokens(self) -> Path:
+        return self.folder / "tokens"
+
+    @property
     def emulator_log(self) -> Path:
         return self.folder / "emulator.log"
 
@@ -101,7 +105,7 @@ class Home:
     def _token_file(self, principal: str) -> Path:
         if not principal.replace("-", "").replace("_", "").replace(".", "").isalnum():
             raise NotSetUp(f"{principal!r} is no name for a token; letters, digits, -, _ and . only")
-        return self.folder / "tokens" / f"{principal}.token"
+        return self.tokens / f"{principal}.token"
 
 
 def repository(start: Path) -> Path:
