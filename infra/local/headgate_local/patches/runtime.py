@@ -62,25 +62,6 @@ def apply(settings: PatchSettings) -> None:
             spawn(worker)
 
     lambda_runtime.Worker._spawn = spawn_clean
-    _unpack_on_creation(layers)
-
-
-def _unpack_on_creation(layers: LayerStore) -> None:
-    """Unpack a function's layers when a stack makes it: its first cold start then waits 2 s less."""
-    from ministack.services import lambda_svc
-    from ministack.services.cloudformation import provisioners
-
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
-    create = handlers["create"]
-
-    def create_and_unpack(logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:
-        created = create(logical_id, properties, stack)
-        config = (lambda_svc._functions.get(created[0]) or {}).get("config") or {}
-        archives = _attached_layers(config)
-        threading.Thread(target=layers.merged, args=(archives,), daemon=True, name="unpack-layers").start()
-        return created
-
-    handlers["create"] = create_and_unpack
 
 
 def start_worker(worker: Any, settings: PatchSettings, layers: LayerStore) -> None:
