@@ -22,6 +22,7 @@ from headgate.cli.state import home_of
 from headgate.domain.errors import AccessDenied, HeadgateError
 
 JSON_FLAG = "--json"
+WIDE = 200  # columns where no terminal says its width: what reads along should not meet broken words
 Command = Callable[..., None]
 FIRST: tuple[Command, ...] = (
     platform.up,
@@ -153,8 +154,8 @@ def run() -> None:
         sys.argv[1:],
         environ=os.environ,
         folder=Path.cwd(),
-        out=Console(highlight=False, soft_wrap=not sys.stdout.isatty()),
-        notes=Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty()),
+        out=Console(highlight=False, width=None if sys.stdout.isatty() else WIDE),
+        notes=Console(stderr=True, highlight=False, soft_wrap=True),
         transport=urllib_transport(),
     )
     sys.exit(code)

@@ -4,14 +4,19 @@ Owns the two consoles. With ``--json`` standard output holds the document alone;
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 Row = Mapping[str, Any]
+NARROW = 20
+"""Cells up to this long, such as times and digests, are never broken over lines."""
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d)?)(?:\.\d+)?Z")
 Column = tuple[str, str]  # heading, field (dots reach inside)
 
 
@@ -56,7 +61,10 @@ def table(rows: Sequence[Row], columns: Sequence[Column], title: str | None = No
     result = Table(title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
     for heading, field in shown:
         numeric = all(isinstance(reach(r, field), int | float | None) for r in rows)
-        result.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        cells = [shown_value(reach(row, field)) for row in rows]
+        narrow = max(map(len, cells), default=0) <= NARROW
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        result.add_column(heading, justify=justify, overflow="fold", no_wrap=narrow)
     for row in rows:
         result.add_row(*(Text(shown_value(reach(row, field))) for _, field in shown))
     return result
@@ -111,4 +119,10 @@ def shown_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(shown_value(item) for item in value) or "-"
     text = str(value)
-    return text[:12] if len(text) == 64 and all(c in "0123456789abcdef" for c in text) else text
+    moment = _MOMENT.fullmatch(text)
+    return f"{moment[1]} {moment[2]}" if moment else short_digests(text)
+
+
+def short_digests(text: str) -> str:
+    """Every digest in ``text`` by its first 12 hex digits, as people are shown them everywhere."""
+    return _DIGEST.sub(lambda found: found[0][:12], text)

@@ -102,9 +102,11 @@ def _show_explanation(console: Console, document: dict[str, Any]) -> None:
     rows = [
         {**statement, "why": "; ".join(miss["why"] for miss in statement.get("misses") or ()) or None}
         for statement in document.get("statements") or ()
+        if not any(miss["element"] == "Action" for miss in statement.get("misses") or ())
     ]
-    console.print()
-    console.print(table(rows, STATEMENT_COLUMNS))
+    if rows:
+        console.print("\nstatements that speak of this action:")
+        console.print(table(rows, STATEMENT_COLUMNS))
     if document.get("missing_grant"):
         console.print("\nthe least statement that would grant it:")
         console.print(sheet(document["missing_grant"]))

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 from rich.tree import Tree
 
 from headgate.cli.client import ApiClient
 from headgate.cli.commands.context import ProductOption, invocation, plain_version
 from headgate.cli.failures import CommandFailed
-from headgate.cli.output import shown_value, table
+from headgate.cli.output import short_digests, shown_value, table
 from headgate.cli.predictions import entity_request, scores
 
+SHOWN_COLUMNS = 3  # of a row that may have many; the whole of it is in the JSON answer
 SOURCE_COLUMNS = [
     ("source object", "key"),
     ("S3 version", "version_id"),
@@ -38,7 +40,7 @@ def predict(
     chosen = model or model_of(client, call.product(product))
     reply = client.infer(chosen, entity_request(asked), plain_version(version) if version else None)
     found = [{**row, "score": score} for row, score in zip(asked, scores(reply), strict=True)]
-    columns = [(name, name) for name in [*asked[0], "score"]]
+    columns = [(name, name) for name in [*list(asked[0])[:SHOWN_COLUMNS], "score"]]
 
     def people(console: Console) -> None:
         console.print(table(found, columns))
@@ -94,13 +96,15 @@ def model_of(client: ApiClient, product: str) -> str:
 
 
 def lineage_tree(step: dict[str, Any], into: Tree | None = None) -> Tree:
-    """The trace as a tree: what, by which job, and the facts kept of it."""
-    facts = {k: v for k, v in (step.get("facts") or {}).items() if v is not None}
-    told = "  ".join(f"{k}={shown_value(v)}" for k, v in facts.items() if not isinstance(v, dict | list))
-    label = f"[bold]{step['node']}[/bold]" + (f"  [dim]{told}[/dim]" if told else "")
-    if step.get("repeated"):
-        label += "  [dim](shown above)[/dim]"
-    branch = Tree(label) if into is None else into.add(label)
+    """The trace as a tree: each node with the job that made it and the plain facts kept of it."""
+    label = Text(short_digests(step["node"].removeprefix("object/")), style="bold", overflow="fold")
+    facts = [
+        f"{k}={shown_value(v)}" for k, v in (step.get("facts") or {}).items() if isinstance(v, str | int)
+    ]
+    made = [f"by {step['job']}"] if step.get("job") else []
+    above = ["(shown elsewhere)"] if step.get("repeated") else []
+    label.append("  " + "  ".join([*made, *facts, *above]), style="not bold dim")
+    branch = Tree(label, guide_style="dim") if into is None else into.add(label)
     for upstream in step.get("upstream") or ():
         lineage_tree(upstream, branch)
     return branch
