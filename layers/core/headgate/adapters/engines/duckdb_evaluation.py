@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
+from headgate.domain.errors import Corrupted, InvalidRequest
 from headgate.ports import RowWindow, S3AccessProvider
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ BATCH_ROWS = 16_384
 
 @dataclass(frozen=True)
 class DuckDbEvaluationEngine:
-    """``scratch`` is where spills go."""
+    """``scratch`` is where spills go. Raises Corrupted for files that are no Parquet or lack a column."""
 
     limits: Limits
     scratch: Path
@@ -39,18 +40,21 @@ class DuckDbEvaluationEngine:
     def group_means(
         self, train: RowWindow, window: RowWindow, label: str, mean_by: Sequence[str]
     ) -> Sequence[float]:
-        """Groups without a training row get the label's mean over all training rows."""
-        keys = ", ".join(identifier(c) for c in mean_by)
-        equal = " AND ".join(f"w.{identifier(c)} IS NOT DISTINCT FROM m.{identifier(c)}" for c in mean_by)
-        target = identifier(label)
-        query = (
-            f"WITH m AS (SELECT {keys}, avg({target}) AS mean FROM {_table(train)} GROUP BY {keys}), "
-            f"overall AS (SELECT avg({target}) AS mean FROM {_table(train)}) "
-            f"SELECT coalesce(m.mean, overall.mean) FROM {_table(window)} w LEFT JOIN m ON {equal} CROSS JOIN overall "
-            f"ORDER BY {_order(window, 'w.')}"
-        )
+        """Groups without a training row get the label's mean over all training rows.
+
+        Raises InvalidRequest when no training row has a label.
+        """
+        if not train.uris:
+            raise InvalidRequest(
+                f"there is no row from {train.start} to {train.end} to learn a baseline from"
+            )
+        if not window.uris:
+            return []
         with self._open((*train.uris, *window.uris)) as connection:
-            return [float(row[0]) for row in connection.execute(query).fetchall()]
+            found = connection.execute(_group_means(train, window, label, mean_by)).fetchall()
+        if any(row[0] is None for row in found):
+            raise InvalidRequest(f"no row from {train.start} to {train.end} has a {label}")
+        return [float(row[0]) for row in found]
 
     def histograms(
         self, window: RowWindow, features: Mapping[str, Mapping[str, Any]]
@@ -63,10 +67,15 @@ class DuckDbEvaluationEngine:
 
     @contextmanager
     def _open(self, uris: Sequence[str]) -> Iterator["DuckDBPyConnection"]:
+        import duckdb
+
         with open_session(
             self.limits, self.scratch, readable=sorted(set(uris)), s3=self.s3, httpfs=self.httpfs
         ) as connection:
-            yield connection
+            try:
+                yield connection
+            except (duckdb.ProgrammingError, duckdb.DataError) as error:
+                raise Corrupted(f"feature rows cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _table(window: RowWindow) -> str:
@@ -80,24 +89,49 @@ def _order(window: RowWindow, prefix: str = "") -> str:
     return ", ".join(prefix + identifier(c) for c in (window.event_time, *window.entity))
 
 
+def _group_means(train: RowWindow, window: RowWindow, label: str, mean_by: Sequence[str]) -> str:
+    mean = f"avg(CAST({identifier(label)} AS DOUBLE)) AS mean"
+    keys = ", ".join(identifier(c) for c in mean_by)
+    equal = " AND ".join(f"w.{identifier(c)} IS NOT DISTINCT FROM m.{identifier(c)}" for c in mean_by)
+    by_group = f"SELECT {keys}, {mean} FROM {_table(train)} GROUP BY {keys}" if mean_by else None
+    return (
+        f"WITH overall AS (SELECT {mean} FROM {_table(train)})"
+        + (
+            f", m AS ({by_group}) SELECT coalesce(m.mean, overall.mean)"
+            if by_group
+            else " SELECT overall.mean"
+        )
+        + f" FROM {_table(window)} w CROSS JOIN overall"
+        + (f" LEFT JOIN m ON {equal}" if by_group else "")
+        + f" ORDER BY {_order(window, 'w.')}"
+    )
+
+
 def _histogram(
     connection: "DuckDBPyConnection", window: RowWindow, feature: str, reference: Mapping[str, Any]
 ) -> list[int]:
-    column = identifier(feature)
     if reference["kind"] == "numeric":
-        edges = list(reference["edges"])
-        # A bin holds edge[i-1] < value <= edge[i].
-        bins = " + ".join(f"CAST(CAST({column} AS DOUBLE) > {float(e)!r} AS INTEGER)" for e in edges) or "0"
-        found = _counts(
-            connection,
-            window,
-            f"CASE WHEN {column} IS NULL OR isnan(CAST({column} AS DOUBLE)) THEN -1 ELSE {bins} END",
-        )
-        return [*(found.get(i, 0) for i in range(len(edges) + 1)), found.get(-1, 0)]
-    found = _counts(connection, window, f"CAST({column} AS VARCHAR)")
+        return _numeric(connection, window, feature, reference["edges"])
+    # The empty text stands for null, as it does where references are made and where models are fed.
+    found = _counts(connection, window, f"nullif(CAST({identifier(feature)} AS VARCHAR), '')")
     nulls = found.pop(None, 0)
     known = [found.pop(category, 0) for category in reference["categories"]]
     return [*known, sum(found.values()), nulls]
+
+
+def _numeric(
+    connection: "DuckDBPyConnection", window: RowWindow, feature: str, edges: Sequence[float]
+) -> list[int]:
+    """Counts of the bins edge[i-1] < value <= edge[i], then of null and NaN.
+
+    Edges are values that occur, so they must compare exactly: as a bare literal, which is a decimal, 2.5% of
+    random doubles came out as another double.
+    """
+    value = f"CAST({identifier(feature)} AS DOUBLE)"
+    above = [f"CAST({value} > CAST({quoted(repr(float(e)))} AS DOUBLE) AS INTEGER)" for e in edges]
+    missing = f"{identifier(feature)} IS NULL OR isnan({value})"
+    found = _counts(connection, window, f"CASE WHEN {missing} THEN -1 ELSE {' + '.join(above) or '0'} END")
+    return [*(found.get(i, 0) for i in range(len(edges) + 1)), found.get(-1, 0)]
 
 
 def _counts(connection: "DuckDBPyConnection", window: RowWindow, expression: str) -> dict[Any, int]:

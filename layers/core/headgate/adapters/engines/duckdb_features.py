@@ -2,21 +2,20 @@
 by construction.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from headgate.adapters.engines import feature_sql as sql
+from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import (
     Limits,
     identifier,
     open_session,
     quoted,
 )
+from headgate.adapters.engines.plain_rows import dictionaries
 from headgate.adapters.engines.sql_guard import require_select
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureView, entity_key
@@ -66,62 +65,9 @@ class DuckDbFeatureEngine:
         """The same SQL text as offline, over the rows of one call. Raises InvalidRequest when a value does
         not fit its type.
         """
-        import duckdb
-
         require_select(view.sql, f"view {view.name}")
-        key = "__row"
-        shape = {key: "BIGINT", **types}
-        rows = [{key: i, **{c: row.get(c) for c in types}} for i, row in enumerate(request)]
         with open_session(self.limits, self.scratch) as connection:
-            try:
-                connection.execute(
-                    "CREATE TEMP TABLE __rows AS SELECT unnest(from_json_strict(?, ?), recursive := true)",
-                    [json.dumps(rows), json.dumps([shape])],
-                )
-            except duckdb.Error as error:
-                raise InvalidRequest(
-                    f"the request rows do not fit their types: {str(error).splitlines()[0]}"
-                ) from error
-            return (
-                [_one(connection, view, number) for number in range(len(rows))]
-                if len(rows) == 1
-                else _many(connection, view, types)
-            )
-
-
-def _one(connection: "DuckDBPyConnection", view: FeatureView, number: int) -> dict[str, Any]:
-    connection.execute(
-        f"CREATE TEMP VIEW request AS SELECT * EXCLUDE (__row) FROM __rows WHERE __row = {number}"
-    )
-    found = list(_dictionaries(connection, view.sql))
-    if len(found) != 1:
-        raise InvalidRequest(
-            f"view {view.name} made {len(found)} rows of one request row; exactly one is needed"
-        )
-    return found[0]
-
-
-def _many(
-    connection: "DuckDBPyConnection", view: FeatureView, types: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Rows are matched back by entity, which must therefore be given and unique within one request."""
-    entity = list(view.entity)
-    missing = [c for c in entity if c not in types]
-    if missing:
-        raise InvalidRequest(f"several rows at once need the entity column(s) {', '.join(missing)}")
-    count = connection.execute("SELECT count(*) FROM __rows").fetchone() or (0,)
-    connection.execute("CREATE TEMP VIEW request AS SELECT * EXCLUDE (__row) FROM __rows")
-    columns = sql.names(entity, "v")
-    equal = " AND ".join(f"v.{identifier(c)} IS NOT DISTINCT FROM r.{identifier(c)}" for c in entity)
-    found = list(
-        _dictionaries(
-            connection,
-            f"SELECT v.*, r.__row FROM ({view.sql}) v JOIN __rows r ON {equal} ORDER BY r.__row, {columns}",
-        )
-    )
-    if len(found) != count[0] or len({row["__row"] for row in found}) != count[0]:
-        raise InvalidRequest(f"the rows of one request need distinct values of {', '.join(entity)}")
-    return [{k: v for k, v in row.items() if k != "__row"} for row in found]
+            return answer(connection, view, request, types)
 
 
 @dataclass
@@ -139,8 +85,9 @@ class _Build:
         kept, columns = self._columns(on_demand, views)
         self._run(sql.joined_table(self.feature_set, on_demand, views, kept), "the point-in-time join")
         if self._count("__joined") != label_rows:
+            joined = self._count("__joined")
             raise InvalidRequest(
-                f"feature set {self.feature_set.name}: {label_rows} labels became {self._count('__joined')} rows in the join"
+                f"feature set {self.feature_set.name}: {label_rows} labels became {joined} rows in the join"
             )
         partitions = tuple(self._partitions())
         online = {v.view.name: tuple(self._newest(v)) for v in views if v.view.online}
@@ -172,8 +119,9 @@ class _Build:
         key = sql.names(spine.entity)
         distinct = self._count(f"(SELECT DISTINCT {key} FROM __spine)")
         if distinct != rows:
+            name = ", ".join(spine.entity)
             raise InvalidRequest(
-                f"view {spine.name}: {rows} rows but {distinct} distinct {', '.join(spine.entity)}; one row each is needed"
+                f"view {spine.name}: {rows} rows but {distinct} distinct {name}; one row each is needed"
             )
 
     def _on_demand(self) -> sql.ViewColumns | None:
@@ -246,41 +194,24 @@ class _Build:
         for (month,) in self.connection.execute(sql.months(event_time)).fetchall():
             path = self.target / f"{month}.parquet"
             self._run(sql.partition_copy(event_time, spine.entity, month, str(path)), f"partition {month}")
-            label = (
-                f"CAST(sum({identifier(self.feature_set.label)}) AS BIGINT)"
-                if self.feature_set.label
-                else "NULL"
-            )
-            time = identifier(event_time)
-            stamp = "'%Y-%m-%dT%H:%M:%S.%gZ'"
             row = self.connection.execute(
-                f"SELECT count(*), {label}, strftime(min({time}), {stamp}), strftime(max({time}), {stamp}) FROM {quoted(str(path))}"
+                f"SELECT {self._summary()} FROM read_parquet({quoted(str(path))})"
             ).fetchone()
             assert row is not None
             yield BuiltPartition(month, path, *row)
 
+    def _summary(self) -> str:
+        """Rows, positives (null without a label), first and last event time of a partition."""
+        label, time = self.feature_set.label, identifier(self.feature_set.spine.event_time or "")
+        positives = f"CAST(sum(CAST({identifier(label)} AS INTEGER)) AS BIGINT)" if label else "NULL"
+        first, last = (f"strftime({limit}({time}), {sql.STAMP})" for limit in ("min", "max"))
+        return f"count(*), {positives}, {first}, {last}"
+
     def _newest(self, columns: sql.ViewColumns) -> Iterator[OnlineValue]:
         features = [c for c, _ in columns.features]
-        for row in _dictionaries(self.connection, sql.newest_rows(columns)):
+        for row in dictionaries(self.connection, sql.newest_rows(columns)):
             key = entity_key([row[c] for c in columns.view.entity])
             yield OnlineValue(key, row["__time"], {c: row[c] for c in features})
-
-
-def _dictionaries(connection: "DuckDBPyConnection", query: str) -> Iterator[dict[str, Any]]:
-    cursor = connection.execute(query)
-    columns = [d[0] for d in cursor.description]
-    while rows := cursor.fetchmany(2048):
-        for row in rows:
-            yield dict(zip(columns, map(_plain, row), strict=True))
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON takes it."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, float) and value != value:
-        return None
-    return value.isoformat() if isinstance(value, (date, datetime)) else value
 
 
 def _present(value: _T | None) -> tuple[_T, ...]:

@@ -97,8 +97,9 @@ def _read_csv(connection: "DuckDBPyConnection", source: Path, contract: Contract
     columns = ", ".join(f"{quoted(name)}: {quoted(types[name])}" for name in header)
     nulls = ", ".join(quoted(v) for v in ("", *contract.null_values))
     reader = (
-        f"read_csv({quoted(str(source))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"', "
-        f"columns={{{columns}}}, nullstr=[{nulls}], store_rejects=true, rejects_limit=0)"
+        f"read_csv({quoted(str(source))}, auto_detect=false, header=true, delim=',', "
+        f"quote='\"', escape='\"', columns={{{columns}}}, nullstr=[{nulls}], "
+        "store_rejects=true, rejects_limit=0)"
     )
     _write(connection, f"SELECT {_column_list(contract, header)} FROM {reader}", target)
     _refuse_rejects(connection)
@@ -180,18 +181,20 @@ def _read_typed(function: str) -> Callable[["DuckDBPyConnection", Path, Contract
     return read
 
 
+def _misfit(name: str, kind: str) -> str:
+    return f"{name} IS NOT NULL AND TRY_CAST({name} AS {kind}) IS NULL"
+
+
 def _refuse_casts(connection: "DuckDBPyConnection", contract: Contract, found: list[str]) -> None:
     present = [c for c in contract.columns if c.name in found]
-    tests = [
-        f"count(*) FILTER ({identifier(c.name)} IS NOT NULL AND TRY_CAST({identifier(c.name)} AS {c.type}) IS NULL)"
-        for c in present
-    ]
+    misfits = {c.name: _misfit(identifier(c.name), c.type) for c in present}
+    tests = [f"count(*) FILTER ({misfit})" for misfit in misfits.values()]
     counts = connection.execute(f"SELECT {', '.join(tests)} FROM raw").fetchone() or ()
     for column, count in zip(present, counts, strict=True):
         if count:
-            name = identifier(column.name)
+            text = f"CAST({identifier(column.name)} AS VARCHAR)"
             bad = connection.execute(
-                f"SELECT CAST({name} AS VARCHAR) FROM raw WHERE {name} IS NOT NULL AND TRY_CAST({name} AS {column.type}) IS NULL LIMIT {SAMPLE_ROWS}"
+                f"SELECT {text} FROM raw WHERE {misfits[column.name]} LIMIT {SAMPLE_ROWS}"
             ).fetchall()
             sample = tuple({"column": column.name, "value": value} for (value,) in bad)
             raise DropRefused(

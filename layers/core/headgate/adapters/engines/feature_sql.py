@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.domain.feature import FeatureSet, FeatureView
 
+STAMP = quoted("%Y-%m-%dT%H:%M:%S.%gZ")
+"""An instant as the platform writes it: ISO-8601 UTC with milliseconds."""
+
 
 @dataclass(frozen=True)
 class ViewColumns:
@@ -36,7 +39,11 @@ def input_view(dataset: str, uris: Sequence[str]) -> str:
 
 def spine_table(spine: FeatureView) -> str:
     """The spine with its event time as a UTC TIMESTAMP."""
-    return f"CREATE TEMP TABLE __spine AS SELECT * REPLACE (CAST({identifier(spine.event_time or '')} AS TIMESTAMP) AS {identifier(spine.event_time or '')}) FROM ({spine.sql})"
+    return f"CREATE TEMP TABLE __spine AS {_with_utc(spine.sql, identifier(spine.event_time or ''))}"
+
+
+def _with_utc(query: str, time: str) -> str:
+    return f"SELECT * REPLACE (CAST({time} AS TIMESTAMP) AS {time}) FROM ({query})"
 
 
 def feature_table(view: FeatureView, table: str, columns: Sequence[str]) -> str:
@@ -44,21 +51,19 @@ def feature_table(view: FeatureView, table: str, columns: Sequence[str]) -> str:
     ties are broken by the values themselves: the same input always gives the same row.
     """
     if view.event_time is None:
-        key = names(view.entity)
-        return f"CREATE TEMP TABLE {table} AS SELECT DISTINCT ON ({key}) * FROM ({view.sql}) ORDER BY {names([*view.entity, *columns])}"
-    time = identifier(view.event_time)
-    rows = (
-        f"SELECT * REPLACE (CAST({time} AS TIMESTAMP) AS {time}) FROM ({view.sql}) WHERE {time} IS NOT NULL"
-    )
-    order = names([*view.entity, view.event_time, *columns])
-    return f"CREATE TEMP TABLE {table} AS SELECT DISTINCT ON ({names(view.entity)}, {time}) * FROM ({rows}) ORDER BY {order}"
+        key, rows = [*view.entity], f"({view.sql})"
+    else:
+        time = identifier(view.event_time)
+        key, rows = [*view.entity, view.event_time], f"({_with_utc(view.sql, time)} WHERE {time} IS NOT NULL)"
+    first = f"SELECT DISTINCT ON ({names(key)}) * FROM {rows} ORDER BY {names([*key, *columns])}"
+    return f"CREATE TEMP TABLE {table} AS {first}"
 
 
 def joined_table(
     feature_set: FeatureSet, on_demand: ViewColumns | None, views: Sequence[ViewColumns], kept: Sequence[str]
 ) -> str:
-    """The training table. ``kept`` are the spine's own columns; every view contributes its features, null
-    where unknown or stale.
+    """The training table. ``kept`` are the spine's own columns; every view adds its features, null where
+    unknown or stale.
     """
     spine = feature_set.spine
     event_time = identifier(spine.event_time or "")
@@ -79,13 +84,15 @@ def joined_table(
         selected += [
             _fresh(view, f"{alias}.{identifier(c)}", f"s.{event_time}", known, c) for c, _ in columns.features
         ]
-    return f"CREATE TEMP TABLE __joined AS SELECT {', '.join(s for s in selected if s)} FROM __spine s {' '.join(joins)}"
+    columns_ = ", ".join(part for part in selected if part)
+    return f"CREATE TEMP TABLE __joined AS SELECT {columns_} FROM __spine s {' '.join(joins)}"
 
 
 def _fresh(view: FeatureView, value: str, now: str, known: str, name: str) -> str:
     if view.max_age_seconds is None:
         return value
-    return f"CASE WHEN {now} - {known} <= to_seconds({view.max_age_seconds}) THEN {value} END AS {identifier(name)}"
+    fresh = f"{now} - {known} <= to_seconds({view.max_age_seconds})"
+    return f"CASE WHEN {fresh} THEN {value} END AS {identifier(name)}"
 
 
 def _equal(left: str, right: str, columns: Sequence[str]) -> str:
@@ -100,10 +107,10 @@ def months(event_time: str) -> str:
 
 def partition_copy(event_time: str, entity: Sequence[str], month: str, path: str) -> str:
     """One month, ordered by event time and entity, so that equal content is equal bytes."""
-    time = identifier(event_time)
+    time, start = identifier(event_time), f"TIMESTAMP {quoted(month + '-01')}"
     return (
-        f"COPY (SELECT * FROM __joined WHERE {time} >= TIMESTAMP {quoted(month + '-01')} AND {time} < TIMESTAMP {quoted(month + '-01')} "
-        f"+ INTERVAL 1 MONTH ORDER BY {names([event_time, *entity])}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY (SELECT * FROM __joined WHERE {time} >= {start} AND {time} < {start} + INTERVAL 1 MONTH "
+        f"ORDER BY {names([event_time, *entity])}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
     )
 
 
@@ -111,13 +118,10 @@ def newest_rows(columns: ViewColumns) -> str:
     """The newest row of every entity of a materialised view: entity columns, event time ('' without one),
     features.
     """
-    view = columns.view
-    features = [c for c, _ in columns.features]
+    view, table = columns.view, columns.table
+    entity, features = names(view.entity), names([c for c, _ in columns.features])
     if view.event_time is None:
-        return f"SELECT {names(view.entity)}, '' AS __time, {names(features)} FROM {columns.table} ORDER BY {names(view.entity)}"
+        return f"SELECT {entity}, '' AS __time, {features} FROM {table} ORDER BY {entity}"
     time = identifier(view.event_time)
-    stamp = f"strftime({time}, '%Y-%m-%dT%H:%M:%S.%gZ') AS __time"
-    return (
-        f"SELECT DISTINCT ON ({names(view.entity)}) {names(view.entity)}, {stamp}, {names(features)} FROM {columns.table} "
-        f"ORDER BY {names(view.entity)}, {time} DESC"
-    )
+    selected = f"{entity}, strftime({time}, {STAMP}) AS __time, {features}"
+    return f"SELECT DISTINCT ON ({entity}) {selected} FROM {table} ORDER BY {entity}, {time} DESC"
