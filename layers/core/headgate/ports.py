@@ -47,7 +47,7 @@ class ObjectStore(Protocol):
     def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None: ...
 
     def download(self, key: str, path: Path, version_id: str | None = None) -> str:
-        """Write the object to ``path`` without holding it in memory; returns the sha256 of what was written."""
+        """Write the object to ``path`` without holding it in memory; returns the sha256 of what was read."""
         ...
 
     def upload(self, path: Path, key: str) -> None: ...
@@ -230,7 +230,7 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True)
 class OnlineRow:
-    """The newest values of one entity of one view. ``event_time`` is ISO-8601 UTC ('' for views without one)."""
+    """The newest values of one entity of one view. ``event_time`` is ISO-8601 UTC, '' without one."""
 
     product: str
     view: str
@@ -409,7 +409,7 @@ class Statistics(Protocol):
     def skill(
         self, labels: Sequence[int], scores: Sequence[float], baseline: Sequence[float], seed: int
     ) -> Mapping[str, float]:
-        """AUC difference with a 95% bootstrap interval over rows: ``{"value", "low", "high", "resamples"}``."""
+        """AUC difference with a 95% bootstrap interval: ``{"value", "low", "high", "resamples"}``."""
         ...
 
 

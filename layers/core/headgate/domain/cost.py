@@ -1,4 +1,7 @@
-"""Cost: the price table and the lines of the ledger. Money is US dollars; an unknown price is an error, never zero."""
+"""Cost: the price table and the lines of the ledger.
+
+Money is US dollars; an unknown price is an error, never zero.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +18,10 @@ def exact(usd: float) -> Decimal:
 
 @dataclass(frozen=True)
 class CostLine:
-    """One thing that was paid for: ``quantity`` in ``unit`` at ``usd`` in all. ``id`` makes a repeated delivery one line."""
+    """One thing that was paid for: ``quantity`` in ``unit`` at ``usd`` in all.
+
+    ``id`` makes a repeated delivery one line.
+    """
 
     id: str
     product: str

@@ -24,7 +24,7 @@ Operation = Literal["append", "overwrite", "delete", "rollback"]
 
 @dataclass(frozen=True)
 class SourceRef:
-    """The exact object a file was made from: bucket, key (decoded), S3 VersionId, sha256 and size in bytes."""
+    """The exact object a file was made from; the key is decoded, the size in bytes."""
 
     bucket: str
     key: str
@@ -202,7 +202,7 @@ class VersionRecord:
 
 @dataclass(frozen=True)
 class Drop:
-    """One delivery of one landed object: the key is decoded, ``size`` is in bytes as the notification said."""
+    """One delivery of one landed object; the key is decoded, ``size`` in bytes as the notification said."""
 
     bucket: str
     key: str

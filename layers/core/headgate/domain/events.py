@@ -26,7 +26,7 @@ LINEAGE_RECORDED = "LineageRecorded"
 
 @dataclass(frozen=True)
 class DomainEvent:
-    """One fact. ``id`` is derived from content where a repeat must be recognised; ``time`` is ISO-8601 UTC."""
+    """One fact. ``id`` comes from content where a repeat must be recognised; ``time`` is ISO-8601 UTC."""
 
     type: str
     product: str

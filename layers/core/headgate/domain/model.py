@@ -1,4 +1,4 @@
-"""Registered models: immutable integer versions over a content digest, and the aliases that move between them."""
+"""Registered models: immutable integer versions over a content digest, and the aliases that move."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Alias = Literal["champion", "challenger"]
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate: what was measured against the declared bound. ``comparison`` reads value <comparison> bound."""
+    """One gate: what was measured against the declared bound; it reads value <comparison> bound."""
 
     name: str
     passed: bool
@@ -22,7 +22,7 @@ class GateResult:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One version. ``artifact_key`` names model.onnx in the models bucket; ``metrics`` were recomputed from that artifact."""
+    """One version. ``artifact_key`` names its model.onnx; ``metrics`` were recomputed from that artifact."""
 
     model: str
     version: int

@@ -21,7 +21,7 @@ class ModelFeature:
 
 @dataclass(frozen=True)
 class Split:
-    """Half-open intervals of event time, ISO dates in UTC; the holdout must not start before training ends."""
+    """Half-open intervals of event time, ISO dates in UTC; the holdout begins when training has ended."""
 
     train: tuple[str, str]
     holdout: tuple[str, str]
@@ -29,7 +29,9 @@ class Split:
     def __post_init__(self) -> None:
         (a, b), (c, d) = self.train, self.holdout
         if not (a < b <= c < d):
-            raise InvalidRequest(f"training split: need train start < end <= holdout start < end, found {a} {b} {c} {d}")
+            raise InvalidRequest(
+                f"training split: need train start < end <= holdout start < end, found {a} {b} {c} {d}"
+            )
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ class TrainingConfig:
                 params=dict(document["params"]),
                 seed=int(document["seed"]),
                 split=split,
-                features=tuple(ModelFeature(f["name"], cast(FeatureKind, f["kind"])) for f in document["features"]),
+                features=tuple(
+                    ModelFeature(f["name"], cast(FeatureKind, f["kind"])) for f in document["features"]
+                ),
                 label=document["label"],
                 baselines=tuple(dict(b) for b in document.get("baselines", ())),
                 gates={k: float(v) for k, v in document["gates"].items()},
