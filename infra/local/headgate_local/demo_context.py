@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PRODUCT = "flights"
+STALLED_SECONDS = 20.0
+"""Without any change for this long, the functions' logs are asked for errors."""
 
 
 class DemoFailed(CommandFailed):
@@ -84,15 +86,31 @@ class DemoContext:
     def promise(self, name: str, passed: bool, found: str) -> None:
         self.checks.append(Check(name, passed, found))
 
-    def wait(self, what: str, look: Callable[[], T | None], seconds: float, every: float = 0.5) -> T:
-        """What ``look`` returns once it is not None. Raises DemoFailed at the deadline."""
-        deadline = self.clock() + seconds
+    def wait(
+        self,
+        what: str,
+        look: Callable[[], T | None],
+        seconds: float,
+        every: float = 0.5,
+        blame: Callable[[], str | None] = lambda: None,
+    ) -> T:
+        """What ``look`` returns once it is not None. Raises DemoFailed at the deadline, or earlier when
+        nothing moves any more and ``blame`` knows why.
+        """
+        deadline, moved, last = self.clock() + seconds, self.clock(), self.shown()
         while True:
             self._check_emulator()
             found = look()
             if found is not None:
                 return found
-            if self.clock() >= deadline:
+            now = self.clock()
+            if self.shown() != last:
+                moved, last = now, self.shown()
+            elif now - moved >= STALLED_SECONDS:
+                moved = now
+                if (reason := blame()) is not None:
+                    raise DemoFailed(f"{reason}; waited for {what}; {self.shown()}")
+            if now >= deadline:
                 raise DemoFailed(f"waited {seconds:.0f} s for {what}; {self.shown()}")
             self.sleep(every)
 

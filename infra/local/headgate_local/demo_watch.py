@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.cli.doctor import QUEUES, depth
-from headgate.cli.logs import JOB_GROUP, read_lines, told
+from headgate.cli.logs import FUNCTIONS, JOB_GROUP, failures, log_group, read_lines, told
 
 from headgate_local.demo_context import PRODUCT, DemoContext, DemoFailed
 
@@ -35,7 +35,9 @@ def committed(context: DemoContext, stage: str) -> str:
         context.board.tell(stage, said)
         return said if there == len(context.drops) else None
 
-    return context.wait("every dropped file to be part of a version", look, INGEST_SECONDS)
+    return context.wait(
+        "every dropped file to be part of a version", look, INGEST_SECONDS, blame=lambda: first_error(context)
+    )
 
 
 def heads(context: DemoContext) -> dict[str, Any]:
@@ -63,7 +65,12 @@ def features_built(context: DemoContext, stage: str) -> dict[str, Any]:
                 return newest
         return None
 
-    return context.wait("a feature version of every file dropped so far", look, FEATURE_SECONDS)
+    return context.wait(
+        "a feature version of every file dropped so far",
+        look,
+        FEATURE_SECONDS,
+        blame=lambda: first_error(context),
+    )
 
 
 def said_of_features(version: Mapping[str, Any]) -> str:
@@ -88,7 +95,9 @@ def trained(context: DemoContext, stage: str) -> dict[str, Any]:
         )
         return run if run["state"] in ("SUCCEEDED", "REGISTERED") or _has_champion(context) else None
 
-    return context.wait("a training run to end", look, TRAIN_SECONDS, every=1.0)
+    return context.wait(
+        "a training run to end", look, TRAIN_SECONDS, every=1.0, blame=lambda: first_error(context)
+    )
 
 
 def job_line(context: DemoContext) -> str:
@@ -113,7 +122,7 @@ def champion(context: DemoContext, stage: str) -> dict[str, Any]:
         context.board.tell(stage, f"{len(listing['models'])} version(s), champion: {number or 'none yet'}")
         return next((model for model in listing["models"] if model["version"] == number), None)
 
-    return context.wait("a champion", look, REGISTER_SECONDS)
+    return context.wait("a champion", look, REGISTER_SECONDS, blame=lambda: first_error(context))
 
 
 def monitored(context: DemoContext, stage: str, feature_version: str) -> dict[str, Any]:
@@ -126,7 +135,22 @@ def monitored(context: DemoContext, stage: str, feature_version: str) -> dict[st
         context.board.tell(stage, f"{len(reports)} reports, {len(fitting)} of this feature version")
         return fitting if {"performance", "drift"} <= set(fitting) else None
 
-    return context.wait("the monitor's reports of the newest feature version", look, REGISTER_SECONDS)
+    return context.wait(
+        "the monitor's reports of the newest feature version",
+        look,
+        REGISTER_SECONDS,
+        blame=lambda: first_error(context),
+    )
+
+
+def first_error(context: DemoContext) -> str | None:
+    """The newest error line of the first function that has one since the demo began."""
+    logs = context.aws("logs", context.state.operator)
+    for name in FUNCTIONS:
+        found = failures(read_lines(logs, log_group(context.state.stack, name), context.started_at - 5))
+        if found:
+            return f"{name} fails: {found[-1].splitlines()[0]}"
+    return None
 
 
 def _has_champion(context: DemoContext) -> bool:

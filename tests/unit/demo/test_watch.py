@@ -105,3 +105,14 @@ def test_failing_step_is_marked_and_later_ones_never_begin(tmp_path: Path) -> No
     with pytest.raises(DemoFailed):
         perform(context, [Step("ingest", fail), Step("train", fail)])
     assert (context.board.stage("ingest").state, context.board.stage("train").state) == ("failed", "waiting")
+
+
+def test_wait_that_stands_still_ends_early_with_the_function_that_fails(tmp_path: Path) -> None:
+    context, api, aws = demo(tmp_path)
+    context.drops = {"flights/flights/a.csv": dropped("flights/flights/a.csv")}
+    api.on("GET", f"{P}/datasets/flights/versions", {"versions": []})
+    denied = '{"level": "ERROR", "message": "AccessDenied on s3:GetObject"}'
+    aws.log_events["/aws/lambda/headgate-ingest"] = [{"timestamp": 1, "message": denied}]
+    with pytest.raises(DemoFailed, match="ingest fails: AccessDenied on s3:GetObject"):
+        demo_watch.committed(context, "ingest")
+    assert context.clock() < 30

@@ -95,12 +95,16 @@ def model_of(client: ApiClient, product: str) -> str:
     raise CommandFailed(f"product {product} trains no model; name one with --model")
 
 
+def told_apart(fact: str, value: Any) -> bool:
+    """Whether a fact says more than the node's own name."""
+    return isinstance(value, str | int) and fact not in ("bucket", "key", "kind", "version_id")
+
+
 def lineage_tree(step: dict[str, Any], into: Tree | None = None) -> Tree:
     """The trace as a tree: each node with the job that made it and the plain facts kept of it."""
     label = Text(short_digests(step["node"].removeprefix("object/")), style="bold", overflow="fold")
-    facts = [
-        f"{k}={shown_value(v)}" for k, v in (step.get("facts") or {}).items() if isinstance(v, str | int)
-    ]
+    known = (step.get("facts") or {}).items()
+    facts = [f"{name}={shown_value(value)}" for name, value in known if told_apart(name, value)]
     made = [f"by {step['job']}"] if step.get("job") else []
     above = ["(shown elsewhere)"] if step.get("repeated") else []
     label.append("  " + "  ".join([*made, *facts, *above]), style="not bold dim")
