@@ -11,19 +11,19 @@ from types import FrameType
 
 from headgate_trainer.errors import DONE, BadSpec, Terminated, TrainerError
 from headgate_trainer.journal import Journal
-from headgate_trainer.storage import AnyStorage
+from headgate_trainer.storage import AnyStorage, Storage
 from headgate_trainer.train_run import TrainRun
 
 BUG = 1
 
 
-def main(arguments: list[str], journal: Journal) -> int:
+def main(arguments: list[str], journal: Journal, storage: Storage | None = None) -> int:
     """Exit status: 0 done, 64 bad spec or data, 70 model refused, 75 try again, 1 a bug."""
     try:
         if len(arguments) != 1:
             raise BadSpec("one argument is needed: the URI of the run spec")
         with tempfile.TemporaryDirectory(prefix="headgate-run-") as scratch:
-            run = TrainRun(AnyStorage({}), journal, Path(scratch))
+            run = TrainRun(storage or AnyStorage({}), journal, Path(scratch))
             metrics = run.run(arguments[0])
             journal.info("run_finished", auc=round(metrics["auc"], 6), seconds=run.seconds)
             return DONE
