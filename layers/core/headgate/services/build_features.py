@@ -40,7 +40,7 @@ from headgate.ports import (
 )
 from headgate.services.access import Guard
 from headgate.services.clock import iso
-from headgate.services.ingest_drops import file_sha256
+from headgate.services.file_digest import file_sha256
 from headgate.services.manifests import list_files, load_manifest
 from headgate.services.products import AppliedProduct, Products
 
