@@ -1,4 +1,4 @@
-"""A product small enough to reason about: visits to shops, and what a sensor in each shop had said by then."""
+"""A product small enough to reason about: visits to shops, and what a sensor in each had said by then."""
 
 from typing import Any
 

@@ -62,7 +62,7 @@ class ChangeStage:
             self.catalog.change_stage(product, stage, to_stage, change.at)
             self._publish(change)
         elif (since := applied.record.stage_since) and applied.record.stage_from:
-            # The call that made this change may have died before it could tell: the fact has the same id again.
+            # The call that made this change may have died before it could tell. The id is the same again.
             self._publish(replace(change, from_stage=applied.record.stage_from, at=since))
         return change
 
