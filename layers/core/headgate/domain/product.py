@@ -98,7 +98,8 @@ class Product:
 class ProductRecord:
     """What the catalog keeps of a product: the applied bundle's digest and the stage it is in now.
 
-    ``stage_from`` and ``stage_since`` say what the last stage change left and when; empty before the first one.
+    ``stage_from`` and ``stage_since`` say what the last stage change left and when; empty before the first
+    one.
     """
 
     name: str

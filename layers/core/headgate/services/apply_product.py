@@ -50,8 +50,8 @@ class ApplyProduct:
     def apply(self, principal: Principal, name: str, document: Any) -> Application:
         """Applies ``document`` as product ``name``; the same bundle again changes nothing.
 
-        Raises InvalidRequest for the bundle, AccessDenied, Conflict when the product was changed meanwhile, and
-        PreconditionFailed when its model belongs to another product.
+        Raises InvalidRequest for the bundle, AccessDenied, Conflict when the product was changed meanwhile,
+        and PreconditionFailed when its model belongs to another product.
         """
         product = read_bundle(document)
         if product.name != name:
