@@ -6,6 +6,7 @@ Exit codes: 0 every promise kept, 1 failed (with the failing part's own log line
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from headgate.cli.client import reach_loopback_directly
 from headgate.cli.state import Home
 from headgate.domain.errors import HeadgateError
 from rich.console import Console
@@ -88,6 +90,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Command-line entry."""
+    reach_loopback_directly(os.environ)
     signal.signal(signal.SIGTERM, _interrupt)
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, soft_wrap=not terminal, width=None if terminal else 100)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from headgate.cli.app import take_flag
+from headgate.cli.client import reach_loopback_directly
 from headgate.cli.logs import LogLine, failures, level_of
 
 from tests.unit.cli import product_folders
@@ -425,3 +426,16 @@ def test_traceback_stays_together_with_the_error_that_began_it() -> None:
         "Traceback (most recent call last):\n  File \"app.py\", line 3\nKeyError: 'x'",
         "failed run=abababababab",
     ]
+
+
+def test_broken_state_file_says_what_to_do(place: Workplace) -> None:
+    place.home.state_file.write_text("{")
+    assert place.run("status")[0] == 1
+    assert "delete it" in place.notes
+
+
+def test_loopback_is_reached_without_a_proxy() -> None:
+    environ = {"HTTP_PROXY": "http://proxy.example:3128", "NO_PROXY": "intranet.example"}
+    reach_loopback_directly(environ)
+    assert environ["NO_PROXY"] == "intranet.example,127.0.0.1,localhost"
+    assert environ["no_proxy"] == "127.0.0.1,localhost"

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from headgate.cli.client import Transport, urllib_transport
+from headgate.cli.client import Transport, reach_loopback_directly, urllib_transport
 from headgate.cli.commands import data, governance, platform, products, serving, training
 from headgate.cli.failures import CommandFailed
 from headgate.cli.invocation import Invocation, boto3_session
@@ -150,6 +150,7 @@ def _misused(output: Output, error: Any) -> int:
 
 def run() -> None:
     """The console script."""
+    reach_loopback_directly(os.environ)
     code = execute(
         sys.argv[1:],
         environ=os.environ,

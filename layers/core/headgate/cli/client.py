@@ -5,7 +5,7 @@ urllib: the whole conversation is JSON over a handful of requests, which does no
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Protocol
@@ -161,6 +161,13 @@ class ApiClient:
 
     def infer(self, model: str, request: Document, version: str | None = None) -> Document:
         return self.call("POST", _served(model, version) + "/infer", request)
+
+
+def reach_loopback_directly(environ: MutableMapping[str, str]) -> None:
+    """Keeps calls to this machine away from a proxy that the environment names for everything else."""
+    for name in ("no_proxy", "NO_PROXY"):
+        known = [host for host in environ.get(name, "").split(",") if host]
+        environ[name] = ",".join(dict.fromkeys([*known, "127.0.0.1", "localhost"]))
 
 
 def path(*parts: str) -> str:

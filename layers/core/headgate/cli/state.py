@@ -85,7 +85,12 @@ class Home:
         """The state, or None when no platform was set up here."""
         if not self.state_file.is_file():
             return None
-        return LocalState.from_document(json.loads(self.state_file.read_text(encoding="utf-8")))
+        try:
+            return LocalState.from_document(json.loads(self.state_file.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError) as broken:
+            raise NotSetUp(
+                f"{self.state_file} cannot be read ({broken}); delete it, then `headgate up`"
+            ) from broken
 
     def save(self, state: LocalState) -> None:
         write_private(self.state_file, json.dumps(state.to_document(), indent=2, sort_keys=True) + "\n")
