@@ -1,7 +1,9 @@
 """Every service of the platform over the shipped in-memory adapters and the real engines, in one process."""
 
+import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock, RLock
 from typing import Any
 
 from headgate.adapters.engines.duckdb_evaluation import DuckDbEvaluationEngine
@@ -39,6 +41,10 @@ from headgate.services.register_model import RegisterModel
 from headgate.services.submit_training import SubmitTraining
 
 ALICE = Principal("user/alice", ("ml-engineers",))
+_STORES = (
+    *("clock", "catalog", "ledger", "online", "bus", "compute", "prediction_queue"),
+    *("landing", "lake", "models", "logs"),
+)
 
 
 @dataclass
@@ -63,6 +69,21 @@ class MemoryPlatform:
         self.limits = Limits(600 * 1024**2, 2)
         self._ids = 0
         self.restart()
+
+    def fork(self) -> "MemoryPlatform":
+        """A copy that lives on alone, without planned faults; what was stored so far is shared on disk."""
+        fresh: dict[int, Any] = {id(self.faults): Faults()}
+        for part in (getattr(self, name) for name in _STORES):
+            fresh.update(
+                {id(v): RLock() for v in vars(part).values() if isinstance(v, type(RLock()) | type(Lock()))}
+            )
+        made = copy.copy(self)
+        made.faults = fresh[id(self.faults)]
+        copies = copy.deepcopy({name: getattr(self, name) for name in _STORES}, fresh)
+        for name, part in copies.items():
+            setattr(made, name, part)
+        made.restart()
+        return made
 
     def new_id(self) -> str:
         self._ids += 1

@@ -208,8 +208,11 @@ class FeatureVersionRecord:
     """Dataset name to version ordinal: a build of older inputs never replaces one of newer inputs."""
 
     def supersedes(self, inputs: Mapping[str, int]) -> bool:
-        """True when this version was built from newer data of some input than ``inputs``."""
-        return any(ordinal > inputs.get(dataset, 0) for dataset, ordinal in self.input_ordinals.items())
+        """True when this version was built from newer data of some input than ``inputs``.
+
+        What is no input any more cannot be newer: a set that dropped one can still be built.
+        """
+        return any(self.input_ordinals.get(dataset, 0) > ordinal for dataset, ordinal in inputs.items())
 
 
 def partitions_between(partitions: Iterable[Partition], start: str, end: str) -> tuple[Partition, ...]:
@@ -231,5 +234,16 @@ def features_node(product: str, feature_set: str, version: str) -> str:
 
 
 def entity_key(parts: Sequence[Any]) -> str:
-    """The online store's key of an entity: its columns' values, escaped and joined by ``|``."""
-    return "|".join("" if p is None else str(p).replace("\\", "\\\\").replace("|", "\\|") for p in parts)
+    """The online store's key of an entity: its columns' values, escaped and joined by ``|``.
+
+    Equal values have one key: null is not the empty text, and 5.0 is 5.
+    """
+    return "|".join(map(_key_part, parts))
+
+
+def _key_part(part: Any) -> str:
+    if part is None:
+        return "\\N"
+    if isinstance(part, float) and part.is_integer():
+        part = int(part)
+    return str(part).replace("\\", "\\\\").replace("|", "\\|")

@@ -7,13 +7,10 @@ replaces one of newer inputs.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from headgate.domain import events
 from headgate.domain.canonical import canonical_json
-from headgate.domain.dataset import VersionRecord, dataset_node
+from headgate.domain.dataset import VersionRecord
 from headgate.domain.errors import Conflict
-from headgate.domain.events import DomainEvent
 from headgate.domain.feature import (
     FeatureManifest,
     FeatureSet,
@@ -21,10 +18,8 @@ from headgate.domain.feature import (
     FeatureView,
     Partition,
     build_id,
-    features_node,
 )
 from headgate.domain.identity import Principal
-from headgate.domain.lineage import Node, run_event
 from headgate.ports import (
     BuiltFeatures,
     BuiltPartition,
@@ -36,10 +31,13 @@ from headgate.ports import (
     ObjectStore,
     OnlineRow,
     OnlineStore,
+    OnlineValue,
     Scratch,
 )
 from headgate.services.access import Guard
-from headgate.services.clock import iso
+from headgate.services.clock import iso, parse_iso
+from headgate.services.feature_facts import features_built, features_lineage
+from headgate.services.feature_manifests import features_manifest_key, load_features
 from headgate.services.file_digest import file_sha256
 from headgate.services.manifests import list_files, load_manifest
 from headgate.services.products import AppliedProduct, Products
@@ -77,9 +75,21 @@ class BuildFeatures:
     scratch: Scratch
 
     def on_dataset_version(self, product: str, dataset: str) -> list[BuildOutcome]:
-        """Builds every feature set that reads the dataset, from the newest version of every input."""
+        """Builds every feature set that reads the dataset, from the newest version of every input.
+
+        A set that fails does not keep the others from being built; its error is raised after them.
+        """
         applied = self.products.get(product)
-        return [self.build(applied, feature_set) for feature_set in applied.product.sets_reading(dataset)]
+        outcomes: list[BuildOutcome] = []
+        problems: list[Exception] = []
+        for feature_set in applied.product.sets_reading(dataset):
+            try:
+                outcomes.append(self.build(applied, feature_set))
+            except Exception as problem:  # any failure is this set's alone, and is raised below
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+        return outcomes
 
     def build(self, applied: AppliedProduct, feature_set: FeatureSet) -> BuildOutcome:
         """Raises AccessDenied, InvalidRequest when a view fails, Conflict after many lost races."""
@@ -119,11 +129,11 @@ class BuildFeatures:
         )
         key = features_manifest_key(product, feature_set.name, manifest.digest)
         self.lake.put(key, canonical_json(manifest.to_document()), "application/json")
-        previous = self.features.feature_head(product, feature_set.name)
+        head = self.features.feature_head(product, feature_set.name)
         ordinals = {d: r.ordinal for d, r in inputs.items()}
-        if previous is not None and previous.supersedes(ordinals):
-            return BuildOutcome(feature_set.name, "superseded", previous)
-        self._write_online(feature_set, built, manifest, previous)
+        if head is not None and head.supersedes(ordinals):
+            return BuildOutcome(feature_set.name, "superseded", head)
+        self._write_online(feature_set, built, manifest, head)
         record = self._commit(manifest, name, ordinals, started)
         if record is None:
             return BuildOutcome(feature_set.name, "superseded")
@@ -155,23 +165,26 @@ class BuildFeatures:
         feature_set: FeatureSet,
         built: BuiltFeatures,
         manifest: FeatureManifest,
-        previous: FeatureVersionRecord | None,
+        head: FeatureVersionRecord | None,
     ) -> None:
-        """Newest rows of the online views whose inputs changed since the version before."""
-        version = manifest.digest
-        now = int(self.clock.now().timestamp())
+        """Newest rows of the online views that may have changed since the version before."""
+        product = manifest.product
+        before = None if head is None else load_features(self.lake, product, feature_set.name, head.digest)
         for view in feature_set.views:
-            if view.name in built.online and not _unchanged(view, manifest.inputs, previous):
-                ttl = (
-                    None
-                    if view.max_age_seconds is None
-                    else now + max(view.max_age_seconds, MINIMUM_TTL_SECONDS)
-                )
-                rows = [
-                    OnlineRow(manifest.product, view.name, v.key, v.event_time, v.values, version, ttl)
-                    for v in built.online[view.name]
-                ]
+            if view.name in built.online and not _unchanged(view, manifest, before):
+                rows = [self._online_row(manifest, view, value) for value in built.online[view.name]]
                 self.online.write(rows)
+
+    def _online_row(self, manifest: FeatureManifest, view: FeatureView, value: OnlineValue) -> OnlineRow:
+        """A row stays until it is too old to be used, also when it becomes known only later."""
+        expires = None
+        if view.max_age_seconds is not None:
+            now = self.clock.now()
+            since = max(now, parse_iso(value.event_time)) if value.event_time else now
+            expires = int(since.timestamp()) + max(view.max_age_seconds, MINIMUM_TTL_SECONDS)
+        return OnlineRow(
+            manifest.product, view.name, value.key, value.event_time, value.values, manifest.digest, expires
+        )
 
     def _commit(
         self, manifest: FeatureManifest, name: str, ordinals: Mapping[str, int], started: float
@@ -206,50 +219,20 @@ class BuildFeatures:
         raise problem
 
     def _publish(self, record: FeatureVersionRecord) -> None:
-        lineage = run_event(
-            job=f"features/{record.product}/{record.feature_set}",
-            run_key=record.digest,
-            time=record.created_at,
-            inputs=[
-                Node(
-                    dataset_node(record.product, d, v), {"ordinal": record.input_ordinals.get(d), "digest": v}
-                )
-                for d, v in sorted(record.inputs.items())
-            ],
-            outputs=[
-                Node(
-                    features_node(record.product, record.feature_set, record.digest),
-                    {"ordinal": record.ordinal},
-                )
-            ],
-        )
-        built: dict[str, Any] = {
-            "feature_set": record.feature_set,
-            "digest": record.digest,
-            "ordinal": record.ordinal,
-            "rows": record.rows,
-            "min_event_time": record.min_event_time,
-            "max_event_time": record.max_event_time,
-        }
-        self.bus.publish(
-            [
-                DomainEvent(
-                    events.LINEAGE_RECORDED,
-                    record.product,
-                    lineage["run"]["runId"],
-                    record.created_at,
-                    {"event": lineage},
-                ),
-                DomainEvent(
-                    events.FEATURE_VERSION_BUILT, record.product, record.digest, record.created_at, built
-                ),
-            ]
-        )
+        """The version's facts, and the lineage of the one before it again.
+
+        A worker that died between head and events is followed by one that finds newer inputs: nobody else
+        would tell where the older version came from.
+        """
+        newest = self.features.feature_versions(record.product, record.feature_set, limit=2)
+        told = {each.digest: each for each in (*newest, record)}
+        self.bus.publish([*map(features_lineage, told.values()), features_built(record)])
 
 
-def _unchanged(view: FeatureView, inputs: Mapping[str, str], previous: FeatureVersionRecord | None) -> bool:
-    return previous is not None and all(previous.inputs.get(d) == inputs[d] for d in view.inputs)
-
-
-def features_manifest_key(product: str, feature_set: str, digest: str) -> str:
-    return f"{product}/features/{feature_set}/manifests/{digest}.json"
+def _unchanged(view: FeatureView, manifest: FeatureManifest, before: FeatureManifest | None) -> bool:
+    """Whether the view says what it said before: the same recipe and engine over the same inputs."""
+    return (
+        before is not None
+        and (before.recipe, before.engine) == (manifest.recipe, manifest.engine)
+        and all(before.inputs.get(d) == manifest.inputs[d] for d in view.inputs)
+    )

@@ -20,21 +20,20 @@ def segment_key(product: str, dataset: str, digest: str) -> str:
 
 def load_manifest(lake: ObjectStore, product: str, dataset: str, digest: str) -> Manifest:
     """Raises NotFound, or Corrupted when the bytes are not what the digest names."""
-    return Manifest.from_document(json.loads(_verified(lake, manifest_key(product, dataset, digest), digest)))
+    return Manifest.from_document(json.loads(verified(lake, manifest_key(product, dataset, digest), digest)))
 
 
 def list_files(lake: ObjectStore, manifest: Manifest) -> tuple[DataFile, ...]:
     """Every file of a version: one read a segment."""
     found: list[DataFile] = []
     for segment in manifest.segments:
-        body = _verified(
-            lake, segment_key(manifest.product, manifest.dataset, segment.digest), segment.digest
-        )
+        body = verified(lake, segment_key(manifest.product, manifest.dataset, segment.digest), segment.digest)
         found.extend(segment_files(json.loads(body)))
     return tuple(found)
 
 
-def _verified(lake: ObjectStore, key: str, digest: str) -> bytes:
+def verified(lake: ObjectStore, key: str, digest: str) -> bytes:
+    """The bytes at ``key``. Raises NotFound, or Corrupted when they do not have ``digest``."""
     body = lake.get(key)
     if hashlib.sha256(body).hexdigest() != digest:
         raise Corrupted(f"{lake.bucket}/{key} does not have the digest that names it")

@@ -25,9 +25,9 @@ from headgate.ports import (
     RowWindow,
     Scratch,
 )
-from headgate.services.build_features import features_manifest_key
 from headgate.services.clock import iso
 from headgate.services.evaluate_model import EvaluateModel
+from headgate.services.feature_manifests import features_manifest_key
 from headgate.services.products import Products
 
 FAR_FUTURE = "9999-01-01"

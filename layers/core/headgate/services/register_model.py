@@ -36,9 +36,9 @@ from headgate.ports import (
     Scratch,
 )
 from headgate.services.access import Guard
-from headgate.services.build_features import features_manifest_key
 from headgate.services.clock import iso
 from headgate.services.evaluate_model import EvaluateModel, Scored
+from headgate.services.feature_manifests import features_manifest_key
 from headgate.services.products import AppliedProduct, Products
 
 SERVICE = Principal("service/register")

@@ -21,8 +21,8 @@ from headgate.domain.identity import Principal
 from headgate.domain.training import RunRecord, RunSpec, TrainingConfig, TrainingPartition, run_prefix
 from headgate.ports import BatchCompute, Clock, EventBus, FeatureCatalog, Ledger, ObjectStore, RunCatalog
 from headgate.services.access import Guard
-from headgate.services.build_features import features_manifest_key
 from headgate.services.clock import iso, parse_iso
+from headgate.services.feature_manifests import features_manifest_key
 from headgate.services.products import AppliedProduct, Products
 
 SERVICE = Principal("service/train")
