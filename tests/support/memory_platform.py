@@ -102,6 +102,8 @@ class MemoryPlatform:
         self.ingest = IngestDrops(
             self.products,
             self.catalog,
+            self.catalog,
+            self.catalog,
             self.landing,
             self.lake,
             DuckDbIngestEngine(self.limits),

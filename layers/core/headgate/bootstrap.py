@@ -124,6 +124,8 @@ def _parts(settings: Settings) -> _Parts:
 def ingest(environ: Mapping[str, str]) -> "IngestDrops":
     """Raises ConfigurationError, as every function of this module."""
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
+    from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
     from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
     from headgate.services.ingest_drops import IngestDrops
 
@@ -132,6 +134,8 @@ def ingest(environ: Mapping[str, str]) -> "IngestDrops":
     return IngestDrops(
         products=parts.products,
         catalog=DynamoDatasetCatalog(parts.catalog),
+        refs=DynamoRefCatalog(parts.catalog),
+        quarantine=DynamoQuarantineCatalog(parts.catalog),
         landing=parts.bucket(settings.landing_bucket),
         lake=parts.lake,
         engine=DuckDbIngestEngine(_limits(settings.memory_mb)),
@@ -284,6 +288,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.product_catalog import DynamoProductCatalog
+    from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.aws.sqs import SqsQueue
     from headgate.services.apply_product import ApplyProduct
@@ -306,6 +311,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             products=products,
             catalog=catalog,
             datasets=datasets,
+            refused=DynamoQuarantineCatalog(parts.catalog),
             features=DynamoFeatureCatalog(parts.catalog),
             run_catalog=DynamoRunCatalog(parts.catalog),
             model_catalog=models,

@@ -13,14 +13,16 @@ from typing import Any, Protocol
 
 from headgate.domain.contract import Contract
 from headgate.domain.cost import Budget, CostLine
-from headgate.domain.dataset import ColumnStats, QuarantineRecord, VersionRecord
+from headgate.domain.dataset import ColumnStats, QuarantineRecord, SourceRef
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureVersionRecord, FeatureView
 from headgate.domain.job import Job
 from headgate.domain.lineage import Edge
+from headgate.domain.manifest import Manifest
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.training import RunRecord
+from headgate.domain.version import MAIN, Branch, CommitView, Head, Hold, Tag, VersionRecord
 
 
 class Clock(Protocol):
@@ -60,34 +62,94 @@ class ObjectStore(Protocol):
 
 
 class DatasetCatalog(Protocol):
-    """Dataset heads, version records and quarantine."""
+    """Versions of datasets: branches' heads, records, sources that are known."""
 
-    def dataset_head(self, product: str, dataset: str) -> VersionRecord | None: ...
+    def dataset_head(self, product: str, dataset: str, branch: str = MAIN) -> VersionRecord | None:
+        """None for main before its first version. Raises NotFound for a branch that does not exist."""
+        ...
 
     def dataset_version(self, product: str, dataset: str, ordinal: int) -> VersionRecord:
         """Raises NotFound."""
         ...
 
-    def dataset_versions(self, product: str, dataset: str, limit: int = 100) -> Sequence[VersionRecord]:
-        """Newest first."""
+    def dataset_versions(
+        self, product: str, dataset: str, limit: int = 100, before: int | None = None
+    ) -> Sequence[VersionRecord]:
+        """Of all branches, newest first, with ordinals below ``before``."""
         ...
 
-    def version_with_source(self, product: str, dataset: str, sha256: str) -> int | None:
-        """The ordinal of the version that took in these bytes, or None."""
-        ...
-
-    def commit_version(self, record: VersionRecord) -> None:
-        """Move the head from ``record.parent`` to ``record``; the record, its sources and the head move
-        together or not at all. Raises Conflict when the head is elsewhere, StateUnknown when the answer was
-        lost.
+    def commit_view(
+        self, product: str, dataset: str, branch: str, sources: Sequence[SourceRef]
+    ) -> CommitView:
+        """Everything a committer must know, in one read (at most MAX_SOURCES sources). Raises NotFound for a
+        branch that does not exist.
         """
         ...
 
-    def add_quarantine(self, record: QuarantineRecord) -> None:
-        """Idempotent on the record's id."""
+    def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:
+        """Move the head of ``record.branch`` from where ``view`` saw it to ``record``: the record, the ordinal,
+        the sources and the head move together or not at all. Raises Conflict when the head or the ordinal is
+        elsewhere by now, StateUnknown when the answer was lost.
+        """
         ...
 
-    def quarantine(self, product: str, limit: int = 100) -> Sequence[QuarantineRecord]: ...
+
+class RefCatalog(Protocol):
+    """Names of versions: tags, branches, and holds that keep a version from being collected."""
+
+    def add_tag(self, product: str, dataset: str, tag: Tag) -> None:
+        """Idempotent for the same version; raises Conflict when the name means another one."""
+        ...
+
+    def tags(self, product: str, dataset: str) -> Sequence[Tag]:
+        """Sorted by name."""
+        ...
+
+    def add_branch(self, product: str, dataset: str, branch: Branch, head: Head | None) -> None:
+        """A branch that starts at ``head`` (None: at nothing). Raises Conflict when the name is taken."""
+        ...
+
+    def delete_branch(self, product: str, dataset: str, name: str) -> None:
+        """Raises NotFound. Versions made on it keep their records."""
+        ...
+
+    def branches(self, product: str, dataset: str) -> Sequence[Branch]:
+        """Sorted by name; main is not among them."""
+        ...
+
+    def add_hold(self, product: str, dataset: str, hold: Hold) -> None:
+        """Idempotent on the hold's name."""
+        ...
+
+    def release_hold(self, product: str, dataset: str, name: str) -> None:
+        """Raises NotFound."""
+        ...
+
+    def holds(self, product: str, dataset: str) -> Sequence[Hold]:
+        """Sorted by name."""
+        ...
+
+
+class QuarantineCatalog(Protocol):
+    """Drops that were refused, and what became of them."""
+
+    def add_quarantine(self, record: QuarantineRecord) -> None:
+        """Idempotent on the record's id: a record that is closed stays closed."""
+        ...
+
+    def quarantined(self, product: str, dataset: str, id: str) -> QuarantineRecord:
+        """Raises NotFound."""
+        ...
+
+    def quarantine(self, product: str, limit: int = 100) -> Sequence[QuarantineRecord]:
+        """Newest first."""
+        ...
+
+    def close_quarantine(self, record: QuarantineRecord) -> None:
+        """Replace an open record by ``record``, whose state is replayed or discarded. Raises Conflict when it is
+        closed by now.
+        """
+        ...
 
 
 class FeatureCatalog(Protocol):

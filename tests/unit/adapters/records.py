@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from headgate.domain.cost import CostLine
-from headgate.domain.dataset import QuarantineRecord, SourceRef, VersionRecord
+from headgate.domain.dataset import QuarantineRecord, SourceRef
+from headgate.domain.version import VersionRecord
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord
 from headgate.domain.model import AliasMove, GateResult, ModelVersion

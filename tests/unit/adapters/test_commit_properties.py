@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.adapters.memory import Crash, Faults, MemoryCatalog
-from headgate.domain.dataset import VersionRecord
+from headgate.domain.version import VersionRecord
 from headgate.domain.errors import Conflict, StateUnknown
 from hypothesis import settings
 from hypothesis import strategies as st

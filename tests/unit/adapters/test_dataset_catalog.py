@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from headgate.domain.dataset import MAX_SOURCES, VersionRecord
+from headgate.domain.version import MAX_SOURCES, VersionRecord
 from headgate.domain.errors import Conflict, InvalidRequest, NotFound
 
 from tests.unit.adapters import records

@@ -18,7 +18,8 @@ from headgate.adapters.memory import (
     MemoryQueue,
 )
 from headgate.domain.cost import CostLine
-from headgate.domain.dataset import QuarantineRecord, SourceRef, VersionRecord, dataset_node
+from headgate.domain.dataset import QuarantineRecord, SourceRef, dataset_node
+from headgate.domain.version import VersionRecord
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord, features_node
 from headgate.domain.identity import Principal

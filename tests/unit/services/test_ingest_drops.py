@@ -5,13 +5,18 @@ from threading import Thread
 
 import pytest
 from headgate.adapters.memory import ANY_EFFECT, Crash
-from headgate.domain.dataset import Drop
+from headgate.domain.dataset import DataFile, Drop
 from headgate.domain.errors import StateUnknown, Throttled
 from headgate.domain.lineage import edges_of
-from headgate.services.manifests import list_files, load_manifest
+from headgate.services.manifests import Manifests
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle, sensor_csv, visits_csv
+
+
+def files_of(platform: MemoryPlatform, digest: str) -> tuple[DataFile, ...]:
+    manifests = Manifests(platform.lake, "shops", "visits")
+    return manifests.files(manifests.load(digest))
 
 
 def versions(platform: MemoryPlatform, dataset: str = "visits") -> list[tuple[int, int, str | None]]:
@@ -30,17 +35,17 @@ def test_a_burst_is_folded_into_one_version(platform: MemoryPlatform) -> None:
 def test_versions_share_segments_and_name_their_parent(platform: MemoryPlatform) -> None:
     first = platform.ingest_now(platform.drop("shops/visits/1.csv", visits_csv(1))).committed[0]
     second = platform.ingest_now(platform.drop("shops/visits/2.csv", visits_csv(2))).committed[0]
-    one = load_manifest(platform.lake, "shops", "visits", first.digest)
-    two = load_manifest(platform.lake, "shops", "visits", second.digest)
+    one = Manifests(platform.lake, "shops", "visits").load(first.digest)
+    two = Manifests(platform.lake, "shops", "visits").load(second.digest)
     assert two.parent == one.digest
-    assert two.segments[0] == one.segments[0]
-    assert [f.rows for f in list_files(platform.lake, two)] == [112, 112]
+    assert two.table.recent[0] == one.table.recent[0]
+    assert [f.rows for f in files_of(platform, second.digest)] == [112, 112]
 
 
 def test_every_file_names_the_bytes_it_came_from(platform: MemoryPlatform) -> None:
     drop = platform.drop("shops/visits/a file+with%20é.csv", visits_csv(1))
     version = platform.ingest_now(drop).committed[0]
-    (file,) = list_files(platform.lake, load_manifest(platform.lake, "shops", "visits", version.digest))
+    (file,) = files_of(platform, version.digest)
     assert (file.source.key, file.source.version_id) == (drop.key, drop.version_id)
     assert file.source.bytes == drop.size
 
@@ -212,6 +217,6 @@ def test_many_committers_lose_and_double_nothing(platform: MemoryPlatform) -> No
         platform.ingest_now(drop)
     head = platform.catalog.dataset_head("shops", "visits")
     assert head is not None
-    files = list_files(platform.lake, load_manifest(platform.lake, "shops", "visits", head.digest))
+    files = files_of(platform, head.digest)
     assert sorted(f.source.key for f in files) == sorted(d.key for d in drops)
     assert head.rows == 8 * 8

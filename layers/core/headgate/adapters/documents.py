@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from headgate.domain.audit import AuditEntry
 from headgate.domain.canonical import canonical_json
 from headgate.domain.cost import CostLine
-from headgate.domain.dataset import QuarantineRecord, VersionRecord
+from headgate.domain.dataset import QuarantineRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import SOURCE, DomainEvent
 from headgate.domain.feature import FeatureVersionRecord
@@ -20,6 +20,7 @@ from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.training import RunRecord
+from headgate.domain.version import VersionRecord
 from headgate.ports import OnlineRow
 
 if TYPE_CHECKING:

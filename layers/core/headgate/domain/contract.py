@@ -47,6 +47,7 @@ class Column:
     maximum: float | str | None = None
     pattern: str | None = None
     allowed: tuple[str, ...] | None = None
+    former_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Contract:
     null_values: tuple[str, ...] = ()
     operation: Literal["append", "overwrite"] = "append"
     max_error_rows: int = 0
+    publish: Literal["automatic", "manual"] = "automatic"
+    """manual: versions wait on the branch ``pending`` until someone whom policy allows publishes them."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Contract":
@@ -100,6 +103,7 @@ class Contract:
             null_values=tuple(document.get("null_values", ())),
             operation=document.get("operation", "append"),
             max_error_rows=document.get("max_error_rows", 0),
+            publish=document.get("publish", "automatic"),
         )
 
     @property
@@ -128,6 +132,7 @@ def _column(contract: str, document: Mapping[str, Any]) -> Column:
         maximum=document.get("maximum"),
         pattern=document.get("pattern"),
         allowed=None if allowed is None else tuple(allowed),
+        former_names=tuple(document.get("former_names", ())),
     )
 
 

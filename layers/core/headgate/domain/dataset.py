@@ -95,6 +95,12 @@ class QuarantineRecord:
     rows: int | None
     sample: tuple[dict[str, Any], ...]
     created_at: str
+    state: str = "open"
+    """open, replayed or discarded."""
+    closed_by: str = ""
+    closed_at: str = ""
+    closed_because: str = ""
+    """The reason of a discard, or the version a replay made (``v12``)."""
 
 
 def split_key(key: str) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ SOURCE = "headgate"
 
 PRODUCT_APPLIED = "ProductApplied"
 DATASET_VERSION_COMMITTED = "DatasetVersionCommitted"
+BRANCH_VERSION_COMMITTED = "BranchVersionCommitted"
 DROP_QUARANTINED = "DropQuarantined"
 FEATURE_VERSION_BUILT = "FeatureVersionBuilt"
 TRAINING_SUBMITTED = "TrainingSubmitted"

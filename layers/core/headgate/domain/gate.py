@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from headgate.domain.dataset import VersionRecord
+from headgate.domain.version import VersionRecord
 from headgate.domain.model import ModelVersion
 from headgate.domain.product import Criterion, GateEvidence
 

@@ -66,7 +66,8 @@ class Head:
     """Where a branch stands: its newest version with its manifest, so that a commit reads nothing else."""
 
     record: VersionRecord
-    manifest: Manifest
+    manifest: Manifest | None
+    """None when it is too large to be kept with the head: then it is in the lake alone."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,17 @@ class Branch:
     created_at: str
     head_ordinal: int
     head_digest: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A reason to keep a version, whatever its age."""
+
+    name: str
+    ordinal: int
+    author: str
+    created_at: str
+    reason: str
 
 
 def check_ref_name(name: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headgate.domain.canonical import canonical_json
-from headgate.domain.dataset import VersionRecord
 from headgate.domain.errors import Conflict
 from headgate.domain.feature import (
     FeatureManifest,
@@ -20,6 +19,7 @@ from headgate.domain.feature import (
     build_id,
 )
 from headgate.domain.identity import Principal
+from headgate.domain.version import VersionRecord
 from headgate.ports import (
     BuiltFeatures,
     BuiltPartition,
@@ -39,7 +39,7 @@ from headgate.services.clock import iso, parse_iso
 from headgate.services.feature_facts import features_built, features_lineage
 from headgate.services.feature_manifests import features_manifest_key, load_features
 from headgate.services.file_digest import file_sha256
-from headgate.services.manifests import list_files, load_manifest
+from headgate.services.manifests import Manifests
 from headgate.services.products import AppliedProduct, Products
 
 SERVICE = Principal("service/build_features")
@@ -141,8 +141,8 @@ class BuildFeatures:
         return BuildOutcome(feature_set.name, "built", record)
 
     def _uris(self, record: VersionRecord) -> list[str]:
-        manifest = load_manifest(self.lake, record.product, record.dataset, record.digest)
-        return [self.lake.uri(f.key) for f in list_files(self.lake, manifest)]
+        manifests = Manifests(self.lake, record.product, record.dataset)
+        return [self.lake.uri(f.key) for f in manifests.files(manifests.load(record.digest))]
 
     def _store(self, product: str, feature_set: str, built: BuiltPartition) -> Partition:
         sha256 = file_sha256(built.path)

@@ -1,49 +1,65 @@
-"""Moves a dataset's head to a version that holds what was taken in, and tells of it.
+"""Moves the head of a dataset's branch, and tells of it: the one protocol behind every change of a dataset.
 
-Order of side effects: segment, manifest, head, events. Everything before the head is content-addressed and
+Order of side effects: segments, manifest, head, events. Everything before the head is content-addressed and
 harmless to repeat; a version's events can be published again at any time.
 """
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from headgate.domain import events
-from headgate.domain.canonical import canonical_json, digest
 from headgate.domain.contract import Contract
-from headgate.domain.dataset import (
-    DataFile,
-    Drop,
-    Manifest,
-    SegmentRef,
-    SourceRef,
-    VersionRecord,
-    dataset_node,
-    next_manifest,
-    segment_document,
-)
+from headgate.domain.dataset import SourceRef, dataset_node
 from headgate.domain.errors import Conflict, Retryable, StateUnknown
 from headgate.domain.events import DomainEvent
+from headgate.domain.file_table import Change, ReadSegment
 from headgate.domain.lineage import Node, run_event
+from headgate.domain.manifest import Manifest, Operation, SchemaColumn
+from headgate.domain.version import MAIN, CommitView, Spans, VersionRecord
 from headgate.ports import Clock, DatasetCatalog, EventBus, ObjectStore
 from headgate.services.clock import iso
-from headgate.services.manifests import load_manifest, manifest_key, segment_key
+from headgate.services.manifests import Manifests
 
 COMMIT_ATTEMPTS = 12
-MAX_FILES = 50
-"""Most files one commit adds, well below what one transaction of the catalog takes."""
 
 
 @dataclass(frozen=True)
-class Accepted:
-    """A drop that became a data file in the lake; ``seconds`` is what taking it in took."""
+class Line:
+    """Where a commit goes."""
 
-    drop: Drop
-    source: SourceRef
-    file: DataFile
-    checks: tuple[dict[str, Any], ...]
-    seconds: float
+    product: str
+    dataset: str
+    branch: str = MAIN
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the next version is to be, given what a committer saw."""
+
+    operation: Operation
+    change: Change
+    schema: tuple[SchemaColumn, ...]
+    contract_version: str
+    visible: Spans
+    added_rows: int
+    checks: tuple[dict[str, Any], ...] = ()
+    note: Mapping[str, Any] = field(default_factory=dict)
+    second_parent: str | None = None
+
+
+Propose = Callable[[CommitView, Manifest | None, ReadSegment], Proposal]
+
+
+@dataclass(frozen=True)
+class Authorship:
+    """Who commits and why; ``seconds`` and ``bytes`` are what taking the sources in took."""
+
+    author: str
+    message: str = ""
+    seconds: float = 0.0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,124 +71,156 @@ class CommitVersion:
     bus: EventBus
     clock: Clock
 
-    def commit(self, product: str, contract: Contract, accepted: Sequence[Accepted]) -> VersionRecord:
-        """The version that now holds ``accepted``; retries with jitter when another committer was first.
+    def commit(
+        self,
+        line: Line,
+        propose: Propose,
+        by: Authorship,
+        sources: Sequence[SourceRef] = (),
+        view: CommitView | None = None,
+    ) -> VersionRecord:
+        """The version that ``propose`` asks for on top of the head; retries with jitter when another committer was
+        first. ``view`` saves the first read.
 
-        Raises Conflict or StateUnknown when that did not help, Throttled.
+        Raises Conflict or StateUnknown when that did not help, Throttled, and what ``propose`` raises.
         """
-        dataset = contract.name
-        added = self._put_segment(product, dataset, [a.file for a in accepted])
-        problem: Retryable = Conflict(f"{product}/{dataset}: no attempt was made")
+        manifests = Manifests(self.lake, line.product, line.dataset)
+        problem: Retryable = Conflict(f"{line.product}/{line.dataset}: no attempt was made")
         for attempt in range(COMMIT_ATTEMPTS):
-            if attempt and (found := self._already(product, dataset, accepted)) is not None:
-                return found
-            manifest = self._put_manifest(product, contract, added, merged_checks(accepted))
-            record = self._record(manifest, added, accepted)
+            seen = view
+            if seen is None or attempt:
+                seen = self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
+            if attempt and (ordinal := _already(line, seen, sources)) is not None:
+                return self.catalog.dataset_version(line.product, line.dataset, ordinal)
+            manifest, proposal = self._next(line, manifests, seen, propose)
+            record = self._record(line, manifest, proposal, by, sources)
             try:
-                self.catalog.commit_version(record)
+                self.catalog.commit_version(record, manifest, seen)
                 return record
             except (Conflict, StateUnknown) as error:
+                if isinstance(error, StateUnknown) and (landed := self._landed(record)) is not None:
+                    return landed
                 problem = error
                 self.clock.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
         raise problem
+
+    def _next(
+        self, line: Line, manifests: Manifests, view: CommitView, propose: Propose
+    ) -> tuple[Manifest, Proposal]:
+        parent = _manifest_of(view, manifests)
+        proposal = propose(view, parent, manifests.read)
+        parents = [view.head.record.digest] if view.head else []
+        manifest = Manifest(
+            product=line.product,
+            dataset=line.dataset,
+            ordinal=view.next_ordinal,
+            parents=(*parents, *([proposal.second_parent] if proposal.second_parent else [])),
+            operation=proposal.operation,
+            contract_version=proposal.contract_version,
+            schema=proposal.schema,
+            table=proposal.change.table,
+            checks=proposal.checks,
+            note=proposal.note,
+        )
+        manifests.store(manifest, proposal.change.segments)
+        return manifest, proposal
+
+    def _landed(self, record: VersionRecord) -> VersionRecord | None:
+        """The version of a commit whose answer was lost, if it is there."""
+        view = self.catalog.commit_view(record.product, record.dataset, record.branch, ())
+        if view.next_ordinal <= record.ordinal:
+            return None
+        found = self.catalog.dataset_version(record.product, record.dataset, record.ordinal)
+        return found if found.digest == record.digest else None
+
+    def _record(
+        self,
+        line: Line,
+        manifest: Manifest,
+        proposal: Proposal,
+        by: Authorship,
+        sources: Sequence[SourceRef],
+    ) -> VersionRecord:
+        table = manifest.table
+        return VersionRecord(
+            product=line.product,
+            dataset=line.dataset,
+            ordinal=manifest.ordinal,
+            digest=manifest.digest,
+            parent=manifest.parent,
+            operation=manifest.operation,
+            rows=table.rows,
+            files=table.files,
+            bytes=table.bytes,
+            added_rows=proposal.added_rows,
+            created_at=iso(self.clock.now()),
+            sources=tuple(sources),
+            ingest_seconds=round(by.seconds, 3),
+            ingest_bytes=by.bytes,
+            branch=line.branch,
+            author=by.author,
+            message=by.message,
+            visible=proposal.visible,
+        )
 
     def publish(self, record: VersionRecord) -> None:
         """The version's facts. Ids come from the version's digest, so consumers recognise a repeat."""
         lineage = _lineage(record)
         committed = {
             "dataset": record.dataset,
+            "branch": record.branch,
             "digest": record.digest,
             "ordinal": record.ordinal,
             "rows": record.rows,
             "operation": record.operation,
+            "author": record.author,
         }
         product, time = record.product, record.created_at
+        kind = events.DATASET_VERSION_COMMITTED if record.branch == MAIN else events.BRANCH_VERSION_COMMITTED
         self.bus.publish(
             [
                 DomainEvent(
                     events.LINEAGE_RECORDED, product, lineage["run"]["runId"], time, {"event": lineage}
                 ),
-                DomainEvent(events.DATASET_VERSION_COMMITTED, product, record.digest, time, committed),
+                DomainEvent(kind, product, record.digest, time, committed),
             ]
         )
 
-    def _put_segment(self, product: str, dataset: str, files: Sequence[DataFile]) -> SegmentRef:
-        segment = segment_document(files)
-        name = digest(segment)
-        self.lake.put(segment_key(product, dataset, name), canonical_json(segment), "application/json")
-        return SegmentRef(name, len(files), sum(f.rows for f in files), sum(f.bytes for f in files))
 
-    def _put_manifest(
-        self, product: str, contract: Contract, added: SegmentRef, checks: tuple[dict[str, Any], ...]
-    ) -> Manifest:
-        """The manifest that follows the present head."""
-        head = self.catalog.dataset_head(product, contract.name)
-        parent = None if head is None else load_manifest(self.lake, product, contract.name, head.digest)
-        manifest = next_manifest(
-            parent,
-            product=product,
-            dataset=contract.name,
-            operation=contract.operation,
-            contract_version=contract.version,
-            added=added,
-            checks=checks,
-        )
-        key = manifest_key(product, contract.name, manifest.digest)
-        self.lake.put(key, canonical_json(manifest.to_document()), "application/json")
-        return manifest
+def _manifest_of(view: CommitView, manifests: Manifests) -> Manifest | None:
+    if view.head is None:
+        return None
+    return view.head.manifest or manifests.load(view.head.record.digest)
 
-    def _already(self, product: str, dataset: str, accepted: Sequence[Accepted]) -> VersionRecord | None:
-        """The version that holds all of these bytes, if a lost answer or another worker put them there."""
-        ordinals = {self.catalog.version_with_source(product, dataset, a.source.sha256) for a in accepted}
-        if ordinals == {None}:
-            return None
-        if len(ordinals) == 1 and (ordinal := ordinals.pop()) is not None:
-            return self.catalog.dataset_version(product, dataset, ordinal)
-        raise Conflict(f"{product}/{dataset}: some of the drops were committed by another worker meanwhile")
 
-    def _record(self, manifest: Manifest, added: SegmentRef, accepted: Sequence[Accepted]) -> VersionRecord:
-        return VersionRecord(
-            product=manifest.product,
-            dataset=manifest.dataset,
-            ordinal=manifest.ordinal,
-            digest=manifest.digest,
-            parent=manifest.parent,
-            operation=manifest.operation,
-            rows=manifest.rows,
-            files=manifest.files,
-            bytes=manifest.bytes,
-            added_rows=added.rows,
-            created_at=iso(self.clock.now()),
-            sources=tuple(a.source for a in accepted),
-            ingest_seconds=round(sum(a.seconds for a in accepted), 3),
-            ingest_bytes=sum(a.source.bytes for a in accepted),
-        )
+def _already(line: Line, view: CommitView, sources: Sequence[SourceRef]) -> int | None:
+    """The version that holds all of these sources, if a lost answer or another worker put them there."""
+    ordinals = {view.known(source) for source in sources}
+    if not ordinals or ordinals == {None}:
+        return None
+    if len(ordinals) == 1:
+        return ordinals.pop()
+    raise Conflict(f"{line.product}/{line.dataset}: some of the drops were committed by another worker meanwhile")
+
+
+def schema_of(contract: Contract) -> tuple[SchemaColumn, ...]:
+    """The schema a contract gives the versions made under it."""
+    return tuple(
+        SchemaColumn(c.name, c.type, c.required or c.primary_key, c.classification, c.former_names)
+        for c in contract.columns
+    )
 
 
 def _lineage(record: VersionRecord) -> dict[str, Any]:
     node = dataset_node(record.product, record.dataset, record.digest)
     facts = {"ordinal": record.ordinal, "rows": record.rows, "digest": record.digest}
     inputs = [Node(s.node, {"kind": "object", **asdict(s)}) for s in record.sources]
-    if record.parent is not None and record.operation == "append":
-        parent = dataset_node(record.product, record.dataset, record.parent)
-        inputs.append(Node(parent, {"ordinal": record.ordinal - 1}))
+    if record.parent is not None and record.operation != "overwrite":
+        inputs.append(Node(dataset_node(record.product, record.dataset, record.parent), {"parent": True}))
     return run_event(
-        job=f"ingest/{record.product}/{record.dataset}",
+        job=f"{'ingest' if record.sources else record.operation}/{record.product}/{record.dataset}",
         run_key=record.digest,
         time=record.created_at,
         inputs=inputs,
         outputs=[Node(node, facts)],
     )
-
-
-def merged_checks(accepted: Sequence[Accepted]) -> tuple[dict[str, Any], ...]:
-    """One result a check over all files of the commit."""
-    merged: dict[str, dict[str, Any]] = {}
-    for check in (c for a in accepted for c in a.checks):
-        known: Mapping[str, Any] = merged.get(check["name"], {"passed": True, "rows": 0})
-        merged[check["name"]] = {
-            **check,
-            "passed": check["passed"] and known["passed"],
-            "rows": check["rows"] + known["rows"],
-        }
-    return tuple(merged[name] for name in sorted(merged))

@@ -14,23 +14,29 @@ from pathlib import Path
 from headgate.domain import events
 from headgate.domain.canonical import canonical_json, digest
 from headgate.domain.contract import Contract
-from headgate.domain.dataset import (
-    DataFile,
-    Drop,
-    QuarantineRecord,
-    SourceRef,
-    VersionRecord,
-    split_key,
-)
+from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef, split_key
 from headgate.domain.errors import AccessDenied, DropRefused, NotFound, Retryable
 from headgate.domain.events import DomainEvent
 from headgate.domain.identity import Principal
-from headgate.ports import Clock, DatasetCatalog, EventBus, IngestEngine, ObjectStore, Scratch
+from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord
+from headgate.ports import (
+    Clock,
+    DatasetCatalog,
+    EventBus,
+    IngestEngine,
+    ObjectStore,
+    QuarantineCatalog,
+    RefCatalog,
+    Scratch,
+)
 from headgate.services.access import Guard
 from headgate.services.clock import iso
-from headgate.services.commit_version import MAX_FILES, Accepted, CommitVersion
+from headgate.services.branches import PENDING, open_branch
+from headgate.services.commit_version import Authorship, CommitVersion, Line
 from headgate.services.file_digest import file_sha256
+from headgate.services.manifests import data_key
 from headgate.services.products import AppliedProduct, Products
+from headgate.services.take_in import Accepted, take_in
 
 UNROUTED = "_unrouted"
 """What a drop is filed under when its key names no product."""
@@ -51,11 +57,23 @@ class IngestReport:
 
 
 @dataclass(frozen=True)
+class _Landed:
+    """A drop on scratch disk; ``seconds`` is what fetching it took."""
+
+    drop: Drop
+    source: SourceRef
+    path: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
 class IngestDrops:
     """The use case. ``landing`` is only read; ``lake`` takes data, manifests and quarantine reports."""
 
     products: Products
     catalog: DatasetCatalog
+    refs: RefCatalog
+    quarantine: QuarantineCatalog
     landing: ObjectStore
     lake: ObjectStore
     engine: IngestEngine
@@ -92,21 +110,61 @@ class IngestDrops:
             for drop in group:
                 self._quarantine(owner, dataset, drop, refusal, report)
             return
-        with self.scratch.directory() as directory:
-            accepted: dict[str, Accepted] = {}
-            for index, drop in enumerate(group):
-                if drop.message_id in report.failed:
-                    continue
-                try:
-                    taken = self._take(applied, contract, drop, directory / str(index), report)
-                except DropRefused as refusal:
-                    self._quarantine(product, dataset, drop, refusal, report)
-                except Retryable as error:
-                    report.failed[drop.message_id] = error
-                else:
-                    if taken is not None:
-                        accepted.setdefault(taken.source.sha256, taken)
-            self._commit_all(applied, contract, list(accepted.values()), report)
+        line = Line(product, dataset, PENDING if contract.publish == "manual" else MAIN)
+        for start in range(0, len(group), MAX_SOURCES):
+            with self.scratch.directory() as directory:
+                self._take_in(line, contract, group[start : start + MAX_SOURCES], directory, report)
+
+    def _take_in(
+        self, line: Line, contract: Contract, group: list[Drop], directory: Path, report: IngestReport
+    ) -> None:
+        """Landed bytes, then one read of what is known, then the data files of what is new, then the commit."""
+        landed: dict[str, _Landed] = {}
+        for index, drop in enumerate(group):
+            try:
+                found = self._land(drop, directory / str(index))
+            except DropRefused as refusal:
+                self._quarantine(line.product, line.dataset, drop, refusal, report)
+            except Retryable as error:
+                report.failed[drop.message_id] = error
+            else:
+                landed.setdefault(found.source.sha256, found)
+        if not landed:
+            return
+        view = self._view(line, [f.source for f in landed.values()])
+        accepted = []
+        for found in self._unknown(line, view, list(landed.values()), report):
+            try:
+                accepted.append(self._convert(line, contract, found))
+            except DropRefused as refusal:
+                self._quarantine(line.product, line.dataset, found.drop, refusal, report)
+            except Retryable as error:
+                report.failed[found.drop.message_id] = error
+        self._commit_all(line, contract, accepted, view, report)
+
+    def _view(self, line: Line, sources: list[SourceRef]) -> CommitView:
+        """What is known; a pending branch is opened when it is first needed."""
+        try:
+            return self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
+        except NotFound:
+            open_branch(self.catalog, self.refs, line, SERVICE.id, iso(self.clock.now()))
+            return self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
+
+    def _unknown(
+        self, line: Line, view: CommitView, landed: list["_Landed"], report: IngestReport
+    ) -> list["_Landed"]:
+        """What no version holds yet; the versions that hold the rest are published again."""
+        unknown, again = [], set()
+        for found in landed:
+            ordinal = view.known(found.source)
+            if ordinal is None:
+                unknown.append(found)
+            else:
+                again.add(ordinal)
+                report.repeated.append(found.drop.message_id)
+        for ordinal in sorted(again):
+            self.versions.publish(self.catalog.dataset_version(line.product, line.dataset, ordinal))
+        return unknown
 
     def _contract(self, product: str, dataset: str) -> tuple[AppliedProduct, Contract]:
         """Raises DropRefused when the key names no product or dataset, or policy does not let ingest commit
@@ -128,48 +186,58 @@ class IngestDrops:
             raise DropRefused("access_denied", str(denied)) from denied
         return applied, contract
 
-    def _take(
-        self, applied: AppliedProduct, contract: Contract, drop: Drop, directory: Path, report: IngestReport
-    ) -> Accepted | None:
-        """The drop as a data file in the lake, or None when its bytes are in a version already."""
-        product, dataset = applied.product.name, contract.name
+    def _land(self, drop: Drop, directory: Path) -> "_Landed":
+        """The dropped bytes on scratch disk, with their digest. Raises DropRefused when the version is gone."""
         started = self.clock.monotonic()
         directory.mkdir()
-        source_path = directory / "source"
+        path = directory / "source"
         try:
-            sha256 = self.landing.download(drop.key, source_path, drop.version_id)
+            sha256 = self.landing.download(drop.key, path, drop.version_id)
         except NotFound as missing:
             raise DropRefused("object_missing", f"the object version is gone: {missing}") from missing
-        source = SourceRef(drop.bucket, drop.key, drop.version_id, sha256, source_path.stat().st_size)
-        if (ordinal := self.catalog.version_with_source(product, dataset, sha256)) is not None:
-            self.versions.publish(self.catalog.dataset_version(product, dataset, ordinal))
-            report.repeated.append(drop.message_id)
-            return None
-        target = directory / "data.parquet"
-        converted = self.engine.convert(source_path, drop.key, contract, target)
-        data_sha = file_sha256(target)
-        key = f"{product}/datasets/{dataset}/data/{data_sha}.parquet"
+        source = SourceRef(drop.bucket, drop.key, drop.version_id, sha256, path.stat().st_size)
+        return _Landed(drop, source, path, self.clock.monotonic() - started)
+
+    def _convert(self, line: Line, contract: Contract, landed: "_Landed") -> Accepted:
+        """The drop as a data file in the lake. Raises DropRefused."""
+        started = self.clock.monotonic()
+        target = landed.path.with_name("data.parquet")
+        converted = self.engine.convert(landed.path, landed.drop.key, contract, target)
+        sha256 = file_sha256(target)
+        key = data_key(line.product, line.dataset, sha256)
         self.lake.upload(target, key)
         file = DataFile(
             key,
             target.stat().st_size,
-            data_sha,
+            sha256,
             converted.rows,
             converted.columns,
-            source,
+            landed.source,
             (0, converted.rows),
         )
-        return Accepted(drop, source, file, converted.checks, self.clock.monotonic() - started)
+        seconds = landed.seconds + self.clock.monotonic() - started
+        return Accepted(landed.drop, landed.source, file, converted.checks, seconds)
 
     def _commit_all(
-        self, applied: AppliedProduct, contract: Contract, accepted: list[Accepted], report: IngestReport
+        self,
+        line: Line,
+        contract: Contract,
+        accepted: list[Accepted],
+        view: CommitView,
+        report: IngestReport,
     ) -> None:
         """One commit for what is appended; one commit each for what overwrites."""
-        size = MAX_FILES if contract.operation == "append" else 1
+        size = MAX_SOURCES if contract.operation == "append" else 1
         for start in range(0, len(accepted), size):
             group = accepted[start : start + size]
+            by = Authorship(
+                SERVICE.id, "", sum(a.seconds for a in group), sum(a.source.bytes for a in group)
+            )
+            sources = [a.source for a in group]
             try:
-                record = self.versions.commit(applied.product.name, contract, group)
+                record = self.versions.commit(
+                    line, take_in(contract, group), by, sources, view if start == 0 else None
+                )
                 self.versions.publish(record)
             except Retryable as error:
                 report.failed.update({a.drop.message_id: error for a in group})
@@ -197,7 +265,7 @@ class IngestDrops:
         key = f"{product}/quarantine/{dataset}/{name}.json"
         try:
             self.lake.put(key, canonical_json(asdict(record)), "application/json")
-            self.catalog.add_quarantine(record)
+            self.quarantine.add_quarantine(record)
             self.bus.publish([_quarantined(record)])
         except Retryable as error:
             report.failed[drop.message_id] = error

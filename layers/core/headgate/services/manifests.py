@@ -1,12 +1,16 @@
-"""Reading and naming dataset manifests and segments in the lake. What is read is checked against the digest
-that names it.
+"""Reading, writing and naming dataset manifests and segments in the lake. What is read is checked against the
+digest that names it.
 """
 
 import hashlib
 import json
+from dataclasses import dataclass
 
-from headgate.domain.dataset import DataFile, Manifest, segment_files
+from headgate.domain.canonical import canonical_json
+from headgate.domain.dataset import DataFile
 from headgate.domain.errors import Corrupted
+from headgate.domain.file_table import Segment, SegmentRef
+from headgate.domain.manifest import Manifest
 from headgate.ports import ObjectStore
 
 
@@ -18,18 +22,40 @@ def segment_key(product: str, dataset: str, digest: str) -> str:
     return f"{product}/datasets/{dataset}/segments/{digest}.json"
 
 
-def load_manifest(lake: ObjectStore, product: str, dataset: str, digest: str) -> Manifest:
-    """Raises NotFound, or Corrupted when the bytes are not what the digest names."""
-    return Manifest.from_document(json.loads(verified(lake, manifest_key(product, dataset, digest), digest)))
+def data_key(product: str, dataset: str, sha256: str) -> str:
+    return f"{product}/datasets/{dataset}/data/{sha256}.parquet"
 
 
-def list_files(lake: ObjectStore, manifest: Manifest) -> tuple[DataFile, ...]:
-    """Every file of a version: one read a segment."""
-    found: list[DataFile] = []
-    for segment in manifest.segments:
-        body = verified(lake, segment_key(manifest.product, manifest.dataset, segment.digest), segment.digest)
-        found.extend(segment_files(json.loads(body)))
-    return tuple(found)
+@dataclass(frozen=True)
+class Manifests:
+    """The manifests of one dataset."""
+
+    lake: ObjectStore
+    product: str
+    dataset: str
+
+    def load(self, digest: str) -> Manifest:
+        """Raises NotFound, or Corrupted when the bytes are not what the digest names."""
+        return Manifest.from_document(
+            json.loads(verified(self.lake, manifest_key(self.product, self.dataset, digest), digest))
+        )
+
+    def files(self, manifest: Manifest) -> tuple[DataFile, ...]:
+        """Every file of a version: one read a segment."""
+        return manifest.table.list(self.read)
+
+    def read(self, ref: SegmentRef) -> tuple[DataFile, ...]:
+        body = verified(self.lake, segment_key(self.product, self.dataset, ref.digest), ref.digest)
+        return Segment.from_document(json.loads(body)).files
+
+    def store(self, manifest: Manifest, segments: tuple[Segment, ...]) -> None:
+        """Segments first: a manifest never names one that is not there."""
+        for segment in segments:
+            body = canonical_json(segment.to_document())
+            key = segment_key(self.product, self.dataset, hashlib.sha256(body).hexdigest())
+            self.lake.put(key, body, "application/json")
+        key = manifest_key(self.product, self.dataset, manifest.digest)
+        self.lake.put(key, canonical_json(manifest.to_document()), "application/json")
 
 
 def verified(lake: ObjectStore, key: str, digest: str) -> bytes:

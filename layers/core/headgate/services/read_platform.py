@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.domain.cost import CostLine
-from headgate.domain.dataset import QuarantineRecord, VersionRecord
+from headgate.domain.dataset import QuarantineRecord
+from headgate.domain.version import VersionRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureVersionRecord
 from headgate.domain.identity import Principal
@@ -22,6 +23,7 @@ from headgate.domain.training import RunRecord
 from headgate.ports import (
     Clock,
     DatasetCatalog,
+    QuarantineCatalog,
     FeatureCatalog,
     Ledger,
     ModelCatalog,
@@ -61,6 +63,7 @@ class ReadPlatform:
     products: Products
     catalog: ProductCatalog
     datasets: DatasetCatalog
+    refused: QuarantineCatalog
     features: FeatureCatalog
     run_catalog: RunCatalog
     model_catalog: ModelCatalog
@@ -98,7 +101,7 @@ class ReadPlatform:
 
     def quarantine(self, principal: Principal, product: str, limit: int) -> Sequence[QuarantineRecord]:
         self._readable(principal, product)
-        return self.datasets.quarantine(product, limit)
+        return self.refused.quarantine(product, limit)
 
     def feature_versions(
         self, principal: Principal, product: str, limit: int

@@ -1,11 +1,21 @@
-"""Datasets in the catalog table: ``DATASET#<p>/<d>`` with HEAD, V#, SOURCE#; ``QUARANTINE#<p>``."""
+"""Versions in the catalog table: ``DATASET#<p>/<d>`` with HEAD, COUNTER, V#, OBJECT#, SOURCE#.
 
+A head carries its manifest, compressed, so that a commit reads one batch of items and nothing else.
+"""
+
+import base64
+import gzip
 from collections.abc import Sequence
 
 from headgate.adapters import documents
 from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, Write, text
-from headgate.domain.dataset import MAX_SOURCES, QuarantineRecord, VersionRecord
+from headgate.domain.dataset import SourceRef
 from headgate.domain.errors import InvalidRequest, NotFound
+from headgate.domain.manifest import Manifest
+from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, Head, VersionRecord
+
+MOST_KEPT_BYTES = 250_000
+"""A manifest that is longer than this, compressed, stays in the lake alone: an item takes 400 kB."""
 
 
 class DynamoDatasetCatalog:
@@ -14,63 +24,100 @@ class DynamoDatasetCatalog:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def dataset_head(self, product: str, dataset: str) -> VersionRecord | None:
-        item = self._table.get(pk=_pk(product, dataset), sk="HEAD")
-        return None if item is None else documents.version_record(text(item))
+    def dataset_head(self, product: str, dataset: str, branch: str = MAIN) -> VersionRecord | None:
+        item = self._table.get(pk=dataset_key(product, dataset), sk=head_key(branch))
+        if item is None and branch != MAIN:
+            raise NotFound(f"dataset {product}/{dataset} has no branch {branch!r}")
+        return None if item is None or "document" not in item else documents.version_record(text(item))
 
     def dataset_version(self, product: str, dataset: str, ordinal: int) -> VersionRecord:
-        item = self._table.get(pk=_pk(product, dataset), sk=_version(ordinal))
+        item = self._table.get(pk=dataset_key(product, dataset), sk=_version(ordinal))
         if item is None:
             raise NotFound(f"dataset {product}/{dataset} has no version v{ordinal}")
         return documents.version_record(text(item))
 
-    def dataset_versions(self, product: str, dataset: str, limit: int = 100) -> Sequence[VersionRecord]:
-        items = self._table.query(_pk(product, dataset), "V#", newest_first=True, limit=limit)
+    def dataset_versions(
+        self, product: str, dataset: str, limit: int = 100, before: int | None = None
+    ) -> Sequence[VersionRecord]:
+        upto = None if before is None else _version(before - 1)
+        items = self._table.query(
+            dataset_key(product, dataset), "V#", newest_first=True, limit=limit, upto=upto
+        )
         return [documents.version_record(text(item)) for item in items]
 
-    def version_with_source(self, product: str, dataset: str, sha256: str) -> int | None:
-        item = self._table.get(pk=_pk(product, dataset), sk=f"SOURCE#{sha256}")
-        return None if item is None else int(item["ordinal"])
+    def commit_view(
+        self, product: str, dataset: str, branch: str, sources: Sequence[SourceRef]
+    ) -> CommitView:
+        pk = dataset_key(product, dataset)
+        objects = {f"OBJECT#{s.identity}": s.identity for s in sources}
+        contents = {f"SOURCE#{s.sha256}": s.sha256 for s in sources}
+        items = self._table.get_many(pk, [head_key(branch), "COUNTER", *objects, *contents])
+        head = items.get(head_key(branch))
+        if head is None and branch != MAIN:
+            raise NotFound(f"dataset {product}/{dataset} has no branch {branch!r}")
+        counter = items.get("COUNTER")
+        return CommitView(
+            head=kept_head(head) if head is not None and "document" in head else None,
+            next_ordinal=1 if counter is None else int(counter["ordinal"]) + 1,
+            objects={name: int(items[sk]["ordinal"]) for sk, name in objects.items() if sk in items},
+            contents={name: int(items[sk]["ordinal"]) for sk, name in contents.items() if sk in items},
+        )
 
-    def commit_version(self, record: VersionRecord) -> None:
-        sources = sorted({source.sha256 for source in record.sources})
-        if len(sources) > MAX_SOURCES:
-            raise InvalidRequest(f"a commit takes at most {MAX_SOURCES} sources, found {len(sources)}")
-        pk, document = _pk(record.product, record.dataset), documents.text_of_record(record)
-        kept: Item = {"digest": record.digest, "ordinal": record.ordinal, "document": document}
+    def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:
+        if len(record.sources) > MAX_SOURCES:
+            raise InvalidRequest(f"a commit takes at most {MAX_SOURCES} sources, found {len(record.sources)}")
+        pk, document = dataset_key(record.product, record.dataset), documents.text_of_record(record)
+        names = sorted(
+            {f"OBJECT#{s.identity}" for s in record.sources} | {f"SOURCE#{s.sha256}" for s in record.sources}
+        )
+        counter: Item = {"pk": pk, "sk": "COUNTER", "ordinal": record.ordinal}
         writes: list[Write] = [
-            _head(pk, record, kept),
-            Put({"pk": pk, "sk": _version(record.ordinal), **kept}, ABSENT),
-            *(Put({"pk": pk, "sk": f"SOURCE#{sha256}", "ordinal": record.ordinal}) for sha256 in sources),
+            _moved(pk, record, manifest, view),
+            Put(counter, ABSENT)
+            if record.ordinal == 1
+            else Put(counter, "#ordinal = :before", {":before": record.ordinal - 1}),
+            Put({"pk": pk, "sk": _version(record.ordinal), "document": document}, ABSENT),
+            *(Put({"pk": pk, "sk": name, "ordinal": record.ordinal}) for name in names),
         ]
         self._table.write(writes)
 
-    def add_quarantine(self, record: QuarantineRecord) -> None:
-        document = documents.text_of_record(record)
-        self._table.put(
-            {
-                "pk": f"QUARANTINE#{record.product}",
-                "sk": f"{record.dataset}#{record.id}",
-                "document": document,
-            }
-        )
 
-    def quarantine(self, product: str, limit: int = 100) -> Sequence[QuarantineRecord]:
-        """Newest first. Reads all of the product's: ids come from content, so keys tell no time."""
-        found = [documents.quarantine_record(text(i)) for i in self._table.query(f"QUARANTINE#{product}")]
-        return sorted(found, key=lambda r: (r.created_at, r.id), reverse=True)[:limit]
-
-
-def _head(pk: str, record: VersionRecord, kept: Item) -> Put:
-    """The move of the head, from exactly the parent and to the next ordinal."""
-    item: Item = {"pk": pk, "sk": "HEAD", **kept}
-    if record.parent is None:
+def _moved(pk: str, record: VersionRecord, manifest: Manifest, view: CommitView) -> Put:
+    """The head, moved from exactly where the committer saw it."""
+    item = head_item(pk, record.branch, Head(record, manifest))
+    if view.head is not None:
+        return Put(item, "#digest = :seen", {":seen": view.head.record.digest})
+    if record.branch == MAIN:
         return Put(item, ABSENT)
-    expected: Item = {":parent": record.parent, ":before": record.ordinal - 1}
-    return Put(item, "#digest = :parent AND #ordinal = :before", expected)
+    return Put(item, "attribute_exists(#pk) AND attribute_not_exists(#digest)")
 
 
-def _pk(product: str, dataset: str) -> str:
+def head_item(pk: str, branch: str, head: Head | None) -> Item:
+    """The item of a branch's head; a branch that starts at nothing has neither digest nor document."""
+    item: Item = {"pk": pk, "sk": head_key(branch)}
+    if head is None:
+        return item
+    item |= {"digest": head.record.digest, "document": documents.text_of_record(head.record)}
+    if head.manifest is not None:
+        packed = gzip.compress(documents.text_of(head.manifest.to_document()).encode(), mtime=0)
+        if len(packed) <= MOST_KEPT_BYTES:
+            item["manifest"] = base64.b64encode(packed).decode()
+    return item
+
+
+def kept_head(item: Item) -> Head:
+    record = documents.version_record(text(item))
+    if "manifest" not in item:
+        return Head(record, None)
+    manifest = gzip.decompress(base64.b64decode(str(item["manifest"]))).decode()
+    return Head(record, Manifest.from_document(documents.document_of(manifest)))
+
+
+def head_key(branch: str) -> str:
+    return "HEAD" if branch == MAIN else f"HEAD#{branch}"
+
+
+def dataset_key(product: str, dataset: str) -> str:
     return f"DATASET#{product}/{dataset}"
 
 

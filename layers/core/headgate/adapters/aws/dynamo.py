@@ -46,7 +46,16 @@ class Update:
     values: Mapping[str, Value] = field(default_factory=dict)
 
 
-Write = Put | Update
+@dataclass(frozen=True)
+class Delete:
+    """Remove one item."""
+
+    key: Mapping[str, Value]
+    condition: str = ""
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+Write = Put | Update | Delete
 ABSENT = "attribute_not_exists(#pk)"
 PRESENT = "attribute_exists(#pk)"
 
@@ -69,14 +78,47 @@ class Table:
             answer = self.client.get_item(TableName=self.name, Key=marshal(key), ConsistentRead=True)
         return unmarshal(answer["Item"]) if "Item" in answer else None
 
+    def get_many(self, pk: str, sks: Sequence[str]) -> dict[str, Item]:
+        """Items under ``pk`` by ``sk``, as they are now, in one request (at most 100); absent ones are left out."""
+        wanted = [marshal({"pk": pk, "sk": sk}) for sk in dict.fromkeys(sks)]
+        found: dict[str, Item] = {}
+        for attempt in range(CONTENTION_ATTEMPTS):
+            with translated(f"reading {self.name}", write=False):
+                answer = self.client.batch_get_item(
+                    RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}}
+                )
+            for item in answer["Responses"].get(self.name, []):
+                plain = unmarshal(item)
+                found[str(plain["sk"])] = plain
+            wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if not wanted:
+                return found
+            pause(self._clock, attempt)
+        raise Throttled(f"reading {self.name}: {len(wanted)} items were not answered")
+
     def query(
-        self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None
+        self,
+        pk: str,
+        prefix: str = "",
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+        upto: str | None = None,
     ) -> list[Item]:
-        """Items under ``pk`` whose ``sk`` starts with ``prefix``, by ``sk``, over pages, up to ``limit``."""
+        """Items under ``pk`` whose ``sk`` starts with ``prefix`` (and is at most ``upto``, which starts with it too),
+        by ``sk``, over pages, up to ``limit``.
+        """
+        condition, values = "pk = :pk", {":pk": pk}
+        if upto is not None:
+            condition += " AND sk BETWEEN :prefix AND :upto"
+            values |= {":prefix": prefix, ":upto": upto}
+        elif prefix:
+            condition += " AND begins_with(sk, :prefix)"
+            values |= {":prefix": prefix}
         request: dict[str, Any] = {
             "TableName": self.name,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
-            "ExpressionAttributeValues": marshal({":pk": pk, ":prefix": prefix} if prefix else {":pk": pk}),
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": marshal(values),
             "ScanIndexForward": not newest_first,
             "ConsistentRead": True,
         }
@@ -115,9 +157,11 @@ class Table:
         expressions = write.condition
         if isinstance(write, Put):
             action["Item"] = marshal(write.item)
-        else:
+        elif isinstance(write, Update):
             action |= {"Key": marshal(write.key), "UpdateExpression": write.expression}
             expressions += write.expression
+        else:
+            action["Key"] = marshal(write.key)
         if write.condition:
             action["ConditionExpression"] = write.condition
         if names := set(_NAME.findall(expressions)):

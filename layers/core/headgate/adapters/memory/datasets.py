@@ -1,62 +1,171 @@
-"""Datasets in memory: heads, versions, sources and quarantine."""
+"""Datasets in memory: heads, versions, known sources, names of versions, and quarantine."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from headgate.adapters import documents
 from headgate.adapters.memory.faults import Faults
 from headgate.adapters.memory.part import CatalogPart
-from headgate.domain.dataset import MAX_SOURCES, QuarantineRecord, VersionRecord
+from headgate.domain.dataset import QuarantineRecord, SourceRef
 from headgate.domain.errors import Conflict, InvalidRequest, NotFound
+from headgate.domain.manifest import Manifest
+from headgate.domain.version import MAIN, MAX_SOURCES, Branch, CommitView, Head, Hold, Tag, VersionRecord
+
+
+@dataclass
+class _Dataset:
+    """One dataset. Records are kept as text, so that nothing kept can be changed through a reference."""
+
+    versions: list[str] = field(default_factory=list)
+    heads: dict[str, tuple[str, str] | None] = field(default_factory=lambda: {MAIN: None})
+    objects: dict[str, int] = field(default_factory=dict)
+    contents: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, Tag] = field(default_factory=dict)
+    branches: dict[str, Branch] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+
+    def head(self, branch: str) -> Head | None:
+        """Raises NotFound for a branch that does not exist."""
+        if branch not in self.heads:
+            raise NotFound(f"no branch {branch!r}")
+        kept = self.heads[branch]
+        if kept is None:
+            return None
+        record, manifest = kept
+        return Head(
+            documents.version_record(record), Manifest.from_document(documents.document_of(manifest))
+        )
 
 
 class MemoryDatasets(CatalogPart):
-    """The DatasetCatalog port."""
+    """The DatasetCatalog, RefCatalog and QuarantineCatalog ports."""
 
     def __init__(self, faults: Faults | None = None) -> None:
         super().__init__(faults)
-        self._dataset_versions: dict[tuple[str, str], list[str]] = {}
-        self._dataset_sources: dict[tuple[str, str, str], int] = {}
+        self._datasets: dict[tuple[str, str], _Dataset] = {}
         self._quarantine: dict[tuple[str, str, str], str] = {}
 
-    def dataset_head(self, product: str, dataset: str) -> VersionRecord | None:
+    # --- versions
+
+    def dataset_head(self, product: str, dataset: str, branch: str = MAIN) -> VersionRecord | None:
         with self._faults.read("catalog.dataset_head"), self._lock:
-            versions = self._dataset_versions.get((product, dataset))
-            return documents.version_record(versions[-1]) if versions else None
+            head = self._dataset(product, dataset).head(branch)
+            return head.record if head else None
 
     def dataset_version(self, product: str, dataset: str, ordinal: int) -> VersionRecord:
         with self._faults.read("catalog.dataset_version"), self._lock:
-            versions = self._dataset_versions.get((product, dataset), [])
+            versions = self._dataset(product, dataset).versions
             if not 1 <= ordinal <= len(versions):
                 raise NotFound(f"dataset {product}/{dataset} has no version v{ordinal}")
             return documents.version_record(versions[ordinal - 1])
 
-    def dataset_versions(self, product: str, dataset: str, limit: int = 100) -> Sequence[VersionRecord]:
+    def dataset_versions(
+        self, product: str, dataset: str, limit: int = 100, before: int | None = None
+    ) -> Sequence[VersionRecord]:
         with self._faults.read("catalog.dataset_versions"), self._lock:
-            versions = self._dataset_versions.get((product, dataset), [])
-            return [documents.version_record(v) for v in versions[::-1][:limit]]
+            versions = self._dataset(product, dataset).versions
+            older = versions if before is None else versions[: max(0, before - 1)]
+            return [documents.version_record(v) for v in older[::-1][:limit]]
 
-    def version_with_source(self, product: str, dataset: str, sha256: str) -> int | None:
-        with self._faults.read("catalog.version_with_source"), self._lock:
-            return self._dataset_sources.get((product, dataset, sha256))
+    def commit_view(
+        self, product: str, dataset: str, branch: str, sources: Sequence[SourceRef]
+    ) -> CommitView:
+        with self._faults.read("catalog.commit_view"), self._lock:
+            kept = self._dataset(product, dataset)
+            return CommitView(
+                head=kept.head(branch),
+                next_ordinal=len(kept.versions) + 1,
+                objects={s.identity: kept.objects[s.identity] for s in sources if s.identity in kept.objects},
+                contents={s.sha256: kept.contents[s.sha256] for s in sources if s.sha256 in kept.contents},
+            )
 
-    def commit_version(self, record: VersionRecord) -> None:
-        if len({s.sha256 for s in record.sources}) > MAX_SOURCES:
+    def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:
+        if len(record.sources) > MAX_SOURCES:
             raise InvalidRequest(f"a commit takes at most {MAX_SOURCES} sources, found {len(record.sources)}")
         with self._faults.effect("catalog.commit_version"), self._lock:
-            name = (record.product, record.dataset)
-            versions = self._dataset_versions.get(name, [])
-            head = documents.version_record(versions[-1]).digest if versions else None
-            if head != record.parent or record.ordinal != len(versions) + 1:
+            kept = self._dataset(record.product, record.dataset)
+            head = kept.head(record.branch)
+            seen = view.head.record.digest if view.head else None
+            if (head.record.digest if head else None) != seen or record.ordinal != len(kept.versions) + 1:
                 raise Conflict(
                     f"dataset {record.product}/{record.dataset} has moved: read its head, then try again"
                 )
-            self._dataset_versions.setdefault(name, []).append(documents.text_of_record(record))
-            self._dataset_sources.update({(*name, s.sha256): record.ordinal for s in record.sources})
+            text = documents.text_of_record(record)
+            kept.versions.append(text)
+            kept.heads[record.branch] = (text, documents.text_of(manifest.to_document()))
+            for source in record.sources:
+                kept.objects[source.identity] = record.ordinal
+                kept.contents[source.sha256] = record.ordinal
+            if record.branch in kept.branches:
+                kept.branches[record.branch] = replace(
+                    kept.branches[record.branch], head_ordinal=record.ordinal, head_digest=record.digest
+                )
+
+    # --- names
+
+    def add_tag(self, product: str, dataset: str, tag: Tag) -> None:
+        with self._faults.effect("catalog.add_tag"), self._lock:
+            known = self._dataset(product, dataset).tags.setdefault(tag.name, tag)
+            if known.digest != tag.digest:
+                raise Conflict(f"the tag {tag.name} means v{known.ordinal}; tags do not move")
+
+    def tags(self, product: str, dataset: str) -> Sequence[Tag]:
+        with self._faults.read("catalog.tags"), self._lock:
+            return [tag for _, tag in sorted(self._dataset(product, dataset).tags.items())]
+
+    def add_branch(self, product: str, dataset: str, branch: Branch, head: Head | None) -> None:
+        with self._faults.effect("catalog.add_branch"), self._lock:
+            kept = self._dataset(product, dataset)
+            if branch.name in kept.heads:
+                raise Conflict(f"the branch {branch.name} is there already")
+            if head is None:
+                kept.heads[branch.name] = None
+            elif head.manifest is None:
+                raise ValueError("a branch starts at a head with its manifest")
+            else:
+                record = documents.text_of_record(head.record)
+                kept.heads[branch.name] = (record, documents.text_of(head.manifest.to_document()))
+            kept.branches[branch.name] = branch
+
+    def delete_branch(self, product: str, dataset: str, name: str) -> None:
+        with self._faults.effect("catalog.delete_branch"), self._lock:
+            kept = self._dataset(product, dataset)
+            if name not in kept.branches:
+                raise NotFound(f"no branch {name!r}")
+            del kept.branches[name], kept.heads[name]
+
+    def branches(self, product: str, dataset: str) -> Sequence[Branch]:
+        with self._faults.read("catalog.branches"), self._lock:
+            return [branch for _, branch in sorted(self._dataset(product, dataset).branches.items())]
+
+    def add_hold(self, product: str, dataset: str, hold: Hold) -> None:
+        with self._faults.effect("catalog.add_hold"), self._lock:
+            self._dataset(product, dataset).holds.setdefault(hold.name, hold)
+
+    def release_hold(self, product: str, dataset: str, name: str) -> None:
+        with self._faults.effect("catalog.release_hold"), self._lock:
+            if self._dataset(product, dataset).holds.pop(name, None) is None:
+                raise NotFound(f"no hold {name!r}")
+
+    def holds(self, product: str, dataset: str) -> Sequence[Hold]:
+        with self._faults.read("catalog.holds"), self._lock:
+            return [hold for _, hold in sorted(self._dataset(product, dataset).holds.items())]
+
+    # --- quarantine
 
     def add_quarantine(self, record: QuarantineRecord) -> None:
         with self._faults.effect("catalog.add_quarantine"), self._lock:
             key = (record.product, record.dataset, record.id)
-            self._quarantine[key] = documents.text_of_record(record)
+            known = self._quarantine.get(key)
+            if known is None or documents.quarantine_record(known).state == "open":
+                self._quarantine[key] = documents.text_of_record(record)
+
+    def quarantined(self, product: str, dataset: str, id: str) -> QuarantineRecord:  # noqa: A002
+        with self._faults.read("catalog.quarantined"), self._lock:
+            text = self._quarantine.get((product, dataset, id))
+            if text is None:
+                raise NotFound(f"nothing is quarantined under {dataset}/{id}")
+            return documents.quarantine_record(text)
 
     def quarantine(self, product: str, limit: int = 100) -> Sequence[QuarantineRecord]:
         """Newest first."""
@@ -65,3 +174,14 @@ class MemoryDatasets(CatalogPart):
                 documents.quarantine_record(t) for (p, _, _), t in self._quarantine.items() if p == product
             ]
         return sorted(found, key=lambda r: (r.created_at, r.id), reverse=True)[:limit]
+
+    def close_quarantine(self, record: QuarantineRecord) -> None:
+        with self._faults.effect("catalog.close_quarantine"), self._lock:
+            key = (record.product, record.dataset, record.id)
+            known = self._quarantine.get(key)
+            if known is None or documents.quarantine_record(known).state != "open":
+                raise Conflict(f"the drop {record.dataset}/{record.id} is not open any more")
+            self._quarantine[key] = documents.text_of_record(record)
+
+    def _dataset(self, product: str, dataset: str) -> _Dataset:
+        return self._datasets.setdefault((product, dataset), _Dataset())
