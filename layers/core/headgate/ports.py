@@ -87,9 +87,9 @@ class DatasetCatalog(Protocol):
         ...
 
     def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:
-        """Move the head of ``record.branch`` from where ``view`` saw it to ``record``: the record, the ordinal,
-        the sources and the head move together or not at all. Raises Conflict when the head or the ordinal is
-        elsewhere by now, StateUnknown when the answer was lost.
+        """Move the head of ``record.branch`` from where ``view`` saw it to ``record``: the record, the
+        ordinal, the sources and the head move together or not at all. Raises Conflict when the head or the
+        ordinal is elsewhere by now, StateUnknown when the answer was lost.
         """
         ...
 
@@ -137,7 +137,7 @@ class QuarantineCatalog(Protocol):
         """Idempotent on the record's id: a record that is closed stays closed."""
         ...
 
-    def quarantined(self, product: str, dataset: str, id: str) -> QuarantineRecord:
+    def quarantined(self, product: str, dataset: str, name: str) -> QuarantineRecord:
         """Raises NotFound."""
         ...
 
@@ -146,8 +146,8 @@ class QuarantineCatalog(Protocol):
         ...
 
     def close_quarantine(self, record: QuarantineRecord) -> None:
-        """Replace an open record by ``record``, whose state is replayed or discarded. Raises Conflict when it is
-        closed by now.
+        """Replace an open record by ``record``, whose state is replayed or discarded. Raises Conflict when it
+        is closed by now.
         """
         ...
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import QuarantineRecord, SourceRef
-from headgate.domain.version import VersionRecord
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord
 from headgate.domain.model import AliasMove, GateResult, ModelVersion
 from headgate.domain.product import Criterion, GateEvidence, ProductRecord
 from headgate.domain.training import RunRecord
+from headgate.domain.version import VersionRecord
 from headgate.ports import OnlineRow
 
 TIME = "2030-01-01T00:00:00.000Z"

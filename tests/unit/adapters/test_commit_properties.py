@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.adapters.memory import Crash, Faults, MemoryCatalog
-from headgate.domain.version import VersionRecord
 from headgate.domain.errors import Conflict, StateUnknown
+from headgate.domain.version import VersionRecord
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from headgate.domain.version import MAX_SOURCES, VersionRecord
 from headgate.domain.errors import Conflict, InvalidRequest, NotFound
+from headgate.domain.version import MAX_SOURCES, VersionRecord
 
 from tests.unit.adapters import records
 from tests.unit.adapters.backends import Backend

@@ -19,13 +19,13 @@ from headgate.adapters.memory import (
 )
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import QuarantineRecord, SourceRef, dataset_node
-from headgate.domain.version import VersionRecord
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord, features_node
 from headgate.domain.identity import Principal
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, GateResult, ModelVersion, model_node, prediction_node
 from headgate.domain.training import RunRecord, run_node
+from headgate.domain.version import VersionRecord
 from headgate.services.access import Guard
 from headgate.services.apply_product import ApplyProduct
 from headgate.services.change_stage import ChangeStage

@@ -1,6 +1,7 @@
 """Datasets: the objects that are dropped, the immutable files made of them, and drops that were refused.
 
-How files make versions is in `headgate.domain.manifest`, how versions make history in `headgate.domain.version`.
+How files make versions is in `headgate.domain.manifest`, how versions make history in
+`headgate.domain.version`.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,9 @@ class SourceRef:
 
     @property
     def identity(self) -> str:
-        """Digest of bucket, key and VersionId: one object version is taken in once, however often it is told of."""
+        """Digest of bucket, key and VersionId: one object version is taken in once, however often it is told
+        of.
+        """
         return digest({"bucket": self.bucket, "key": self.key, "version_id": self.version_id})
 
 

@@ -89,14 +89,18 @@ class FileTable:
         return (*(f for s in self.segments for f in read(s)), *self.recent)
 
     def append(self, files: Sequence[DataFile], read: ReadSegment) -> "Change":
-        """The table with ``files`` added. Reads the open segment only when the recent files are folded into it."""
+        """The table with ``files`` added. Reads the open segment only when the recent files are folded into
+        it.
+        """
         recent = (*self.recent, *files)
         if len(recent) <= RECENT_FILES:
             return Change(replace(self, recent=recent), ())
         return _folded(self.sealed, (*(read(self.open) if self.open else ()), *recent))
 
     def rewrite(self, change: Callable[[DataFile], Sequence[DataFile]], read: ReadSegment) -> "Change":
-        """Each file replaced by what ``change`` makes of it; segments in which nothing changes are kept as they are."""
+        """Each file replaced by what ``change`` makes of it; segments in which nothing changes are kept as
+        they are.
+        """
         sealed: list[SegmentRef] = []
         written: list[Segment] = []
         for ref in self.segments:
@@ -110,8 +114,8 @@ class FileTable:
                 sealed.append(segment.ref)
         recent = tuple(new for f in self.recent for new in change(f))
         is_open = self.open is not None and bool(sealed) and sealed[-1].files < SEGMENT_FILES
-        table = FileTable(tuple(sealed[:-1]), sealed[-1], recent) if is_open else FileTable(tuple(sealed), None, recent)
-        return Change(table, tuple(written))
+        full, last = (sealed[:-1], sealed[-1]) if is_open else (sealed, None)
+        return Change(FileTable(tuple(full), last, recent), tuple(written))
 
     def to_document(self) -> dict[str, Any]:
         return asdict(self)

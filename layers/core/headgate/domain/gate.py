@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from headgate.domain.version import VersionRecord
 from headgate.domain.model import ModelVersion
 from headgate.domain.product import Criterion, GateEvidence
+from headgate.domain.version import VersionRecord
 
 CONSTANT = "constant"
 FRESH_FOR = timedelta(days=7)

@@ -29,8 +29,8 @@ class SchemaColumn:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A dataset version. ``ordinal`` starts at 1 and counts over all branches; ``parents`` are the digests of the
-    versions before: none for the first, two for a merge (the branch merged into first).
+    """A dataset version. ``ordinal`` starts at 1 and counts over all branches; ``parents`` are the digests of
+    the versions before: none for the first, two for a merge (the branch merged into first).
     """
 
     product: str
@@ -42,7 +42,8 @@ class Manifest:
     schema: tuple[SchemaColumn, ...]
     table: FileTable
     checks: tuple[dict[str, Any], ...] = field(default=())
-    """Result of every contract check over the rows this version adds: name, severity, passed, failing rows."""
+    """Result of every contract check over the rows this version adds: name, severity, passed, failing rows.
+    """
     note: Mapping[str, Any] = field(default_factory=dict)
     """What the operation says of itself: the version rolled back to, the branch merged, the erasure's id."""
 

@@ -27,8 +27,8 @@ class VersionRecord:
     """What the catalog keeps of a version: enough to list history without reading manifests. Times are
     ISO-8601 UTC.
 
-    ``visible`` are the ordinals whose additions this version still shows: bytes that came with one of them are
-    known here, bytes that came with another (rolled back, overwritten) may be dropped again.
+    ``visible`` are the ordinals whose additions this version still shows: bytes that came with one of them
+    are known here, bytes that came with another (rolled back, overwritten) may be dropped again.
     """
 
     product: str
@@ -72,10 +72,11 @@ class Head:
 
 @dataclass(frozen=True)
 class CommitView:
-    """What a committer must know, read together: the head, the next ordinal, and which of its sources are known.
+    """What a committer must know, read together: the head, the next ordinal, and which of its sources are
+    known.
 
-    ``objects`` maps a source's identity to the version that took in this very object version; ``contents`` maps a
-    sha256 to the version that last added these bytes. Unknown ones are absent.
+    ``objects`` maps a source's identity to the version that took in this very object version; ``contents``
+    maps a sha256 to the version that last added these bytes. Unknown ones are absent.
     """
 
     head: Head | None
@@ -128,7 +129,9 @@ class Hold:
 
 
 def check_ref_name(name: str) -> str:
-    """``name`` if it may name a tag or branch. Raises InvalidRequest: names must not read as ordinals or digests."""
+    """``name`` if it may name a tag or branch. Raises InvalidRequest: names must not read as ordinals or
+    digests.
+    """
     if not _REF_NAME.fullmatch(name) or _ORDINAL.fullmatch(name) or re.fullmatch(r"[0-9a-f]{12,64}", name):
         raise InvalidRequest(
             f"{name!r} names no tag or branch: lower-case letters, digits, '.', '_', '-', at most 63, "

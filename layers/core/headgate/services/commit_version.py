@@ -79,8 +79,8 @@ class CommitVersion:
         sources: Sequence[SourceRef] = (),
         view: CommitView | None = None,
     ) -> VersionRecord:
-        """The version that ``propose`` asks for on top of the head; retries with jitter when another committer was
-        first. ``view`` saves the first read.
+        """The version that ``propose`` asks for on top of the head; retries with jitter when another
+        committer was first. ``view`` saves the first read.
 
         Raises Conflict or StateUnknown when that did not help, Throttled, and what ``propose`` raises.
         """
@@ -200,7 +200,7 @@ def _already(line: Line, view: CommitView, sources: Sequence[SourceRef]) -> int 
         return None
     if len(ordinals) == 1:
         return ordinals.pop()
-    raise Conflict(f"{line.product}/{line.dataset}: some of the drops were committed by another worker meanwhile")
+    raise Conflict(f"{line.product}/{line.dataset}: another worker committed some of the drops meanwhile")
 
 
 def schema_of(contract: Contract) -> tuple[SchemaColumn, ...]:

@@ -30,12 +30,12 @@ from headgate.ports import (
     Scratch,
 )
 from headgate.services.access import Guard
-from headgate.services.clock import iso
 from headgate.services.branches import PENDING, open_branch
+from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line
 from headgate.services.file_digest import file_sha256
 from headgate.services.manifests import data_key
-from headgate.services.products import AppliedProduct, Products
+from headgate.services.products import Products
 from headgate.services.take_in import Accepted, take_in
 
 UNROUTED = "_unrouted"
@@ -104,7 +104,7 @@ class IngestDrops:
 
     def _ingest_dataset(self, product: str, dataset: str, group: list[Drop], report: IngestReport) -> None:
         try:
-            applied, contract = self._contract(product, dataset)
+            contract = self._contract(product, dataset)
         except DropRefused as refusal:
             owner = UNROUTED if refusal.rule in NOBODYS else product
             for drop in group:
@@ -166,7 +166,7 @@ class IngestDrops:
             self.versions.publish(self.catalog.dataset_version(line.product, line.dataset, ordinal))
         return unknown
 
-    def _contract(self, product: str, dataset: str) -> tuple[AppliedProduct, Contract]:
+    def _contract(self, product: str, dataset: str) -> Contract:
         """Raises DropRefused when the key names no product or dataset, or policy does not let ingest commit
         to it.
         """
@@ -184,7 +184,7 @@ class IngestDrops:
             self.guard.require(applied, SERVICE, "headgate:CommitVersion", f"hrn:{product}:dataset/{dataset}")
         except AccessDenied as denied:
             raise DropRefused("access_denied", str(denied)) from denied
-        return applied, contract
+        return contract
 
     def _land(self, drop: Drop, directory: Path) -> "_Landed":
         """The dropped bytes on scratch disk, with their digest. Raises DropRefused when the version is gone."""
@@ -230,9 +230,7 @@ class IngestDrops:
         size = MAX_SOURCES if contract.operation == "append" else 1
         for start in range(0, len(accepted), size):
             group = accepted[start : start + size]
-            by = Authorship(
-                SERVICE.id, "", sum(a.seconds for a in group), sum(a.source.bytes for a in group)
-            )
+            by = Authorship(SERVICE.id, "", sum(a.seconds for a in group), sum(a.source.bytes for a in group))
             sources = [a.source for a in group]
             try:
                 record = self.versions.commit(

@@ -11,7 +11,6 @@ from typing import Any
 
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import QuarantineRecord
-from headgate.domain.version import VersionRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureVersionRecord
 from headgate.domain.identity import Principal
@@ -20,14 +19,15 @@ from headgate.domain.policy import ACTIONS, Explanation, hrn
 from headgate.domain.policy_vocabulary import check_hrn, did_you_mean, product_of
 from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.training import RunRecord
+from headgate.domain.version import VersionRecord
 from headgate.ports import (
     Clock,
     DatasetCatalog,
-    QuarantineCatalog,
     FeatureCatalog,
     Ledger,
     ModelCatalog,
     ProductCatalog,
+    QuarantineCatalog,
     RunCatalog,
 )
 from headgate.services.access import Guard

@@ -79,7 +79,9 @@ class Table:
         return unmarshal(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, pk: str, sks: Sequence[str]) -> dict[str, Item]:
-        """Items under ``pk`` by ``sk``, as they are now, in one request (at most 100); absent ones are left out."""
+        """Items under ``pk`` by ``sk``, as they are now, in one request (at most 100); absent ones are left
+        out.
+        """
         wanted = [marshal({"pk": pk, "sk": sk}) for sk in dict.fromkeys(sks)]
         found: dict[str, Item] = {}
         for attempt in range(CONTENTION_ATTEMPTS):
@@ -105,8 +107,8 @@ class Table:
         limit: int | None = None,
         upto: str | None = None,
     ) -> list[Item]:
-        """Items under ``pk`` whose ``sk`` starts with ``prefix`` (and is at most ``upto``, which starts with it too),
-        by ``sk``, over pages, up to ``limit``.
+        """Items under ``pk`` whose ``sk`` starts with ``prefix`` (and is at most ``upto``, which starts with
+        it too), by ``sk``, over pages, up to ``limit``.
         """
         condition, values = "pk = :pk", {":pk": pk}
         if upto is not None:

@@ -22,10 +22,10 @@ class DynamoQuarantineCatalog:
         except Conflict:
             return  # replayed or discarded meanwhile: it stays so
 
-    def quarantined(self, product: str, dataset: str, id: str) -> QuarantineRecord:  # noqa: A002
-        item = self._table.get(pk=f"QUARANTINE#{product}", sk=f"{dataset}#{id}")
+    def quarantined(self, product: str, dataset: str, name: str) -> QuarantineRecord:
+        item = self._table.get(pk=f"QUARANTINE#{product}", sk=f"{dataset}#{name}")
         if item is None:
-            raise NotFound(f"nothing is quarantined under {dataset}/{id}")
+            raise NotFound(f"nothing is quarantined under {dataset}/{name}")
         return documents.quarantine_record(text(item))
 
     def quarantine(self, product: str, limit: int = 100) -> Sequence[QuarantineRecord]:

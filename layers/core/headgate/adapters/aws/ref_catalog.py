@@ -1,4 +1,6 @@
-"""Names of versions in the catalog table: ``DATASET#<p>/<d>`` with TAG#, BRANCH#, HOLD#; a branch's head is HEAD#."""
+"""Names of versions in the catalog table: ``DATASET#<p>/<d>`` with TAG#, BRANCH#, HOLD#; a branch's head is
+HEAD#.
+"""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -32,9 +32,7 @@ class _Dataset:
         if kept is None:
             return None
         record, manifest = kept
-        return Head(
-            documents.version_record(record), Manifest.from_document(documents.document_of(manifest))
-        )
+        return Head(documents.version_record(record), Manifest.from_document(documents.document_of(manifest)))
 
 
 class MemoryDatasets(CatalogPart):
@@ -160,11 +158,11 @@ class MemoryDatasets(CatalogPart):
             if known is None or documents.quarantine_record(known).state == "open":
                 self._quarantine[key] = documents.text_of_record(record)
 
-    def quarantined(self, product: str, dataset: str, id: str) -> QuarantineRecord:  # noqa: A002
+    def quarantined(self, product: str, dataset: str, name: str) -> QuarantineRecord:
         with self._faults.read("catalog.quarantined"), self._lock:
-            text = self._quarantine.get((product, dataset, id))
+            text = self._quarantine.get((product, dataset, name))
             if text is None:
-                raise NotFound(f"nothing is quarantined under {dataset}/{id}")
+                raise NotFound(f"nothing is quarantined under {dataset}/{name}")
             return documents.quarantine_record(text)
 
     def quarantine(self, product: str, limit: int = 100) -> Sequence[QuarantineRecord]:
