@@ -134,7 +134,9 @@ class QuarantineCatalog(Protocol):
     """Drops that were refused, and what became of them."""
 
     def add_quarantine(self, record: QuarantineRecord) -> None:
-        """Idempotent on the record's id: a record that is closed stays closed."""
+        """Idempotent on the record's id: a record that is closed stays closed. From now on a
+        `DatasetCatalog.commit_view` of the object says that it was refused.
+        """
         ...
 
     def quarantined(self, product: str, dataset: str, name: str) -> QuarantineRecord:

@@ -31,7 +31,7 @@ class SourceRef:
         """Digest of bucket, key and VersionId: one object version is taken in once, however often it is told
         of.
         """
-        return digest({"bucket": self.bucket, "key": self.key, "version_id": self.version_id})
+        return object_identity(self.bucket, self.key, self.version_id)
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,15 @@ class Drop:
     version_id: str
     size: int
     message_id: str
+    quarantine_id: str = ""
+    """The refused drop this delivery is to make good, when someone asked for a replay."""
+    requested_by: str = ""
+    """Who asked for the replay."""
+
+    @property
+    def identity(self) -> str:
+        """As `SourceRef.identity`."""
+        return object_identity(self.bucket, self.key, self.version_id)
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,8 @@ class QuarantineRecord:
     closed_at: str = ""
     closed_because: str = ""
     """The reason of a discard, or the version a replay made (``v12``)."""
+    bytes: int = 0
+    """Size of the object, as its notification said."""
 
 
 def split_key(key: str) -> tuple[str, str] | None:
@@ -114,6 +125,15 @@ def split_key(key: str) -> tuple[str, str] | None:
     if len(parts) < 3 or not all(parts):
         return None
     return parts[0], parts[1]
+
+
+def object_identity(bucket: str, key: str, version_id: str) -> str:
+    return digest({"bucket": bucket, "key": key, "version_id": version_id})
+
+
+def quarantine_name(identity: str) -> str:
+    """The id of the refused drop of an object version: one object version has one."""
+    return identity[:24]
 
 
 def object_node(bucket: str, key: str, version_id: str) -> str:

@@ -1,13 +1,16 @@
-"""What queues deliver, as domain values. This is the one place where S3 keys are decoded."""
+"""What queues deliver, as domain values. This is the one place where S3 keys are decoded, and encoded."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from headgate.domain.dataset import Drop
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import DomainEvent
+
+REPLAY = "headgateReplay"
+"""Stands in a notification that the control plane sent: S3 has no such field."""
 
 
 def drops_of(message_id: str, body: str) -> list[Drop]:
@@ -27,7 +30,19 @@ def drops_of(message_id: str, body: str) -> list[Drop]:
     ]
 
 
+def replay_of(drop: Drop) -> dict[str, Any]:
+    """The notification that `drops_of` reads as ``drop``, with the quarantine id it answers."""
+    entry = {"key": quote_plus(drop.key, safe="/"), "versionId": drop.version_id, "size": drop.size}
+    record = {
+        "eventName": "ObjectCreated:Replay",
+        "s3": {"bucket": {"name": drop.bucket}, "object": entry},
+        REPLAY: {"quarantine_id": drop.quarantine_id, "requested_by": drop.requested_by},
+    }
+    return {"Records": [record]}
+
+
 def _drop(message_id: str, record: Mapping[str, Any]) -> Drop:
+    replay = record.get(REPLAY, {})
     try:
         entry = record["s3"]["object"]
         return Drop(
@@ -36,6 +51,8 @@ def _drop(message_id: str, record: Mapping[str, Any]) -> Drop:
             version_id=entry["versionId"],
             size=int(entry.get("size", 0)),
             message_id=message_id,
+            quarantine_id=replay.get("quarantine_id", ""),
+            requested_by=replay.get("requested_by", ""),
         )
     except KeyError as missing:
         raise InvalidRequest(f"the S3 notification has no {missing}; is the bucket versioned?") from missing

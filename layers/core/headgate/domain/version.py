@@ -75,7 +75,7 @@ class CommitView:
     """What a committer must know, read together: the head, the next ordinal, and which of its sources are
     known.
 
-    ``objects`` maps a source's identity to the version that took in this very object version; ``contents``
+    ``refused`` are the identities among its sources that were quarantined at some time. ``objects`` maps a source's identity to the version that took in this very object version; ``contents``
     maps a sha256 to the version that last added these bytes. Unknown ones are absent.
     """
 
@@ -83,6 +83,7 @@ class CommitView:
     next_ordinal: int
     objects: Mapping[str, int] = field(default_factory=dict)
     contents: Mapping[str, int] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
 
     def known(self, source: SourceRef) -> int | None:
         """The version that holds this source as far as this head shows, or None when it is new here."""

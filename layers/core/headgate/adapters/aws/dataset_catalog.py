@@ -1,4 +1,4 @@
-"""Versions in the catalog table: ``DATASET#<p>/<d>`` with HEAD, COUNTER, V#, OBJECT#, SOURCE#.
+"""Versions in the catalog table: ``DATASET#<p>/<d>`` with HEAD, COUNTER, V#, OBJECT#, SOURCE#, REFUSED#.
 
 A head carries its manifest, compressed, so that a commit reads one batch of items and nothing else.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from headgate.adapters import documents
 from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, Write, text
-from headgate.domain.dataset import SourceRef
+from headgate.domain.dataset import SourceRef, quarantine_name
 from headgate.domain.errors import InvalidRequest, NotFound
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, Head, VersionRecord
@@ -51,7 +51,8 @@ class DynamoDatasetCatalog:
         pk = dataset_key(product, dataset)
         objects = {f"OBJECT#{s.identity}": s.identity for s in sources}
         contents = {f"SOURCE#{s.sha256}": s.sha256 for s in sources}
-        items = self._table.get_many(pk, [head_key(branch), "COUNTER", *objects, *contents])
+        refused = {f"REFUSED#{quarantine_name(s.identity)}": s.identity for s in sources}
+        items = self._table.get_many(pk, [head_key(branch), "COUNTER", *objects, *contents, *refused])
         head = items.get(head_key(branch))
         if head is None and branch != MAIN:
             raise NotFound(f"dataset {product}/{dataset} has no branch {branch!r}")
@@ -61,6 +62,7 @@ class DynamoDatasetCatalog:
             next_ordinal=1 if counter is None else int(counter["ordinal"]) + 1,
             objects={name: int(items[sk]["ordinal"]) for sk, name in objects.items() if sk in items},
             contents={name: int(items[sk]["ordinal"]) for sk, name in contents.items() if sk in items},
+            refused=frozenset(name for sk, name in refused.items() if sk in items),
         )
 
     def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:

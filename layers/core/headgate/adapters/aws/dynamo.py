@@ -23,6 +23,7 @@ Item = dict[str, Value]
 
 PK_BYTES, SK_BYTES = 2048, 1024
 TRANSACTION_ITEMS = 100
+READ_ITEMS = 100
 CONTENTION_ATTEMPTS = 6
 _NAME = re.compile(r"#\w+")
 
@@ -79,10 +80,17 @@ class Table:
         return unmarshal(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, pk: str, sks: Sequence[str]) -> dict[str, Item]:
-        """Items under ``pk`` by ``sk``, as they are now, in one request (at most 100); absent ones are left
+        """Items under ``pk`` by ``sk``, as they are now, in one request for each 100; absent ones are left
         out.
         """
-        wanted = [marshal({"pk": pk, "sk": sk}) for sk in dict.fromkeys(sks)]
+        keys = list(dict.fromkeys(sks))
+        found: dict[str, Item] = {}
+        for start in range(0, len(keys), READ_ITEMS):
+            found |= self._get_batch(pk, keys[start : start + READ_ITEMS])
+        return found
+
+    def _get_batch(self, pk: str, sks: Sequence[str]) -> dict[str, Item]:
+        wanted = [marshal({"pk": pk, "sk": sk}) for sk in sks]
         found: dict[str, Item] = {}
         for attempt in range(CONTENTION_ATTEMPTS):
             with translated(f"reading {self.name}", write=False):

@@ -1,8 +1,11 @@
-"""Refused drops in the catalog table: ``QUARANTINE#<p>`` / ``<dataset>#<id>``."""
+"""Refused drops in the catalog table: ``QUARANTINE#<p>`` / ``<dataset>#<id>``, and a mark
+``DATASET#<p>/<d>`` / ``REFUSED#<id>`` that a commit's one read finds.
+"""
 
 from collections.abc import Sequence
 
 from headgate.adapters import documents
+from headgate.adapters.aws.dataset_catalog import dataset_key
 from headgate.adapters.aws.dynamo import Item, Put, Table, text
 from headgate.domain.dataset import QuarantineRecord
 from headgate.domain.errors import Conflict, NotFound
@@ -17,6 +20,8 @@ class DynamoQuarantineCatalog:
         self._table = table
 
     def add_quarantine(self, record: QuarantineRecord) -> None:
+        # The mark first: whoever takes this object in later must find the record it closes.
+        self._table.put({"pk": dataset_key(record.product, record.dataset), "sk": f"REFUSED#{record.id}"})
         try:
             self._table.write([Put(_item(record), OPEN, {":open": "open"})])
         except Conflict:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from headgate.adapters import documents
 from headgate.adapters.memory.faults import Faults
 from headgate.adapters.memory.part import CatalogPart
-from headgate.domain.dataset import QuarantineRecord, SourceRef
+from headgate.domain.dataset import QuarantineRecord, SourceRef, quarantine_name
 from headgate.domain.errors import Conflict, InvalidRequest, NotFound
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import MAIN, MAX_SOURCES, Branch, CommitView, Head, Hold, Tag, VersionRecord
@@ -75,6 +75,11 @@ class MemoryDatasets(CatalogPart):
                 next_ordinal=len(kept.versions) + 1,
                 objects={s.identity: kept.objects[s.identity] for s in sources if s.identity in kept.objects},
                 contents={s.sha256: kept.contents[s.sha256] for s in sources if s.sha256 in kept.contents},
+                refused=frozenset(
+                    s.identity
+                    for s in sources
+                    if (product, dataset, quarantine_name(s.identity)) in self._quarantine
+                ),
             )
 
     def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:
