@@ -12,6 +12,7 @@
         ├── Unauthenticated       no valid token                                       401
         ├── AccessDenied          a policy refused; carries the deciding statement     403
         ├── NotFound              no such product, version, model, …                   404
+        ├── Collected             a version whose files were given up as garbage       410
         ├── PreconditionFailed    e.g. a stage change without evidence                 409
         ├── DropRefused           a dropped object fails its contract: quarantine
         ├── Corrupted             bytes do not have the digest that names them
@@ -77,6 +78,12 @@ class NotFound(Permanent):
     """The thing named does not exist."""
 
     status = 404
+
+
+class Collected(Permanent):
+    """The version is known, and its files were given up as garbage: it cannot be read or taken over."""
+
+    status = 410
 
 
 class PreconditionFailed(Permanent):

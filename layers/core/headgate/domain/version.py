@@ -49,6 +49,10 @@ class VersionRecord:
     author: str = ""
     message: str = ""
     visible: Spans = ()
+    second_parent: str | None = None
+    """Of a merge: the version that was merged in; of a rollback: the one that is shown again."""
+    collected_at: str = ""
+    """When the version was given up as garbage: its files may be gone, and nothing may take them over."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "VersionRecord":

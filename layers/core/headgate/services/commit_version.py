@@ -47,6 +47,8 @@ class Proposal:
     checks: tuple[dict[str, Any], ...] = ()
     note: Mapping[str, Any] = field(default_factory=dict)
     second_parent: str | None = None
+    reuses: tuple[int, ...] = ()
+    """Ordinals of versions, other than the head, whose files this one takes over."""
 
 
 Propose = Callable[[CommitView, Manifest | None, ReadSegment], Proposal]
@@ -161,6 +163,7 @@ class CommitVersion:
             author=by.author,
             message=by.message,
             visible=proposal.visible,
+            second_parent=proposal.second_parent,
         )
 
     def publish(self, record: VersionRecord) -> None:
@@ -215,8 +218,11 @@ def _lineage(record: VersionRecord) -> dict[str, Any]:
     node = dataset_node(record.product, record.dataset, record.digest)
     facts = {"ordinal": record.ordinal, "rows": record.rows, "digest": record.digest}
     inputs = [Node(s.node, {"kind": "object", **asdict(s)}) for s in record.sources]
-    if record.parent is not None and record.operation != "overwrite":
+    if record.parent is not None and record.operation not in ("overwrite", "rollback"):
         inputs.append(Node(dataset_node(record.product, record.dataset, record.parent), {"parent": True}))
+    if record.second_parent is not None:
+        merged = dataset_node(record.product, record.dataset, record.second_parent)
+        inputs.append(Node(merged, {"parent": True}))
     return run_event(
         job=f"{'ingest' if record.sources else record.operation}/{record.product}/{record.dataset}",
         run_key=record.digest,
