@@ -20,6 +20,7 @@ ACTIONS: dict[str, str] = {
     "headgate:ReadDataset": "read a dataset's versions (dataset)",
     "headgate:ReadQuarantine": "read refused drops (dataset)",
     "headgate:ReplayDrop": "send a quarantined drop through ingest again (dataset)",
+    "headgate:DiscardDrop": "close a quarantined drop for good (dataset)",
     "headgate:RollbackDataset": "move a dataset's head to an earlier version (dataset)",
     "headgate:BuildFeatures": "build a feature version (features)",
     "headgate:ReadFeatures": "read feature versions (features)",

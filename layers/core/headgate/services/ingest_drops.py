@@ -8,15 +8,12 @@ anywhere is healed by the queue's redelivery.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from headgate.domain import events
-from headgate.domain.canonical import canonical_json, digest
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef, split_key
 from headgate.domain.errors import AccessDenied, DropRefused, NotFound, Retryable
-from headgate.domain.events import DomainEvent
 from headgate.domain.identity import Principal
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord
 from headgate.ports import (
@@ -36,6 +33,7 @@ from headgate.services.commit_version import Authorship, CommitVersion, Line
 from headgate.services.file_digest import file_sha256
 from headgate.services.manifests import data_key
 from headgate.services.products import Products
+from headgate.services.quarantine import Quarantine
 from headgate.services.take_in import Accepted, take_in
 
 UNROUTED = "_unrouted"
@@ -58,9 +56,11 @@ class IngestReport:
 
 @dataclass(frozen=True)
 class _Landed:
-    """A drop on scratch disk; ``seconds`` is what fetching it took."""
+    """Dropped bytes on scratch disk; ``seconds`` is what fetching them took. ``drops`` are all that brought
+    these bytes, the first of them being ``source``.
+    """
 
-    drop: Drop
+    drops: list[Drop]
     source: SourceRef
     path: Path
     seconds: float
@@ -86,6 +86,10 @@ class IngestDrops:
     def versions(self) -> CommitVersion:
         return CommitVersion(self.catalog, self.lake, self.bus, self.clock)
 
+    @property
+    def refusals(self) -> Quarantine:
+        return Quarantine(self.quarantine, self.lake, self.bus, self.clock)
+
     def ingest(self, drops: Sequence[Drop]) -> IngestReport:
         """Takes in a batch. A problem of one drop or dataset never harms the others; the report says which to
         deliver again.
@@ -108,7 +112,7 @@ class IngestDrops:
         except DropRefused as refusal:
             owner = UNROUTED if refusal.rule in NOBODYS else product
             for drop in group:
-                self._quarantine(owner, dataset, drop, refusal, report)
+                self._refuse(owner, dataset, [drop], refusal, report)
             return
         line = Line(product, dataset, PENDING if contract.publish == "manual" else MAIN)
         for start in range(0, len(group), MAX_SOURCES):
@@ -118,28 +122,30 @@ class IngestDrops:
     def _take_in(
         self, line: Line, contract: Contract, group: list[Drop], directory: Path, report: IngestReport
     ) -> None:
-        """Landed bytes, then one read of what is known, then the data files of what is new, then the commit."""
+        """Landed bytes, one read of what is known, then data files of what is new, then the commit."""
         landed: dict[str, _Landed] = {}
+        sources: list[SourceRef] = []
         for index, drop in enumerate(group):
             try:
                 found = self._land(drop, directory / str(index))
             except DropRefused as refusal:
-                self._quarantine(line.product, line.dataset, drop, refusal, report)
+                self._refuse(line.product, line.dataset, [drop], refusal, report)
             except Retryable as error:
                 report.failed[drop.message_id] = error
             else:
-                landed.setdefault(found.source.sha256, found)
+                sources.append(found.source)
+                landed.setdefault(found.source.sha256, found).drops.append(drop)
         if not landed:
             return
-        view = self._view(line, [f.source for f in landed.values()])
+        view = self._view(line, sources)
         accepted = []
         for found in self._unknown(line, view, list(landed.values()), report):
             try:
                 accepted.append(self._convert(line, contract, found))
             except DropRefused as refusal:
-                self._quarantine(line.product, line.dataset, found.drop, refusal, report)
+                self._refuse(line.product, line.dataset, found.drops, refusal, report)
             except Retryable as error:
-                report.failed[found.drop.message_id] = error
+                report.failed.update({d.message_id: error for d in found.drops})
         self._commit_all(line, contract, accepted, view, report)
 
     def _view(self, line: Line, sources: list[SourceRef]) -> CommitView:
@@ -154,16 +160,18 @@ class IngestDrops:
         self, line: Line, view: CommitView, landed: list["_Landed"], report: IngestReport
     ) -> list["_Landed"]:
         """What no version holds yet; the versions that hold the rest are published again."""
-        unknown, again = [], set()
+        unknown: list[_Landed] = []
+        again: dict[int, list[Drop]] = defaultdict(list)
         for found in landed:
             ordinal = view.known(found.source)
             if ordinal is None:
                 unknown.append(found)
             else:
-                again.add(ordinal)
-                report.repeated.append(found.drop.message_id)
-        for ordinal in sorted(again):
+                again[ordinal] += found.drops
+                report.repeated += [d.message_id for d in found.drops]
+        for ordinal, drops in sorted(again.items()):
             self.versions.publish(self.catalog.dataset_version(line.product, line.dataset, ordinal))
+            self.refusals.taken_in(line.product, line.dataset, drops, view.refused, ordinal)
         return unknown
 
     def _contract(self, product: str, dataset: str) -> Contract:
@@ -187,7 +195,7 @@ class IngestDrops:
         return contract
 
     def _land(self, drop: Drop, directory: Path) -> "_Landed":
-        """The dropped bytes on scratch disk, with their digest. Raises DropRefused when the version is gone."""
+        """The dropped bytes on scratch disk, with digest. Raises DropRefused when the version is gone."""
         started = self.clock.monotonic()
         directory.mkdir()
         path = directory / "source"
@@ -196,13 +204,13 @@ class IngestDrops:
         except NotFound as missing:
             raise DropRefused("object_missing", f"the object version is gone: {missing}") from missing
         source = SourceRef(drop.bucket, drop.key, drop.version_id, sha256, path.stat().st_size)
-        return _Landed(drop, source, path, self.clock.monotonic() - started)
+        return _Landed([], source, path, self.clock.monotonic() - started)
 
     def _convert(self, line: Line, contract: Contract, landed: "_Landed") -> Accepted:
         """The drop as a data file in the lake. Raises DropRefused."""
         started = self.clock.monotonic()
         target = landed.path.with_name("data.parquet")
-        converted = self.engine.convert(landed.path, landed.drop.key, contract, target)
+        converted = self.engine.convert(landed.path, landed.source.key, contract, target)
         sha256 = file_sha256(target)
         key = data_key(line.product, line.dataset, sha256)
         self.lake.upload(target, key)
@@ -216,7 +224,7 @@ class IngestDrops:
             (0, converted.rows),
         )
         seconds = landed.seconds + self.clock.monotonic() - started
-        return Accepted(landed.drop, landed.source, file, converted.checks, seconds)
+        return Accepted(tuple(landed.drops), landed.source, file, converted.checks, seconds)
 
     def _commit_all(
         self,
@@ -232,52 +240,24 @@ class IngestDrops:
             group = accepted[start : start + size]
             by = Authorship(SERVICE.id, "", sum(a.seconds for a in group), sum(a.source.bytes for a in group))
             sources = [a.source for a in group]
+            drops = [d for a in group for d in a.drops]
             try:
                 record = self.versions.commit(
                     line, take_in(contract, group), by, sources, view if start == 0 else None
                 )
                 self.versions.publish(record)
+                self.refusals.taken_in(line.product, line.dataset, drops, view.refused, record.ordinal)
             except Retryable as error:
-                report.failed.update({a.drop.message_id: error for a in group})
+                report.failed.update({d.message_id: error for d in drops})
             else:
                 report.committed.append(record)
 
-    def _quarantine(
-        self, product: str, dataset: str, drop: Drop, refusal: DropRefused, report: IngestReport
+    def _refuse(
+        self, product: str, dataset: str, drops: Sequence[Drop], refusal: DropRefused, report: IngestReport
     ) -> None:
-        """Keeps why: a report in the lake, a catalog entry, an event; the object version gives the id."""
-        name = digest({"bucket": drop.bucket, "key": drop.key, "version_id": drop.version_id})[:24]
-        record = QuarantineRecord(
-            id=name,
-            product=product,
-            dataset=dataset,
-            bucket=drop.bucket,
-            key=drop.key,
-            version_id=drop.version_id,
-            rule=refusal.rule,
-            reason=str(refusal),
-            rows=refusal.rows,
-            sample=tuple(refusal.sample),
-            created_at=iso(self.clock.now()),
-        )
-        key = f"{product}/quarantine/{dataset}/{name}.json"
-        try:
-            self.lake.put(key, canonical_json(asdict(record)), "application/json")
-            self.quarantine.add_quarantine(record)
-            self.bus.publish([_quarantined(record)])
-        except Retryable as error:
-            report.failed[drop.message_id] = error
-        else:
-            report.quarantined.append(record)
-
-
-def _quarantined(record: QuarantineRecord) -> DomainEvent:
-    detail = {
-        "dataset": record.dataset,
-        "key": record.key,
-        "version_id": record.version_id,
-        "rule": record.rule,
-        "reason": record.reason,
-        "quarantine_id": record.id,
-    }
-    return DomainEvent(events.DROP_QUARANTINED, record.product, record.id, record.created_at, detail)
+        """Each object version is refused by itself, also when several brought the same bytes."""
+        for drop in drops:
+            try:
+                report.quarantined.append(self.refusals.refuse(product, dataset, drop, refusal))
+            except Retryable as error:
+                report.failed[drop.message_id] = error

@@ -14,7 +14,16 @@ from headgate.domain.lineage import Edge, edges_of
 from headgate.domain.model import model_node, prediction_node
 from headgate.ports import Ledger, ObjectStore
 
-AUDITED = frozenset({events.ACCESS_DECIDED, events.ALIAS_MOVED, events.STAGE_CHANGED, events.PRODUCT_APPLIED})
+AUDITED = frozenset(
+    {
+        events.ACCESS_DECIDED,
+        events.ALIAS_MOVED,
+        events.STAGE_CHANGED,
+        events.PRODUCT_APPLIED,
+        events.DROP_REPLAYED,
+        events.DROP_DISCARDED,
+    }
+)
 
 
 @dataclass(frozen=True)

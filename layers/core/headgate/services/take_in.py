@@ -14,9 +14,9 @@ from headgate.services.commit_version import Proposal, Propose, schema_of
 
 @dataclass(frozen=True)
 class Accepted:
-    """A drop that became a data file in the lake; ``seconds`` is what taking it in took."""
+    """Drops of equal bytes that became a data file in the lake; ``seconds`` is what taking them in took."""
 
-    drop: Drop
+    drops: tuple[Drop, ...]
     source: SourceRef
     file: DataFile
     checks: tuple[dict[str, Any], ...]
