@@ -4,7 +4,7 @@ import os
 from functools import cache
 from typing import Any
 
-from chalicelib import governance, models, products
+from chalicelib import governance, models, products, quarantine
 from chalicelib.application import answer, create_app
 from headgate import bootstrap
 from headgate.entrypoint import count, function, logger
@@ -16,7 +16,12 @@ def plane() -> ControlPlane:
     return bootstrap.control_plane(os.environ)
 
 
-app = create_app((*products.ENDPOINTS, *models.ENDPOINTS, *governance.ENDPOINTS), plane, logger, count)
+app = create_app(
+    (*products.ENDPOINTS, *quarantine.ENDPOINTS, *models.ENDPOINTS, *governance.ENDPOINTS),
+    plane,
+    logger,
+    count,
+)
 
 
 @function

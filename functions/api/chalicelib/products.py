@@ -1,4 +1,4 @@
-"""Routes of products: bundles, datasets, quarantine, features, stages and gates."""
+"""Routes of products: bundles, datasets, features, stages and gates."""
 
 from dataclasses import asdict
 from typing import Any
@@ -59,16 +59,6 @@ def get_dataset_version(plane: ControlPlane, call: Call) -> Document:
     )
 
 
-def list_quarantine(plane: ControlPlane, call: Call) -> Document:
-    """Refused drops, and why
-
-    200: {"quarantine": [{"id", "product", "dataset", "bucket", "key", "version_id", "rule", "reason", "rows",
-    "sample": [object], "created_at"}]}
-    """
-    found = plane.read.quarantine(call.principal, call.product, call.limit)
-    return {"quarantine": [asdict(each) for each in found]}
-
-
 def list_features(plane: ControlPlane, call: Call) -> Document:
     """Feature versions, sets by name, newest first
 
@@ -114,7 +104,6 @@ ENDPOINTS = (
     Endpoint("PUT", _PRODUCT, apply_product, body=anything),
     Endpoint("GET", _VERSIONS, list_dataset_versions, LIMIT),
     Endpoint("GET", f"{_VERSIONS}/{{version}}", get_dataset_version),
-    Endpoint("GET", f"{_PRODUCT}/quarantine", list_quarantine, LIMIT),
     Endpoint("GET", f"{_PRODUCT}/features", list_features, LIMIT),
     Endpoint("GET", f"{_PRODUCT}/gates", list_gates),
     Endpoint("POST", f"{_PRODUCT}/gates/{{stage}}/check", check_gate, body=NOTHING),

@@ -298,6 +298,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.promote_model import PromoteModel
     from headgate.services.read_platform import ReadPlatform
     from headgate.services.request_training import RequestTraining
+    from headgate.services.review_quarantine import ReviewQuarantine
     from headgate.services.trace_prediction import TracePrediction
 
     settings = ApiSettings.from_env(environ)
@@ -311,7 +312,6 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             products=products,
             catalog=catalog,
             datasets=datasets,
-            refused=DynamoQuarantineCatalog(parts.catalog),
             features=DynamoFeatureCatalog(parts.catalog),
             run_catalog=DynamoRunCatalog(parts.catalog),
             model_catalog=models,
@@ -324,6 +324,14 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
         change_stage=ChangeStage(products, catalog, guard, bus, clock),
         trace_prediction=TracePrediction(products, ledger, guard),
         request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
+        quarantine=ReviewQuarantine(
+            products=products,
+            catalog=DynamoQuarantineCatalog(parts.catalog),
+            queue=SqsQueue(parts.clients, settings.ingest_queue_url),
+            guard=guard,
+            bus=bus,
+            clock=clock,
+        ),
     )
 
 

@@ -27,6 +27,7 @@ _VARIABLES = {
     "trainer_image_digest": "TRAINER_IMAGE_DIGEST",
     "prediction_queue_url": "PREDICTION_QUEUE_URL",
     "train_queue_url": "TRAIN_QUEUE_URL",
+    "ingest_queue_url": "INGEST_QUEUE_URL",
     "memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 }
 
@@ -117,6 +118,7 @@ class ApiSettings(Settings):
     landing_bucket: str
     logs_bucket: str
     train_queue_url: str
+    ingest_queue_url: str
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,10 @@ class Door:
     counted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        from chalicelib import governance, models, products
+        from chalicelib import governance, models, products, quarantine
         from chalicelib.application import create_app
 
-        endpoints = (*products.ENDPOINTS, *models.ENDPOINTS, *governance.ENDPOINTS)
+        endpoints = (*products.ENDPOINTS, *quarantine.ENDPOINTS, *models.ENDPOINTS, *governance.ENDPOINTS)
         self.endpoints = endpoints
         log = logging.getLogger("control-plane-test")
         self.app = create_app(endpoints, lambda: self.world.plane, lambda: log, self.counted.append)

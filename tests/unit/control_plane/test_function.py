@@ -82,6 +82,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         boto3.client("events").create_event_bus(Name="bus")
         queue = boto3.client("sqs").create_queue(QueueName="train")["QueueUrl"]
         monkeypatch.setenv("TRAIN_QUEUE_URL", queue)
+        ingest = boto3.client("sqs").create_queue(QueueName="ingest")["QueueUrl"]
+        monkeypatch.setenv("INGEST_QUEUE_URL", ingest)
         yield boto3.client("sqs"), queue
 
 

@@ -19,7 +19,15 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "apply-product": lambda b: b["changed"] and not b["created"] and b["title"] == "Late arrivals, again",
     "list-dataset-versions": lambda b: [v["ordinal"] for v in b["versions"]] == [2],
     "get-dataset-version": lambda b: b["digest"] == DATASET_DIGEST and b["sources"][0]["key"] == SOURCE.key,
-    "list-quarantine": lambda b: b["quarantine"][0]["sample"] == [{"line": 7}],
+    "list-quarantine": lambda b: b["quarantine"][0]["rule"] == "ragged_rows" and "sample" not in str(b),
+    "list-open-quarantine": lambda b: [q["id"] for q in b["quarantine"]] == ["q-1"],
+    "get-quarantined": lambda b: b["sample"] == [{"line": 7}] and b["state"] == "open",
+    "replay-quarantined": lambda b: b == {"quarantine": ["q-1"], "remaining": 0},
+    "replay-with-a-fixed-object": lambda b: b["quarantine"] == ["q-1"],
+    "replay-rule": lambda b: b == {"quarantine": ["q-1"], "remaining": 0},
+    "discard-quarantined": lambda b: (
+        (b["state"], b["closed_by"], b["closed_because"]) == ("discarded", "user/alice", "a test file")
+    ),
     "list-features": lambda b: b["features"][0]["inputs"] == {"flights": DATASET_DIGEST},
     "list-gates": lambda b: b == {"gates": []},
     "check-gate": lambda b: b["passed"] and b["checked_by"] == "user/alice",
@@ -41,7 +49,9 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "list-costs": lambda b: b["usd"] == 0.25 and b["costs"][0]["run"] == RUN,
     "list-reports": lambda b: b["reports"][0]["psi"] == 0.3,
 }
-OTHER_STATUS = {"start-run": 202}
+OTHER_STATUS = dict.fromkeys(
+    ("start-run", "replay-quarantined", "replay-with-a-fixed-object", "replay-rule"), 202
+)
 
 # case -> status, type, and what the sentence must hold.
 REFUSALS: dict[str, tuple[int, str, str]] = {
@@ -49,6 +59,11 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "principal-with-broken-tags": (401, "Unauthenticated", "principal"),
     "principal-in-the-body": (400, "InvalidRequest", "body: unknown field 'principal'"),
     "scientist-promotes": (403, "AccessDenied", "flights#OnlyEngineersPromote"),
+    "scientist-replays": (403, "AccessDenied", "no statement allows headgate:ReplayDrop"),
+    "replay-with-an-object-of-another-dataset": (400, "InvalidRequest", "no drop of flights/flights"),
+    "discard-without-reason": (400, "InvalidRequest", "body.reason: missing"),
+    "unknown-quarantine-state": (400, "InvalidRequest", "query.state: one of open, replayed, discarded"),
+    "unknown-quarantined": (404, "NotFound", "flights/q-404"),
     "stranger-reads": (403, "AccessDenied", "no statement allows headgate:ReadProduct"),
     "scientist-reads-decisions": (403, "AccessDenied", "flights#AuditIsForEngineers"),
     "unknown-product": (404, "NotFound", "'nothing'"),

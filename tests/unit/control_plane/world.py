@@ -21,8 +21,10 @@ from headgate.domain.cost import CostLine
 from headgate.domain.dataset import QuarantineRecord, SourceRef, dataset_node
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord, features_node
+from headgate.domain.file_table import FileTable
 from headgate.domain.identity import Principal
 from headgate.domain.lineage import Edge
+from headgate.domain.manifest import Manifest
 from headgate.domain.model import AliasMove, GateResult, ModelVersion, model_node, prediction_node
 from headgate.domain.training import RunRecord, run_node
 from headgate.domain.version import VersionRecord
@@ -36,6 +38,7 @@ from headgate.services.promote_model import PromoteModel
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.record_events import RecordEvents
 from headgate.services.request_training import RequestTraining
+from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.trace_prediction import TracePrediction
 
 ALICE = Principal("user/alice", ("ml-engineers",), {"team": "flights"})
@@ -196,6 +199,16 @@ def dataset_version(ordinal: int, dataset: str = "flights", seconds: float = 0.5
     )
 
 
+def commit(catalog: MemoryCatalog, record: VersionRecord) -> None:
+    """``record`` on top of main, with a manifest that names no files."""
+    parents = (record.parent,) if record.parent else ()
+    manifest = Manifest(
+        record.product, record.dataset, record.ordinal, parents, record.operation, "1.0.0", (), FileTable()
+    )
+    view = catalog.commit_view(record.product, record.dataset, record.branch, record.sources)
+    catalog.commit_version(record, manifest, view)
+
+
 @dataclass
 class World:
     """Every adapter of one control plane, and the plane. What is published reaches the ledger by `settle`."""
@@ -212,6 +225,7 @@ class World:
         self.ledger = MemoryLedger(self.faults)
         self.bus = MemoryEventBus(self.faults)
         self.queue = MemoryQueue("train", self.faults)
+        self.ingest_queue = MemoryQueue("ingest", self.faults)
         self.bus.subscribe(RecordEvents(self.ledger, MemoryObjectStore("logs", self.folder)).record)
         self.restart()
 
@@ -239,6 +253,7 @@ class World:
             change_stage=ChangeStage(products, catalog, guard, bus, clock),
             trace_prediction=TracePrediction(products, ledger, guard),
             request_training=RequestTraining(products, guard, self.queue),
+            quarantine=ReviewQuarantine(products, catalog, self.ingest_queue, guard, bus, clock),
         )
 
     def apply(self, **changes: Any) -> AppliedProduct:
@@ -264,7 +279,7 @@ def lived_world(folder: Path) -> World:
     applied = world.apply()
     catalog, ledger = world.catalog, world.ledger
     for ordinal in (1, 2):
-        catalog.commit_version(dataset_version(ordinal))
+        commit(catalog, dataset_version(ordinal))
     catalog.add_quarantine(
         QuarantineRecord(
             "q-1",

@@ -8,6 +8,7 @@ from headgate.services.check_gate import CheckGate
 from headgate.services.promote_model import PromoteModel
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.request_training import RequestTraining
+from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.trace_prediction import TracePrediction
 
 
@@ -22,3 +23,4 @@ class ControlPlane:
     change_stage: ChangeStage
     trace_prediction: TracePrediction
     request_training: RequestTraining
+    quarantine: ReviewQuarantine

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.domain.cost import CostLine
-from headgate.domain.dataset import QuarantineRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureVersionRecord
 from headgate.domain.identity import Principal
@@ -27,7 +26,6 @@ from headgate.ports import (
     Ledger,
     ModelCatalog,
     ProductCatalog,
-    QuarantineCatalog,
     RunCatalog,
 )
 from headgate.services.access import Guard
@@ -63,7 +61,6 @@ class ReadPlatform:
     products: Products
     catalog: ProductCatalog
     datasets: DatasetCatalog
-    refused: QuarantineCatalog
     features: FeatureCatalog
     run_catalog: RunCatalog
     model_catalog: ModelCatalog
@@ -98,10 +95,6 @@ class ReadPlatform:
     ) -> VersionRecord:
         self._readable(principal, product)
         return self.datasets.dataset_version(product, dataset, ordinal)
-
-    def quarantine(self, principal: Principal, product: str, limit: int) -> Sequence[QuarantineRecord]:
-        self._readable(principal, product)
-        return self.refused.quarantine(product, limit)
 
     def feature_versions(
         self, principal: Principal, product: str, limit: int
