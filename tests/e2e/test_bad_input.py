@@ -57,7 +57,7 @@ def test_a_bad_file_is_refused_with_rule_rows_and_reason(burst: Burst, stack: St
     assert bad.said in found["reason"]
     assert (found["product"], found["version_id"]) == (bad.product, burst.drops[bad.key].version_id)
     if bad.rows:
-        assert found["sample"]
+        assert stack.api("alice").quarantined(bad.product, found["dataset"], found["id"])["sample"]
     assert bad.key not in burst.accepted
     report = stack.administrator("s3").get_object(
         Bucket=stack.outputs["LakeBucketName"],

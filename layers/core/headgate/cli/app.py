@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from headgate.cli.client import Transport, reach_loopback_directly, urllib_transport
-from headgate.cli.commands import data, governance, platform, products, serving, training
+from headgate.cli.commands import data, governance, platform, products, quarantine, serving, training
 from headgate.cli.failures import CommandFailed
 from headgate.cli.invocation import Invocation, boto3_session
 from headgate.cli.output import Output
@@ -57,6 +57,7 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     for command in FIRST:
         app.command()(command)
     app.add_typer(products.app, name="product")
+    data.data.add_typer(quarantine.app, name="quarantine")
     app.add_typer(data.data, name="data")
     app.add_typer(data.features, name="features")
     app.add_typer(training.runs, name="runs")

@@ -98,8 +98,31 @@ class ApiClient:
     def dataset_version(self, product: str, dataset: str, version: str) -> Document:
         return self.get(path("products", product, "datasets", dataset, "versions", version))
 
-    def quarantine(self, product: str) -> Document:
-        return self.get(path("products", product, "quarantine"))
+    def quarantine(
+        self,
+        product: str,
+        *,
+        dataset: str | None = None,
+        rule: str | None = None,
+        state: str | None = None,
+        limit: int | None = None,
+    ) -> Document:
+        where = path("products", product, "quarantine")
+        return self.get(where, dataset=dataset, rule=rule, state=state, limit=limit)
+
+    def quarantined(self, product: str, dataset: str, name: str) -> Document:
+        return self.get(_quarantined(product, dataset, name))
+
+    def replay(self, product: str, dataset: str, name: str, fixed: Document | None = None) -> Document:
+        body = {"fixed": fixed} if fixed else {}
+        return self.call("POST", f"{_quarantined(product, dataset, name)}/replay", body)
+
+    def replay_rule(self, product: str, rule: str, dataset: str | None = None) -> Document:
+        body = {"rule": rule} | ({"dataset": dataset} if dataset else {})
+        return self.call("POST", path("products", product, "quarantine", "replay"), body)
+
+    def discard(self, product: str, dataset: str, name: str, reason: str) -> Document:
+        return self.call("POST", f"{_quarantined(product, dataset, name)}/discard", {"reason": reason})
 
     def features(self, product: str) -> Document:
         return self.get(path("products", product, "features"))
@@ -173,6 +196,10 @@ def reach_loopback_directly(environ: MutableMapping[str, str]) -> None:
 def path(*parts: str) -> str:
     """``/a/b`` with every part percent-encoded."""
     return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _quarantined(product: str, dataset: str, name: str) -> str:
+    return path("products", product, "datasets", dataset, "quarantine", name)
 
 
 def _served(model: str, version: str | None) -> str:

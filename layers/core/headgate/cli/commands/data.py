@@ -54,7 +54,7 @@ def drop(
     refused = [o for o in outcomes if o.get("outcome") == "quarantined"]
     if refused:
         raise CommandFailed(
-            f"{len(refused)} of {len(outcomes)} refused; `headgate data quarantine` shows the rows"
+            f"{len(refused)} of {len(outcomes)} refused; `headgate data quarantine show ID` shows the rows"
         )
 
 
@@ -83,23 +83,6 @@ def show(
     versions = call.client().dataset_versions(call.product(product), dataset)["versions"]
     document = chosen(versions, version, "ordinal", f"{dataset} version", f"headgate data log {dataset}")
     call.output.details(document)
-
-
-@data.command()
-def quarantine(context: typer.Context, product: ProductOption = None) -> None:
-    """Refused drops, and why."""
-    call = invocation(context)
-    document = call.client().quarantine(call.product(product))
-    columns = [
-        ("when", "created_at"),
-        ("dataset", "dataset"),
-        ("object", "key"),
-        ("rule", "rule"),
-        ("rows", "rows"),
-    ]
-    call.output.rows(
-        document, document["quarantine"], [*columns, ("reason", "reason")], "nothing was refused"
-    )
 
 
 FEATURE_COLUMNS = [
