@@ -8,14 +8,16 @@ import gzip
 from collections.abc import Sequence
 
 from headgate.adapters import documents
-from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, Write, text
+from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, Update, Write, number, numbers, text
 from headgate.domain.dataset import SourceRef, quarantine_name
 from headgate.domain.errors import InvalidRequest, NotFound
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, Head, VersionRecord
 
-MOST_KEPT_BYTES = 250_000
-"""A manifest that is longer than this, compressed, stays in the lake alone: an item takes 400 kB."""
+MOST_HEAD_BYTES = 380_000
+"""A head whose record and packed manifest are longer leaves the manifest to the lake alone: an item takes
+409,600 bytes, names and digest included.
+"""
 
 
 class DynamoDatasetCatalog:
@@ -57,11 +59,12 @@ class DynamoDatasetCatalog:
         if head is None and branch != MAIN:
             raise NotFound(f"dataset {product}/{dataset} has no branch {branch!r}")
         counter = items.get("COUNTER")
+        seen = kept_head(head) if head is not None and "document" in head else None
         return CommitView(
-            head=kept_head(head) if head is not None and "document" in head else None,
-            next_ordinal=1 if counter is None else int(counter["ordinal"]) + 1,
-            objects={name: int(items[sk]["ordinal"]) for sk, name in objects.items() if sk in items},
-            contents={name: int(items[sk]["ordinal"]) for sk, name in contents.items() if sk in items},
+            head=seen,
+            next_ordinal=1 if counter is None else number(counter, "ordinal") + 1,
+            objects={name: number(items[sk], "ordinal") for sk, name in objects.items() if sk in items},
+            contents={name: _addition(items[sk], seen) for sk, name in contents.items() if sk in items},
             refused=frozenset(name for sk, name in refused.items() if sk in items),
         )
 
@@ -69,9 +72,6 @@ class DynamoDatasetCatalog:
         if len(record.sources) > MAX_SOURCES:
             raise InvalidRequest(f"a commit takes at most {MAX_SOURCES} sources, found {len(record.sources)}")
         pk, document = dataset_key(record.product, record.dataset), documents.text_of_record(record)
-        names = sorted(
-            {f"OBJECT#{s.identity}" for s in record.sources} | {f"SOURCE#{s.sha256}" for s in record.sources}
-        )
         counter: Item = {"pk": pk, "sk": "COUNTER", "ordinal": record.ordinal}
         writes: list[Write] = [
             _moved(pk, record, manifest, view),
@@ -79,9 +79,40 @@ class DynamoDatasetCatalog:
             if record.ordinal == 1
             else Put(counter, "#ordinal = :before", {":before": record.ordinal - 1}),
             Put({"pk": pk, "sk": _version(record.ordinal), "document": document}, ABSENT),
-            *(Put({"pk": pk, "sk": name, "ordinal": record.ordinal}) for name in names),
+            *_taken_in(pk, record, view),
         ]
         self._table.write(writes)
+
+
+def _taken_in(pk: str, record: VersionRecord, view: CommitView) -> list[Write]:
+    """The sources as taken in by ``record``, each still as ``view`` saw it. Bytes keep every version that
+    added them: a head may show an older one after a rollback, or another branch's.
+    """
+    writes: list[Write] = []
+    for identity in sorted({s.identity for s in record.sources}):
+        condition, values = _unchanged(view.objects.get(identity))
+        item: Item = {"pk": pk, "sk": f"OBJECT#{identity}", "ordinal": record.ordinal}
+        writes.append(Put(item, condition, values))
+    for sha256 in sorted({s.sha256 for s in record.sources}):
+        seen = view.contents.get(sha256)
+        is_shown = seen is not None and view.head is not None and view.head.record.shows(seen)
+        # Whoever adds shown bytes again means to, and what they saw need not be the last addition.
+        condition, values = ("", {}) if is_shown else _unchanged(seen)
+        values |= {":ordinal": record.ordinal, ":added": frozenset([record.ordinal])}
+        change = "SET #ordinal = :ordinal ADD #ordinals :added"
+        writes.append(Update({"pk": pk, "sk": f"SOURCE#{sha256}"}, change, condition, values))
+    return writes
+
+
+def _unchanged(ordinal: int | None) -> tuple[str, Item]:
+    """The condition that an item is as it was seen: absent, or with this ordinal."""
+    return (ABSENT, {}) if ordinal is None else ("#ordinal = :seen", {":seen": ordinal})
+
+
+def _addition(item: Item, head: Head | None) -> int:
+    """Of the versions that added these bytes the newest that ``head`` shows, else the newest."""
+    added = numbers(item, "ordinals")
+    return max([n for n in added if head is not None and head.record.shows(n)] or added)
 
 
 def _moved(pk: str, record: VersionRecord, manifest: Manifest, view: CommitView) -> Put:
@@ -99,11 +130,14 @@ def head_item(pk: str, branch: str, head: Head | None) -> Item:
     item: Item = {"pk": pk, "sk": head_key(branch)}
     if head is None:
         return item
-    item |= {"digest": head.record.digest, "document": documents.text_of_record(head.record)}
+    document = documents.text_of_record(head.record)
+    item |= {"digest": head.record.digest, "document": document}
     if head.manifest is not None:
-        packed = gzip.compress(documents.text_of(head.manifest.to_document()).encode(), mtime=0)
-        if len(packed) <= MOST_KEPT_BYTES:
-            item["manifest"] = base64.b64encode(packed).decode()
+        packed = base64.b64encode(
+            gzip.compress(documents.text_of(head.manifest.to_document()).encode(), mtime=0)
+        )
+        if len(packed) + len(document.encode()) <= MOST_HEAD_BYTES:
+            item["manifest"] = packed.decode()
     return item
 
 

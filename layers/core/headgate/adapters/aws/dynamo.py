@@ -7,7 +7,7 @@ idempotent, where a conditional PutItem that is retried after a lost answer repo
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -18,11 +18,12 @@ from headgate.adapters.aws.session import AwsClients
 from headgate.domain.errors import Throttled
 from headgate.ports import Clock
 
-Value = str | int | Decimal
+Value = str | int | Decimal | frozenset[int]
 Item = dict[str, Value]
 
 PK_BYTES, SK_BYTES = 2048, 1024
 TRANSACTION_ITEMS = 100
+BATCH_KEYS = 100
 READ_ITEMS = 100
 CONTENTION_ATTEMPTS = 6
 _NAME = re.compile(r"#\w+")
@@ -81,30 +82,27 @@ class Table:
 
     def get_many(self, pk: str, sks: Sequence[str]) -> dict[str, Item]:
         """Items under ``pk`` by ``sk``, as they are now, in one request for each 100; absent ones are left
-        out.
+        out. The items are no snapshot: each may be of another moment.
         """
-        keys = list(dict.fromkeys(sks))
+        keys = [marshal({"pk": pk, "sk": sk}) for sk in dict.fromkeys(sks)]
         found: dict[str, Item] = {}
-        for start in range(0, len(keys), READ_ITEMS):
-            found |= self._get_batch(pk, keys[start : start + READ_ITEMS])
+        for start in range(0, len(keys), BATCH_KEYS):
+            for item in self._batch(keys[start : start + BATCH_KEYS]):
+                found[text(item, "sk")] = item
         return found
 
-    def _get_batch(self, pk: str, sks: Sequence[str]) -> dict[str, Item]:
-        wanted = [marshal({"pk": pk, "sk": sk}) for sk in sks]
-        found: dict[str, Item] = {}
+    def _batch(self, keys: list[dict[str, Any]]) -> Iterator[Item]:
         for attempt in range(CONTENTION_ATTEMPTS):
             with translated(f"reading {self.name}", write=False):
                 answer = self.client.batch_get_item(
-                    RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}}
+                    RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}}
                 )
-            for item in answer["Responses"].get(self.name, []):
-                plain = unmarshal(item)
-                found[str(plain["sk"])] = plain
-            wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-            if not wanted:
-                return found
+            yield from (unmarshal(item) for item in answer["Responses"].get(self.name, []))
+            keys = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if not keys:
+                return
             pause(self._clock, attempt)
-        raise Throttled(f"reading {self.name}: {len(wanted)} items were not answered")
+        raise Throttled(f"reading {self.name}: {len(keys)} items were left unprocessed")
 
     def query(
         self,
@@ -193,28 +191,50 @@ def pause(clock: Clock, attempt: int) -> None:
     clock.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter, no secret
 
 
-def marshal(item: Mapping[str, Value]) -> dict[str, dict[str, str]]:
+def marshal(item: Mapping[str, Value]) -> dict[str, dict[str, Any]]:
     """The wire form. There are no floats: numbers that need no arithmetic travel inside JSON text."""
     return {name: _marshal_value(value) for name, value in item.items()}
 
 
-def _marshal_value(value: Value) -> dict[str, str]:
+def _marshal_value(value: Value) -> dict[str, Any]:
     if isinstance(value, str):
         return {"S": value}
+    if isinstance(value, frozenset):
+        return {"NS": [str(n) for n in sorted(value)]}
     if isinstance(value, Decimal):
         return {"N": format(value, "f")}
     return {"N": str(int(value))}
 
 
 def unmarshal(item: Mapping[str, Any]) -> Item:
-    """Numbers come back as Decimal. Attributes of other types (written by others) are left out."""
+    """Numbers come back as Decimal, sets of numbers as sets of int. Attributes of other types (written by
+    others) are left out.
+    """
     known: Item = {}
     for name, typed in item.items():
         if "S" in typed:
             known[name] = str(typed["S"])
         elif "N" in typed:
             known[name] = Decimal(typed["N"])
+        elif "NS" in typed:
+            known[name] = frozenset(int(n) for n in typed["NS"])
     return known
+
+
+def number(item: Mapping[str, Value], name: str) -> int:
+    """A whole number of an item."""
+    value = item[name]
+    if isinstance(value, frozenset):
+        raise TypeError(f"{name} holds a set of numbers")
+    return int(value)
+
+
+def numbers(item: Mapping[str, Value], name: str) -> frozenset[int]:
+    """A set of whole numbers of an item; DynamoDB knows no empty set, so an absent one is empty."""
+    value = item.get(name, frozenset())
+    if not isinstance(value, frozenset):
+        raise TypeError(f"{name} holds no set of numbers")
+    return value
 
 
 def text(item: Mapping[str, Value], name: str = "document") -> str:

@@ -20,6 +20,7 @@ from headgate.adapters.aws.dynamo import (
     Update,
     chunks,
     clipped,
+    number,
     pause,
     text,
 )
@@ -120,7 +121,7 @@ class DynamoLedger:
         held = self._table.get(**hold)
         if held is None or "spent" in held:
             return
-        freed, paid = Decimal(held["usd"]), exact(spent)
+        freed, paid = Decimal(text(held, "usd")), exact(spent)
         change = "ADD #committed :difference, #reserved :freed, #spent :paid"
         values = {":difference": paid - freed, ":freed": -freed, ":paid": paid}
         account = Update(_budget(product, month), change, values=values)
@@ -134,11 +135,13 @@ class DynamoLedger:
         head = self._table.get(pk=f"AUDIT#{product}", sk="HEAD")
         if head is None:
             return audit.genesis(product)
-        return audit.Tip(int(head["sequence"]), text(head, "hash"))
+        return audit.Tip(number(head, "sequence"), text(head, "hash"))
 
     def _account(self, product: str, month: str) -> Budget:
         item = self._table.get(**_budget(product, month)) or {}
-        limit, reserved, spent = (float(item.get(name, 0)) for name in ("limit", "reserved", "spent"))
+        limit, reserved, spent = (
+            float(text(item, name)) if name in item else 0.0 for name in ("limit", "reserved", "spent")
+        )
         return Budget(product, month, limit, reserved, spent)
 
     def _too_little(self, product: str, month: str, limit: float, usd: float) -> PreconditionFailed:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headgate.adapters import documents
-from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, next_head, text
+from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, next_head, number, text
 from headgate.domain.errors import Conflict, NotFound
 from headgate.domain.model import AliasMove, ModelVersion
 
@@ -28,11 +28,11 @@ class DynamoModelCatalog:
 
     def latest_version(self, model: str) -> int:
         head = self._table.get(pk=_pk(model), sk="HEAD")
-        return 0 if head is None else int(head["ordinal"])
+        return 0 if head is None else number(head, "ordinal")
 
     def model_with_digest(self, model: str, digest: str) -> ModelVersion | None:
         item = self._table.get(pk=_pk(model), sk=f"DIGEST#{digest}")
-        return None if item is None else self.model_version(model, int(item["ordinal"]))
+        return None if item is None else self.model_version(model, number(item, "ordinal"))
 
     def model_version(self, model: str, version: int) -> ModelVersion:
         item = self._table.get(pk=_pk(model), sk=_version(version))
@@ -47,13 +47,13 @@ class DynamoModelCatalog:
 
     def alias(self, model: str, alias: str) -> int | None:
         item = self._table.get(pk=_pk(model), sk=f"ALIAS#{alias}")
-        return None if item is None else int(item["version"])
+        return None if item is None else number(item, "version")
 
     def move_alias(self, move: AliasMove) -> None:
         """The count of moves orders history where clocks disagree, and tells moves in one instant apart."""
         key = {"pk": _pk(move.model), "sk": f"ALIAS#{move.alias}"}
         at = self._table.get(**key)
-        version, moves = (None, 0) if at is None else (int(at["version"]), int(at["moves"]))
+        version, moves = (None, 0) if at is None else (number(at, "version"), number(at, "moves"))
         if version != move.from_version:
             raise Conflict(
                 f"alias {move.model}@{move.alias} is at {version}, not at {move.from_version}, by now"
@@ -75,7 +75,7 @@ class DynamoModelCatalog:
     def alias_moves(self, model: str, alias: str) -> Sequence[AliasMove]:
         items = self._table.query(_pk(model), f"MOVE#{alias}#")
         return [
-            documents.alias_move(text(item)) for item in sorted(items, key=lambda item: int(item["moves"]))
+            documents.alias_move(text(item)) for item in sorted(items, key=lambda item: number(item, "moves"))
         ]
 
     def add_report(self, model: str, report: Mapping[str, Any]) -> None:

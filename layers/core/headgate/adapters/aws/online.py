@@ -12,6 +12,7 @@ from headgate.adapters.aws.dynamo import (
     chunks,
     clipped,
     marshal,
+    number,
     pause,
     text,
     unmarshal,
@@ -111,5 +112,5 @@ def _row(product: str, view: str, key: str, item: Mapping[str, Any]) -> OnlineRo
         text(known, "event_time"),
         documents.document_of(text(known, "values")),
         text(known, "feature_version"),
-        int(known["expires_at"]) if "expires_at" in known else None,
+        number(known, "expires_at") if "expires_at" in known else None,
     )

@@ -34,8 +34,6 @@ class DynamoRefCatalog:
 
     def add_branch(self, product: str, dataset: str, branch: Branch, head: Head | None) -> None:
         pk = dataset_key(product, dataset)
-        if head is not None and head.manifest is None:
-            raise ValueError("a branch starts at a head with its manifest")
         try:
             self._table.write(
                 [

@@ -11,15 +11,18 @@ from headgate.domain.errors import Conflict, InvalidRequest, NotFound
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import MAIN, MAX_SOURCES, Branch, CommitView, Head, Hold, Tag, VersionRecord
 
+MOST_MANIFEST_CHARACTERS = 2_000_000
+"""A longer manifest is not kept with the head."""
+
 
 @dataclass
 class _Dataset:
     """One dataset. Records are kept as text, so that nothing kept can be changed through a reference."""
 
     versions: list[str] = field(default_factory=list)
-    heads: dict[str, tuple[str, str] | None] = field(default_factory=lambda: {MAIN: None})
+    heads: dict[str, tuple[str, str | None] | None] = field(default_factory=lambda: {MAIN: None})
     objects: dict[str, int] = field(default_factory=dict)
-    contents: dict[str, int] = field(default_factory=dict)
+    contents: dict[str, list[int]] = field(default_factory=dict)
     tags: dict[str, Tag] = field(default_factory=dict)
     branches: dict[str, Branch] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
@@ -31,8 +34,24 @@ class _Dataset:
         kept = self.heads[branch]
         if kept is None:
             return None
-        record, manifest = kept
-        return Head(documents.version_record(record), Manifest.from_document(documents.document_of(manifest)))
+        record, text = kept
+        manifest = None if text is None else Manifest.from_document(documents.document_of(text))
+        return Head(documents.version_record(record), manifest)
+
+    def set_head(self, branch: str, head: Head) -> None:
+        """A manifest that is too long is left out, as where an item of a table has bounds."""
+        manifest = None if head.manifest is None else documents.text_of(head.manifest.to_document())
+        if manifest is not None and len(manifest) > MOST_MANIFEST_CHARACTERS:
+            manifest = None
+        self.heads[branch] = (documents.text_of_record(head.record), manifest)
+
+    def seen(self, source: SourceRef, head: Head | None) -> tuple[int | None, int | None]:
+        """What a committer on ``head`` sees of a source: the version that took in the object, and of those
+        that added its bytes the newest that the head shows, else the newest.
+        """
+        added = self.contents.get(source.sha256, [])
+        shown = [n for n in added if head is not None and head.record.shows(n)]
+        return self.objects.get(source.identity), max(shown or added, default=None)
 
 
 class MemoryDatasets(CatalogPart):
@@ -70,11 +89,13 @@ class MemoryDatasets(CatalogPart):
     ) -> CommitView:
         with self._faults.read("catalog.commit_view"), self._lock:
             kept = self._dataset(product, dataset)
+            head = kept.head(branch)
+            known = {s: kept.seen(s, head) for s in sources}
             return CommitView(
-                head=kept.head(branch),
+                head=head,
                 next_ordinal=len(kept.versions) + 1,
-                objects={s.identity: kept.objects[s.identity] for s in sources if s.identity in kept.objects},
-                contents={s.sha256: kept.contents[s.sha256] for s in sources if s.sha256 in kept.contents},
+                objects={s.identity: taken for s, (taken, _) in known.items() if taken is not None},
+                contents={s.sha256: added for s, (_, added) in known.items() if added is not None},
                 refused=frozenset(
                     s.identity
                     for s in sources
@@ -87,18 +108,15 @@ class MemoryDatasets(CatalogPart):
             raise InvalidRequest(f"a commit takes at most {MAX_SOURCES} sources, found {len(record.sources)}")
         with self._faults.effect("catalog.commit_version"), self._lock:
             kept = self._dataset(record.product, record.dataset)
-            head = kept.head(record.branch)
-            seen = view.head.record.digest if view.head else None
-            if (head.record.digest if head else None) != seen or record.ordinal != len(kept.versions) + 1:
+            if not _is_as_seen(kept, record, view):
                 raise Conflict(
                     f"dataset {record.product}/{record.dataset} has moved: read its head, then try again"
                 )
-            text = documents.text_of_record(record)
-            kept.versions.append(text)
-            kept.heads[record.branch] = (text, documents.text_of(manifest.to_document()))
+            kept.versions.append(documents.text_of_record(record))
+            kept.set_head(record.branch, Head(record, manifest))
             for source in record.sources:
                 kept.objects[source.identity] = record.ordinal
-                kept.contents[source.sha256] = record.ordinal
+                kept.contents.setdefault(source.sha256, []).append(record.ordinal)
             if record.branch in kept.branches:
                 kept.branches[record.branch] = replace(
                     kept.branches[record.branch], head_ordinal=record.ordinal, head_digest=record.digest
@@ -123,11 +141,8 @@ class MemoryDatasets(CatalogPart):
                 raise Conflict(f"the branch {branch.name} is there already")
             if head is None:
                 kept.heads[branch.name] = None
-            elif head.manifest is None:
-                raise ValueError("a branch starts at a head with its manifest")
             else:
-                record = documents.text_of_record(head.record)
-                kept.heads[branch.name] = (record, documents.text_of(head.manifest.to_document()))
+                kept.set_head(branch.name, head)
             kept.branches[branch.name] = branch
 
     def delete_branch(self, product: str, dataset: str, name: str) -> None:
@@ -188,3 +203,16 @@ class MemoryDatasets(CatalogPart):
 
     def _dataset(self, product: str, dataset: str) -> _Dataset:
         return self._datasets.setdefault((product, dataset), _Dataset())
+
+
+def _is_as_seen(kept: _Dataset, record: VersionRecord, view: CommitView) -> bool:
+    """Whether a commit finds the head, the ordinals and its sources as ``view`` saw them."""
+    if record.branch not in kept.heads or record.ordinal != len(kept.versions) + 1:
+        return False
+    head = kept.head(record.branch)
+    if (head.record.digest if head else None) != (view.head.record.digest if view.head else None):
+        return False
+    return all(
+        kept.seen(s, head) == (view.objects.get(s.identity), view.contents.get(s.sha256))
+        for s in record.sources
+    )
