@@ -18,6 +18,8 @@ from headgate.adapters.aws.ledger import DynamoLedger
 from headgate.adapters.aws.model_catalog import DynamoModelCatalog
 from headgate.adapters.aws.online import DynamoOnlineStore
 from headgate.adapters.aws.product_catalog import DynamoProductCatalog
+from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
+from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
 from headgate.adapters.aws.run_catalog import DynamoRunCatalog
 from headgate.adapters.aws.s3 import S3ObjectStore
 from headgate.adapters.aws.session import AwsClients
@@ -45,6 +47,8 @@ from headgate.ports import (
     ObjectStore,
     OnlineStore,
     ProductCatalog,
+    QuarantineCatalog,
+    RefCatalog,
     RunCatalog,
     Scratch,
 )
@@ -59,6 +63,10 @@ class Backend(Protocol):
     def store(self) -> ObjectStore: ...
     @property
     def datasets(self) -> DatasetCatalog: ...
+    @property
+    def refs(self) -> RefCatalog: ...
+    @property
+    def quarantine(self) -> QuarantineCatalog: ...
     @property
     def features(self) -> FeatureCatalog: ...
     @property
@@ -92,7 +100,8 @@ class MemoryBackend:
     def __init__(self, directory: Path) -> None:
         catalog = MemoryCatalog()
         self.store = MemoryObjectStore("lake", directory / "objects")
-        self.datasets = self.features = self.products = self.runs = self.models = catalog
+        self.datasets = self.refs = self.quarantine = catalog
+        self.features = self.products = self.runs = self.models = catalog
         self.ledger = MemoryLedger()
         self.online = MemoryOnlineStore()
         self.bus = MemoryEventBus()
@@ -126,7 +135,15 @@ class AwsBackend:
 
     @cached_property
     def datasets(self) -> DynamoDatasetCatalog:
-        return DynamoDatasetCatalog(self._table("datasets"))
+        return DynamoDatasetCatalog(self._versions)
+
+    @cached_property
+    def refs(self) -> DynamoRefCatalog:
+        return DynamoRefCatalog(self._versions)
+
+    @cached_property
+    def quarantine(self) -> DynamoQuarantineCatalog:
+        return DynamoQuarantineCatalog(self._versions)
 
     @cached_property
     def features(self) -> DynamoFeatureCatalog:
@@ -176,6 +193,11 @@ class AwsBackend:
 
     def sent(self) -> Sent:
         return received(self._clients, self._queue_url)
+
+    @cached_property
+    def _versions(self) -> Table:
+        """Versions, their names and quarantine read each other's items: they share a table."""
+        return self._table("versions")
 
     @cached_property
     def _bus_and_queue(self) -> tuple[str, str]:

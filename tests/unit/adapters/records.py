@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from headgate.domain.cost import CostLine
-from headgate.domain.dataset import QuarantineRecord, SourceRef
+from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.file_table import FileTable
+from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, GateResult, ModelVersion
 from headgate.domain.product import Criterion, GateEvidence, ProductRecord
 from headgate.domain.training import RunRecord
-from headgate.domain.version import VersionRecord
-from headgate.ports import OnlineRow
+from headgate.domain.version import MAIN, Branch, CommitView, Head, Hold, Tag, VersionRecord
+from headgate.ports import DatasetCatalog, OnlineRow
 
 TIME = "2030-01-01T00:00:00.000Z"
 
@@ -28,11 +31,17 @@ def source(name: str) -> SourceRef:
 
 
 def version(
-    ordinal: int, digest: str = "", parent: str | None = "", sources: tuple[SourceRef, ...] = ()
+    ordinal: int,
+    digest: str = "",
+    parent: str | None = "",
+    sources: tuple[SourceRef, ...] = (),
+    **changes: Any,
 ) -> VersionRecord:
-    """Version ``ordinal`` of shop/orders; by default named d<ordinal>, on top of d<ordinal - 1>."""
+    """Version ``ordinal`` of shop/orders; by default named d<ordinal>, on top of d<ordinal - 1>, showing all
+    up to itself.
+    """
     before = None if ordinal == 1 else f"d{ordinal - 1}"
-    return VersionRecord(
+    record = VersionRecord(
         product="shop",
         dataset="orders",
         ordinal=ordinal,
@@ -47,7 +56,65 @@ def version(
         sources=sources,
         ingest_seconds=0.1 + 0.2,
         ingest_bytes=10,
+        author="user/ada",
+        message="für später",
+        visible=((1, ordinal),),
     )
+    return replace(record, **changes)
+
+
+def file(name: str, columns: int = 1, rows: int = 10) -> DataFile:
+    """A data file; its statistics are hard to compress."""
+    stats = tuple(
+        ColumnStats(f"column_{n}", "VARCHAR", n, sha256(f"{name}{n}".encode()).hexdigest(), None)
+        for n in range(columns)
+    )
+    key = f"shop/datasets/orders/data/{name}.parquet"
+    return DataFile(key, 100, f"sha-{name}", rows, stats, source(name), (0, rows))
+
+
+def manifest(record: VersionRecord, *files: DataFile) -> Manifest:
+    """A manifest of ``record``. The catalog keeps both and compares neither."""
+    return Manifest(
+        product=record.product,
+        dataset=record.dataset,
+        ordinal=record.ordinal,
+        parents=(record.parent,) if record.parent else (),
+        operation=record.operation,
+        contract_version="1.0.0",
+        schema=(SchemaColumn("amount", "DOUBLE", True, "internal", ("preis",)),),
+        table=FileTable(recent=files or (file(record.digest),)),
+        checks=({"name": "required:amount", "severity": "error", "passed": True, "rows": 0},),
+        note={"of": record.digest},
+    )
+
+
+def committed(
+    catalog: DatasetCatalog, record: VersionRecord, view: CommitView | None = None
+) -> VersionRecord:
+    """``record``, committed on what ``view`` saw: by default what there is now."""
+    seen = view or catalog.commit_view(record.product, record.dataset, record.branch, record.sources)
+    catalog.commit_version(record, manifest(record), seen)
+    return record
+
+
+def tag(name: str, ordinal: int = 1) -> Tag:
+    return Tag(name, ordinal, f"d{ordinal}", "user/ada", TIME, "vor dem Umbau")
+
+
+def hold(name: str, ordinal: int = 1) -> Hold:
+    return Hold(name, ordinal, "user/ada", TIME, "case 7")
+
+
+def branch(name: str, head: Head | None) -> Branch:
+    """A branch that starts at ``head``."""
+    digest, ordinal = (head.record.digest, head.record.ordinal) if head else ("", 0)
+    return Branch(name, digest, ordinal, "user/ada", TIME, ordinal, digest)
+
+
+def head(catalog: DatasetCatalog, name: str = MAIN) -> Head | None:
+    """Where a branch of shop/orders stands."""
+    return catalog.commit_view("shop", "orders", name, ()).head
 
 
 def refused(name: str, product: str = "shop", second: int = 0) -> QuarantineRecord:

@@ -41,7 +41,7 @@ def test_after_leaves_all_done_as_a_lost_answer_does() -> None:
     faults.fail_at("catalog.commit_version", when="after", error=StateUnknown("lost"))
 
     with pytest.raises(StateUnknown, match="lost"):
-        catalog.commit_version(records.version(1))
+        records.committed(catalog, records.version(1))
 
     assert catalog.dataset_head("shop", "orders") == records.version(1)
 
