@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from headgate.domain.errors import NotFound
+from headgate.domain.external_object import ExternalObject
 
 from tests.unit.adapters.backends import Backend
 
@@ -101,3 +103,38 @@ class TestObjectStore:
             assert uri == f"s3://{backend.store.bucket}/shop/data/a b.parquet"
         else:
             assert Path(uri).read_bytes() == b"rows"
+
+    @pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
+    def test_an_absolute_name_means_one_version_of_an_object_of_any_bucket(
+        self, backend: Backend, tmp_path: Path, key: str
+    ) -> None:
+        backend.store.put(key, b"first")
+        backend.store.put(key, b"second")
+        names = [ExternalObject(backend.store.bucket, key, v).name for v in backend.version_ids(key)]
+
+        assert [backend.store.get(name) for name in names] == [b"first", b"second"]
+        uris = [backend.store.uri(name) for name in names]
+        if "amazonaws.com" in uris[0]:
+            assert all(f"versionId={v}" in u for u, v in zip(uris, backend.version_ids(key), strict=True))
+        else:
+            assert [_read(uri) for uri in uris] == [b"first", b"second"]
+        assert backend.store.exists(names[0])
+        backend.store.download(names[0], tmp_path / "target")
+        assert (tmp_path / "target").read_bytes() == b"first"
+
+    def test_a_version_that_is_gone_is_not_found_by_its_absolute_name(self, backend: Backend) -> None:
+        backend.store.put("key", b"body")
+        gone = ExternalObject(backend.store.bucket, "other", backend.version_ids("key")[0]).name
+
+        assert not backend.store.exists(gone)
+        with pytest.raises(NotFound):
+            backend.store.get(gone)
+
+
+def _read(uri: str) -> bytes:
+    """What an engine reads at ``uri``."""
+    if not uri.startswith("http"):
+        return Path(uri).read_bytes()
+    with urlopen(uri) as answer:
+        body: bytes = answer.read()
+    return body

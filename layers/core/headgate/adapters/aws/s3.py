@@ -1,4 +1,4 @@
-"""The ObjectStore port over one S3 bucket."""
+"""The ObjectStore port over one S3 bucket. An imported file is read by its absolute name, where it lies."""
 
 import hashlib
 from base64 import b64encode
@@ -8,10 +8,13 @@ from typing import Any
 from headgate.adapters.aws.errors import translated
 from headgate.adapters.aws.session import AwsClients
 from headgate.domain.errors import NotFound
+from headgate.domain.external_object import external_object
 
 CHUNK_BYTES = 1 << 20
 PART_BYTES = 16 << 20
 PARTS_AT_ONCE = 4
+LINK_SECONDS = 3600
+"""How long the address of an imported object is good: longer than any function runs."""
 
 
 class S3ObjectStore:
@@ -22,13 +25,13 @@ class S3ObjectStore:
         self._clients = clients
 
     def get(self, key: str, version_id: str | None = None) -> bytes:
-        with translated(f"reading {self.uri(key)}", write=False):
+        with translated(f"reading {self._name(key)}", write=False):
             body: bytes = self._open(key, version_id).read()
         return body
 
     def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         checksum = b64encode(hashlib.sha256(body).digest()).decode("ascii")
-        with translated(f"writing {self.uri(key)}", write=True):
+        with translated(f"writing {self._name(key)}", write=True):
             self._client.put_object(
                 Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, ChecksumSHA256=checksum
             )
@@ -36,7 +39,7 @@ class S3ObjectStore:
     def download(self, key: str, path: Path, version_id: str | None = None) -> str:
         hashed = hashlib.sha256()
         try:
-            with translated(f"reading {self.uri(key)}", write=False), path.open("wb") as target:
+            with translated(f"reading {self._name(key)}", write=False), path.open("wb") as target:
                 for chunk in self._open(key, version_id).iter_chunks(CHUNK_BYTES):
                     hashed.update(chunk)
                     target.write(chunk)
@@ -52,26 +55,39 @@ class S3ObjectStore:
         config = TransferConfig(
             multipart_threshold=4 * PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=PARTS_AT_ONCE
         )
-        with translated(f"writing {self.uri(key)}", write=True), path.open("rb") as source:
+        with translated(f"writing {self._name(key)}", write=True), path.open("rb") as source:
             self._client.upload_fileobj(
                 source, self.bucket, key, ExtraArgs={"ChecksumAlgorithm": "SHA256"}, Config=config
             )
 
     def exists(self, key: str) -> bool:
         try:
-            with translated(f"looking for {self.uri(key)}", write=False):
-                self._client.head_object(Bucket=self.bucket, Key=key)
+            with translated(f"looking for {self._name(key)}", write=False):
+                self._client.head_object(**self._at(key, None))
         except NotFound:
             return False
         return True
 
     def uri(self, key: str) -> str:
-        return f"s3://{self.bucket}/{key}"
+        """An imported object's is a signed address of that very version: engines know no VersionId."""
+        if external_object(key) is None:
+            return self._name(key)
+        at = self._at(key, None)
+        link: str = self._client.generate_presigned_url("get_object", Params=at, ExpiresIn=LINK_SECONDS)
+        return link
+
+    def _name(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}" if external_object(key) is None else key
+
+    def _at(self, key: str, version_id: str | None) -> dict[str, str]:
+        """Where ``key`` is: in this bucket, or for an absolute name where that says."""
+        if (outside := external_object(key)) is not None:
+            return {"Bucket": outside.bucket, "Key": outside.key, "VersionId": outside.version_id}
+        return {"Bucket": self.bucket, "Key": key, **({"VersionId": version_id} if version_id else {})}
 
     @property
     def _client(self) -> Any:
         return self._clients.client("s3")
 
     def _open(self, key: str, version_id: str | None) -> Any:
-        version = {"VersionId": version_id} if version_id else {}
-        return self._client.get_object(Bucket=self.bucket, Key=key, **version)["Body"]
+        return self._client.get_object(**self._at(key, version_id))["Body"]

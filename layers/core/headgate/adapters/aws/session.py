@@ -55,4 +55,8 @@ class AwsClients:
         return self._session
 
     def _make(self, service: str) -> Any:
-        return self._opened().client(service, config=self._config or default_config())
+        config = self._config or default_config()
+        if service == "s3":
+            # botocore still signs addresses of us-east-1 with a version that newer buckets refuse.
+            config = config.merge(Config(signature_version="s3v4"))
+        return self._opened().client(service, config=config)

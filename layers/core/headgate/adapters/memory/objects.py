@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from headgate.adapters.memory.faults import Faults
 from headgate.domain.errors import NotFound
+from headgate.domain.external_object import external_object
 
 CHUNK_BYTES = 1 << 20
 
@@ -59,13 +60,19 @@ class MemoryObjectStore:
 
     def exists(self, key: str) -> bool:
         with self._faults.read(f"{self.bucket}.exists"), self._lock:
-            return key in self._versions
+            return key in self._versions or (
+                external_object(key) is not None and Path(self.uri(key)).exists()
+            )
 
     def uri(self, key: str) -> str:
-        """Path of the newest version; of a missing key a path where nothing is."""
+        """Path of the newest version; of a missing key a path where nothing is. An absolute name is found in
+        the store of that bucket beside this one.
+        """
+        if (outside := external_object(key)) is not None:
+            return str(_path(self._root.parent / outside.bucket, outside.key, outside.version_id))
         with self._lock:
             versions = self._versions.get(key)
-            return str(versions[-1].path if versions else self._path(key, "missing"))
+            return str(versions[-1].path if versions else _path(self._root, key, "missing"))
 
     def keys(self, prefix: str = "") -> tuple[str, ...]:
         """Keys that start with ``prefix``, sorted. Not in the port: for looking at what a service left."""
@@ -82,6 +89,8 @@ class MemoryObjectStore:
         return self._version(key, None).content_type
 
     def _version(self, key: str, version_id: str | None) -> _Version:
+        if (outside := external_object(key)) is not None and (path := Path(self.uri(key))).exists():
+            return _Version(outside.version_id, path, "application/octet-stream")
         with self._lock:
             versions = self._versions.get(key, [])
             found = [v for v in versions if version_id is None or v.id == version_id]
@@ -94,7 +103,7 @@ class MemoryObjectStore:
         with self._lock:
             self._count += 1
             version_id = f"v{self._count:08d}"
-        path = self._path(key, version_id)
+        path = _path(self._root, key, version_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         return _Version(version_id, path, content_type)
 
@@ -103,12 +112,8 @@ class MemoryObjectStore:
         with self._lock:
             self._versions.setdefault(key, []).append(version)
 
-    def _path(self, key: str, version_id: str) -> Path:
-        # A key may be longer than a file name, be another's prefix, or hold what DuckDB takes for a glob.
-        name = quote(key.rsplit("/", 1)[-1], safe="")[-80:]
-        return (
-            self._root
-            / hashlib.sha256(key.encode("utf-8")).hexdigest()[:32]
-            / version_id
-            / (name or "object")
-        )
+
+def _path(root: Path, key: str, version_id: str) -> Path:
+    # A key may be longer than a file name, be another's prefix, or hold what DuckDB takes for a glob.
+    name = quote(key.rsplit("/", 1)[-1], safe="")[-80:]
+    return root / hashlib.sha256(key.encode("utf-8")).hexdigest()[:32] / version_id / (name or "object")
