@@ -1,4 +1,4 @@
-"""Objects that are brought under versioning where they lie: outside the lake, named by bucket, key and VersionId.
+"""Objects that come under versioning where they lie, outside the lake: named by bucket, key and VersionId.
 
 A data file in the lake has a key; an imported one has an absolute name in its place, which says all that is
 needed to read exactly those bytes. Object stores understand both.
@@ -74,7 +74,7 @@ def place_of(uri: str) -> tuple[str, str]:
 
 
 def import_of(message_id: str, document: Mapping[str, Any]) -> ImportRequest | None:
-    """The import in a message, or None when it is of another kind. Raises InvalidRequest when it is broken."""
+    """The import in a message, None when it is of another kind. Raises InvalidRequest when it is broken."""
     if document.get("kind") != KIND:
         return None
     try:
