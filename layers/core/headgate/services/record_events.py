@@ -22,6 +22,13 @@ AUDITED = frozenset(
         events.PRODUCT_APPLIED,
         events.DROP_REPLAYED,
         events.DROP_DISCARDED,
+        events.VERSIONS_REJECTED,
+        events.VERSION_TAGGED,
+        events.VERSION_HELD,
+        events.HOLD_RELEASED,
+        events.BRANCH_CREATED,
+        events.BRANCH_DELETED,
+        events.GARBAGE_COLLECTED,
     }
 )
 

@@ -1,6 +1,6 @@
 """What a batch of accepted drops asks of the next version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +50,13 @@ def take_in(contract: Contract, accepted: Sequence[Accepted]) -> Propose:
 
 def merged_checks(accepted: Sequence[Accepted]) -> tuple[dict[str, Any], ...]:
     """One result a check over all files of the commit."""
+    return combined_checks(c for a in accepted for c in a.checks)
+
+
+def combined_checks(checks: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """One result a check, sorted by name: passed where all passed, failing rows added up."""
     merged: dict[str, dict[str, Any]] = {}
-    for check in (c for a in accepted for c in a.checks):
+    for check in checks:
         known: Mapping[str, Any] = merged.get(check["name"], {"passed": True, "rows": 0})
         merged[check["name"]] = {
             **check,
