@@ -86,7 +86,9 @@ class DatasetCatalog(Protocol):
         """
         ...
 
-    def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:
+    def commit_version(
+        self, record: VersionRecord, manifest: Manifest, view: CommitView, reuses: Sequence[int] = ()
+    ) -> None:
         """Move the head of ``record.branch`` from where ``view`` saw it to ``record``: the record, the
         ordinal, the sources and the head move together or not at all. Raises Conflict when the head or the
         ordinal is elsewhere by now, StateUnknown when the answer was lost.
@@ -95,7 +97,9 @@ class DatasetCatalog(Protocol):
 
 
 class RefCatalog(Protocol):
-    """Names of versions: tags, branches, and holds that keep a version from being collected."""
+    """Names of versions: tags, branches, and holds that keep a version from being collected. What adds a name
+    raises Collected when the version was given up as garbage.
+    """
 
     def add_tag(self, product: str, dataset: str, tag: Tag) -> None:
         """Idempotent for the same version; raises Conflict when the name means another one."""
@@ -127,6 +131,20 @@ class RefCatalog(Protocol):
 
     def holds(self, product: str, dataset: str) -> Sequence[Hold]:
         """Sorted by name."""
+        ...
+
+
+class GarbageCatalog(Protocol):
+    """Which versions were given up as garbage. The mark stands before anything is deleted, and nothing may
+    take over or name a marked version: whoever looks for names after marking sees all there will be.
+    """
+
+    def mark_collected(self, product: str, dataset: str, ordinals: Sequence[int], at: str) -> None:
+        """Idempotent: an older mark stays."""
+        ...
+
+    def clear_collected(self, product: str, dataset: str, ordinals: Sequence[int]) -> None:
+        """Take marks back."""
         ...
 
 

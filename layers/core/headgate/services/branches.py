@@ -1,31 +1,21 @@
 """Opening branches, and finding the version a name means."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from headgate.domain.errors import Collected, Conflict, InvalidRequest, NotFound
 from headgate.domain.version import MAIN, Branch, Head, VersionRecord, ordinal_of
-from headgate.ports import DatasetCatalog, ObjectStore, RefCatalog
+from headgate.ports import DatasetCatalog, RefCatalog
 from headgate.services.ancestry import newest_first
 from headgate.services.clock import iso, parse_iso
 from headgate.services.commit_version import Line
-from headgate.services.manifests import Manifests
 
 PENDING = "pending"
 """Where versions of a dataset wait whose contract says ``publish: manual``."""
 
 
-def open_branch(
-    catalog: DatasetCatalog,
-    refs: RefCatalog,
-    line: Line,
-    author: str,
-    at: str,
-    lake: ObjectStore | None = None,
-) -> None:
-    """A branch from main's head, if it is not there yet. ``lake`` has the manifest when the head has not."""
+def open_branch(catalog: DatasetCatalog, refs: RefCatalog, line: Line, author: str, at: str) -> None:
+    """A branch from main's head, if it is not there yet."""
     head = catalog.commit_view(line.product, line.dataset, MAIN, ()).head
-    if lake is not None and head is not None and head.manifest is None:
-        head = replace(head, manifest=Manifests(lake, line.product, line.dataset).load(head.record.digest))
     start_branch(refs, line, head, author, at)
 
 

@@ -97,7 +97,7 @@ class CommitVersion:
             manifest, proposal = self._next(line, manifests, seen, propose)
             record = self._record(line, manifest, proposal, by, sources)
             try:
-                self.catalog.commit_version(record, manifest, seen)
+                self.catalog.commit_version(record, manifest, seen, proposal.reuses)
                 return record
             except (Conflict, StateUnknown) as error:
                 if isinstance(error, StateUnknown) and (landed := self._landed(record)) is not None:

@@ -6,9 +6,21 @@ A head carries its manifest, compressed, so that a commit reads one batch of ite
 import base64
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 
 from headgate.adapters import documents
-from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, Update, Write, number, numbers, text
+from headgate.adapters.aws.dynamo import (
+    ABSENT,
+    ConditionCheck,
+    Item,
+    Put,
+    Table,
+    Update,
+    Write,
+    number,
+    numbers,
+    text,
+)
 from headgate.domain.dataset import SourceRef, quarantine_name
 from headgate.domain.errors import InvalidRequest, NotFound
 from headgate.domain.manifest import Manifest
@@ -33,19 +45,19 @@ class DynamoDatasetCatalog:
         return None if item is None or "document" not in item else documents.version_record(text(item))
 
     def dataset_version(self, product: str, dataset: str, ordinal: int) -> VersionRecord:
-        item = self._table.get(pk=dataset_key(product, dataset), sk=_version(ordinal))
+        item = self._table.get(pk=dataset_key(product, dataset), sk=version_key(ordinal))
         if item is None:
             raise NotFound(f"dataset {product}/{dataset} has no version v{ordinal}")
-        return documents.version_record(text(item))
+        return _record(item)
 
     def dataset_versions(
         self, product: str, dataset: str, limit: int = 100, before: int | None = None
     ) -> Sequence[VersionRecord]:
-        upto = None if before is None else _version(before - 1)
+        upto = None if before is None else version_key(before - 1)
         items = self._table.query(
             dataset_key(product, dataset), "V#", newest_first=True, limit=limit, upto=upto
         )
-        return [documents.version_record(text(item)) for item in items]
+        return [_record(item) for item in items]
 
     def commit_view(
         self, product: str, dataset: str, branch: str, sources: Sequence[SourceRef]
@@ -68,7 +80,9 @@ class DynamoDatasetCatalog:
             refused=frozenset(name for sk, name in refused.items() if sk in items),
         )
 
-    def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:
+    def commit_version(
+        self, record: VersionRecord, manifest: Manifest, view: CommitView, reuses: Sequence[int] = ()
+    ) -> None:
         if len(record.sources) > MAX_SOURCES:
             raise InvalidRequest(f"a commit takes at most {MAX_SOURCES} sources, found {len(record.sources)}")
         pk, document = dataset_key(record.product, record.dataset), documents.text_of_record(record)
@@ -78,10 +92,21 @@ class DynamoDatasetCatalog:
             Put(counter, ABSENT)
             if record.ordinal == 1
             else Put(counter, "#ordinal = :before", {":before": record.ordinal - 1}),
-            Put({"pk": pk, "sk": _version(record.ordinal), "document": document}, ABSENT),
+            Put({"pk": pk, "sk": version_key(record.ordinal), "document": document}, ABSENT),
             *_taken_in(pk, record, view),
+            *(kept_version(pk, ordinal) for ordinal in sorted(set(reuses))),
         ]
         self._table.write(writes)
+
+
+def _record(item: Item) -> VersionRecord:
+    record = documents.version_record(text(item))
+    return replace(record, collected_at=text(item, "collected")) if "collected" in item else record
+
+
+def kept_version(pk: str, ordinal: int) -> ConditionCheck:
+    """Holds while a version was not given up as garbage."""
+    return ConditionCheck({"pk": pk, "sk": version_key(ordinal)}, "attribute_not_exists(#collected)")
 
 
 def _taken_in(pk: str, record: VersionRecord, view: CommitView) -> list[Write]:
@@ -157,5 +182,5 @@ def dataset_key(product: str, dataset: str) -> str:
     return f"DATASET#{product}/{dataset}"
 
 
-def _version(ordinal: int) -> str:
+def version_key(ordinal: int) -> str:
     return f"V#{ordinal:010d}"

@@ -57,7 +57,16 @@ class Delete:
     values: Mapping[str, Value] = field(default_factory=dict)
 
 
-Write = Put | Update | Delete
+@dataclass(frozen=True)
+class ConditionCheck:
+    """Change nothing; all else is written only if ``condition`` holds for this item."""
+
+    key: Mapping[str, Value]
+    condition: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+Write = Put | Update | Delete | ConditionCheck
 ABSENT = "attribute_not_exists(#pk)"
 PRESENT = "attribute_exists(#pk)"
 

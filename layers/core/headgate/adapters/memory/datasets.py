@@ -7,7 +7,7 @@ from headgate.adapters import documents
 from headgate.adapters.memory.faults import Faults
 from headgate.adapters.memory.part import CatalogPart
 from headgate.domain.dataset import QuarantineRecord, SourceRef, quarantine_name
-from headgate.domain.errors import Conflict, InvalidRequest, NotFound
+from headgate.domain.errors import Collected, Conflict, InvalidRequest, NotFound
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import MAIN, MAX_SOURCES, Branch, CommitView, Head, Hold, Tag, VersionRecord
 
@@ -26,6 +26,16 @@ class _Dataset:
     tags: dict[str, Tag] = field(default_factory=dict)
     branches: dict[str, Branch] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
+    collected: dict[int, str] = field(default_factory=dict)
+
+    def record(self, ordinal: int) -> VersionRecord:
+        found = documents.version_record(self.versions[ordinal - 1])
+        return replace(found, collected_at=self.collected.get(ordinal, ""))
+
+    def check_kept(self, ordinal: int) -> None:
+        """Raises Collected when the version was given up as garbage."""
+        if ordinal in self.collected:
+            raise Collected(f"v{ordinal} was collected as garbage: it takes no name")
 
     def head(self, branch: str) -> Head | None:
         """Raises NotFound for a branch that does not exist."""
@@ -71,18 +81,18 @@ class MemoryDatasets(CatalogPart):
 
     def dataset_version(self, product: str, dataset: str, ordinal: int) -> VersionRecord:
         with self._faults.read("catalog.dataset_version"), self._lock:
-            versions = self._dataset(product, dataset).versions
-            if not 1 <= ordinal <= len(versions):
+            kept = self._dataset(product, dataset)
+            if not 1 <= ordinal <= len(kept.versions):
                 raise NotFound(f"dataset {product}/{dataset} has no version v{ordinal}")
-            return documents.version_record(versions[ordinal - 1])
+            return kept.record(ordinal)
 
     def dataset_versions(
         self, product: str, dataset: str, limit: int = 100, before: int | None = None
     ) -> Sequence[VersionRecord]:
         with self._faults.read("catalog.dataset_versions"), self._lock:
-            versions = self._dataset(product, dataset).versions
-            older = versions if before is None else versions[: max(0, before - 1)]
-            return [documents.version_record(v) for v in older[::-1][:limit]]
+            kept = self._dataset(product, dataset)
+            newest = len(kept.versions) if before is None else min(len(kept.versions), before - 1)
+            return [kept.record(ordinal) for ordinal in range(newest, max(0, newest - limit), -1)]
 
     def commit_view(
         self, product: str, dataset: str, branch: str, sources: Sequence[SourceRef]
@@ -103,12 +113,14 @@ class MemoryDatasets(CatalogPart):
                 ),
             )
 
-    def commit_version(self, record: VersionRecord, manifest: Manifest, view: CommitView) -> None:
+    def commit_version(
+        self, record: VersionRecord, manifest: Manifest, view: CommitView, reuses: Sequence[int] = ()
+    ) -> None:
         if len(record.sources) > MAX_SOURCES:
             raise InvalidRequest(f"a commit takes at most {MAX_SOURCES} sources, found {len(record.sources)}")
         with self._faults.effect("catalog.commit_version"), self._lock:
             kept = self._dataset(record.product, record.dataset)
-            if not _is_as_seen(kept, record, view):
+            if not _is_as_seen(kept, record, view) or kept.collected.keys() & set(reuses):
                 raise Conflict(
                     f"dataset {record.product}/{record.dataset} has moved: read its head, then try again"
                 )
@@ -126,7 +138,9 @@ class MemoryDatasets(CatalogPart):
 
     def add_tag(self, product: str, dataset: str, tag: Tag) -> None:
         with self._faults.effect("catalog.add_tag"), self._lock:
-            known = self._dataset(product, dataset).tags.setdefault(tag.name, tag)
+            kept = self._dataset(product, dataset)
+            kept.check_kept(tag.ordinal)
+            known = kept.tags.setdefault(tag.name, tag)
             if known.digest != tag.digest:
                 raise Conflict(f"the tag {tag.name} means v{known.ordinal}; tags do not move")
 
@@ -137,6 +151,8 @@ class MemoryDatasets(CatalogPart):
     def add_branch(self, product: str, dataset: str, branch: Branch, head: Head | None) -> None:
         with self._faults.effect("catalog.add_branch"), self._lock:
             kept = self._dataset(product, dataset)
+            if head is not None:
+                kept.check_kept(head.record.ordinal)
             if branch.name in kept.heads:
                 raise Conflict(f"the branch {branch.name} is there already")
             if head is None:
@@ -158,7 +174,9 @@ class MemoryDatasets(CatalogPart):
 
     def add_hold(self, product: str, dataset: str, hold: Hold) -> None:
         with self._faults.effect("catalog.add_hold"), self._lock:
-            self._dataset(product, dataset).holds.setdefault(hold.name, hold)
+            kept = self._dataset(product, dataset)
+            kept.check_kept(hold.ordinal)
+            kept.holds.setdefault(hold.name, hold)
 
     def release_hold(self, product: str, dataset: str, name: str) -> None:
         with self._faults.effect("catalog.release_hold"), self._lock:
@@ -168,6 +186,20 @@ class MemoryDatasets(CatalogPart):
     def holds(self, product: str, dataset: str) -> Sequence[Hold]:
         with self._faults.read("catalog.holds"), self._lock:
             return [hold for _, hold in sorted(self._dataset(product, dataset).holds.items())]
+
+    # --- garbage
+
+    def mark_collected(self, product: str, dataset: str, ordinals: Sequence[int], at: str) -> None:
+        with self._faults.effect("catalog.mark_collected"), self._lock:
+            kept = self._dataset(product, dataset)
+            for ordinal in ordinals:
+                kept.collected.setdefault(ordinal, at)
+
+    def clear_collected(self, product: str, dataset: str, ordinals: Sequence[int]) -> None:
+        with self._faults.effect("catalog.clear_collected"), self._lock:
+            kept = self._dataset(product, dataset)
+            for ordinal in ordinals:
+                kept.collected.pop(ordinal, None)
 
     # --- quarantine
 
