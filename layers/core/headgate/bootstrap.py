@@ -3,8 +3,9 @@ nowhere else.
 """
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -17,6 +18,7 @@ from headgate.config import (
     ApiSettings,
     BuildFeaturesSettings,
     InferSettings,
+    IngestJobSettings,
     IngestSettings,
     MonitorSettings,
     RecordSettings,
@@ -123,22 +125,39 @@ def _parts(settings: Settings) -> _Parts:
 
 def ingest(environ: Mapping[str, str]) -> "IngestDrops":
     """Raises ConfigurationError, as every function of this module."""
+    from headgate.adapters.aws.batch import AwsBatchCompute
+    from headgate.services.hand_over_drop import HandOverDrop
+
+    settings = IngestSettings.from_env(environ)
+    parts = _parts(settings)
+    here = _ingest(parts, settings.landing_bucket, _limits(settings.memory_mb))
+    compute = AwsBatchCompute(parts.clients, settings.batch_queues, settings.batch_job_definitions)
+    large = HandOverDrop(compute, here.catalog, here.versions, here.refusals, settings.largest_drop_bytes)
+    return replace(here, large=large)
+
+
+def ingest_job(environ: Mapping[str, str]) -> "IngestDrops":
+    """Takes in whatever it is given: a job has the memory, the disk and the time."""
+    settings = IngestJobSettings.from_env(environ)
+    limits = _limits(settings.job_memory_mb, threads=os.cpu_count() or 2)
+    return _ingest(_parts(settings), settings.landing_bucket, limits)
+
+
+def _ingest(parts: _Parts, landing_bucket: str, limits: "Limits") -> "IngestDrops":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
     from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
     from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
     from headgate.services.ingest_drops import IngestDrops
 
-    settings = IngestSettings.from_env(environ)
-    parts = _parts(settings)
     return IngestDrops(
         products=parts.products,
         catalog=DynamoDatasetCatalog(parts.catalog),
         refs=DynamoRefCatalog(parts.catalog),
         quarantine=DynamoQuarantineCatalog(parts.catalog),
-        landing=parts.bucket(settings.landing_bucket),
+        landing=parts.bucket(landing_bucket),
         lake=parts.lake,
-        engine=DuckDbIngestEngine(_limits(settings.memory_mb)),
+        engine=DuckDbIngestEngine(limits),
         bus=parts.bus,
         guard=parts.guard,
         clock=parts.clock,

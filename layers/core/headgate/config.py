@@ -28,6 +28,8 @@ _VARIABLES = {
     "prediction_queue_url": "PREDICTION_QUEUE_URL",
     "train_queue_url": "TRAIN_QUEUE_URL",
     "ingest_queue_url": "INGEST_QUEUE_URL",
+    "largest_drop_bytes": "LARGEST_DROP_BYTES",
+    "job_memory_mb": "JOB_MEMORY_MB",
     "memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 }
 
@@ -41,6 +43,8 @@ def _mapping(text: str) -> Mapping[str, str]:
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "memory_mb": int,
+    "job_memory_mb": int,
+    "largest_drop_bytes": int,
     "batch_queues": _mapping,
     "batch_job_definitions": _mapping,
 }
@@ -79,8 +83,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class IngestSettings(Settings):
+    """``largest_drop_bytes`` is what the function takes in itself; the rest goes to a Batch job."""
+
     landing_bucket: str
+    batch_queues: Mapping[str, str]
+    batch_job_definitions: Mapping[str, str]
+    largest_drop_bytes: int
     memory_mb: int = 2048
+
+
+@dataclass(frozen=True)
+class IngestJobSettings(Settings):
+    landing_bucket: str
+    job_memory_mb: int
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from headgate.domain.contract import Contract
 from headgate.domain.cost import Budget, CostLine
 from headgate.domain.dataset import ColumnStats, QuarantineRecord, SourceRef
 from headgate.domain.events import DomainEvent
+from headgate.domain.external_object import ExternalObject
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureVersionRecord, FeatureView
 from headgate.domain.job import Job
 from headgate.domain.lineage import Edge
@@ -39,6 +40,23 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None: ...
 
 
+@dataclass(frozen=True)
+class ObjectEntry:
+    """One version of an object; the size in bytes, ``last_modified`` ISO-8601 UTC with milliseconds.
+
+    ``is_latest`` is None where the store was not asked (`ObjectStore.head` of a named version); the version
+    under a delete marker is not the latest. ``sha256`` is hexadecimal, None where the store keeps none of the
+    whole object or was not asked (`ObjectStore.entries`).
+    """
+
+    key: str
+    version_id: str
+    bytes: int
+    last_modified: str
+    is_latest: bool | None
+    sha256: str | None = None
+
+
 class ObjectStore(Protocol):
     """One bucket. Raises NotFound for a missing key or version, AccessDenied, Throttled."""
 
@@ -55,6 +73,23 @@ class ObjectStore(Protocol):
     def upload(self, path: Path, key: str) -> None: ...
 
     def exists(self, key: str) -> bool: ...
+
+    def head(self, key: str, version_id: str | None = None) -> ObjectEntry:
+        """What is known of an object without reading it; its newest version unless one is named."""
+        ...
+
+    def entries(self, prefix: str) -> Iterator[ObjectEntry]:
+        """Every version of every object whose key starts with ``prefix``, delete markers left out: by key, of
+        one key the newest first. What is written meanwhile may be among them or not.
+        """
+        ...
+
+    def delete(self, key: str, version_id: str) -> None:
+        """Remove exactly this version, for good: if it was the newest, the one before it is seen again.
+        Removing what is not there does nothing. Raises InvalidRequest without a version, which would only
+        hide the object.
+        """
+        ...
 
     def uri(self, key: str) -> str:
         """A URI the SQL engine can read: ``s3://…``, or a local path for the in-memory store."""
@@ -81,8 +116,10 @@ class DatasetCatalog(Protocol):
     def commit_view(
         self, product: str, dataset: str, branch: str, sources: Sequence[SourceRef]
     ) -> CommitView:
-        """Everything a committer must know, in one read (at most MAX_SOURCES sources). Raises NotFound for a
-        branch that does not exist.
+        """Everything a committer must know, in one read (at most MAX_SOURCES sources). Its parts may be of
+        different moments; `commit_version` finds that out. Of several versions that added the same bytes
+        it names the newest that the head shows, else the newest. Raises NotFound for a branch that does not
+        exist.
         """
         ...
 
@@ -90,8 +127,8 @@ class DatasetCatalog(Protocol):
         self, record: VersionRecord, manifest: Manifest, view: CommitView, reuses: Sequence[int] = ()
     ) -> None:
         """Move the head of ``record.branch`` from where ``view`` saw it to ``record``: the record, the
-        ordinal, the sources and the head move together or not at all. Raises Conflict when the head or the
-        ordinal is elsewhere by now, StateUnknown when the answer was lost.
+        ordinal, the sources and the head move together or not at all. Raises Conflict when the head, the
+        ordinal or one of the sources is elsewhere by now, StateUnknown when the answer was lost.
         """
         ...
 
@@ -352,8 +389,10 @@ class BatchCompute(Protocol):
     Throttled, AccessDenied.
     """
 
-    def submit(self, *, name: str, compute_class: str, spec_uri: str, timeout_seconds: int) -> str:
-        """Returns the job id."""
+    def submit(
+        self, *, name: str, compute_class: str, parameters: Mapping[str, str], timeout_seconds: int
+    ) -> str:
+        """Returns the job id. ``parameters`` fill the places that the job definition's command names."""
         ...
 
     def describe(self, job_id: str) -> Job:
@@ -368,6 +407,17 @@ class Converted:
     """
 
     path: Path
+    rows: int
+    columns: tuple[ColumnStats, ...]
+    checks: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of an object that was checked in place: its rows, column statistics and the result of
+    every check.
+    """
+
     rows: int
     columns: tuple[ColumnStats, ...]
     checks: tuple[dict[str, Any], ...]
@@ -406,6 +456,32 @@ class BuiltFeatures:
     partitions: tuple[BuiltPartition, ...]
     label_rows: int
     online: Mapping[str, Sequence[OnlineValue]]
+
+
+class ImportEngine(Protocol):
+    """Checks the contract of a Parquet object that stays where it is."""
+
+    def check(self, uri: str, name: str, contract: Contract) -> Checked:
+        """Reads the object at ``uri``; what is told of it calls it ``name``. Raises DropRefused with the
+        failed rule and rows, Retryable when the object cannot be reached now.
+        """
+        ...
+
+
+class ExternalObjects(Protocol):
+    """Buckets that are not the platform's. Raises NotFound, AccessDenied, Throttled."""
+
+    def is_versioned(self, bucket: str) -> bool:
+        """Whether each write makes a version of its own, so that what was imported stays readable."""
+        ...
+
+    def objects(self, bucket: str, prefix: str) -> Iterator[ExternalObject]:
+        """The newest version of every object below ``prefix``, by key."""
+        ...
+
+    def sha256(self, found: ExternalObject) -> str:
+        """Digest of the bytes of this very version, read once and kept nowhere."""
+        ...
 
 
 class FeatureEngine(Protocol):

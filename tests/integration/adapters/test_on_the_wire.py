@@ -142,7 +142,7 @@ def test_a_job_is_given_its_run_spec_and_ends_with_its_exit_code(
 ) -> None:
     uri = "s3://models/shop/runs/r 1/spec.json"
     job_id = backend.batch.submit(
-        name="shop/churn r1", compute_class="cpu", spec_uri=uri, timeout_seconds=120
+        name="shop/churn r1", compute_class="cpu", parameters={"run_spec": uri}, timeout_seconds=120
     )
 
     def ended() -> object:

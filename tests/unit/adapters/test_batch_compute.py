@@ -11,7 +11,10 @@ from tests.unit.adapters.backends import Backend
 class TestBatchCompute:
     def test_a_submitted_job_can_be_described(self, backend: Backend) -> None:
         job_id = backend.batch.submit(
-            name="shop-churn-0123", compute_class="cpu", spec_uri="s3://models/spec.json", timeout_seconds=90
+            name="shop-churn-0123",
+            compute_class="cpu",
+            parameters={"run_spec": "s3://models/spec.json"},
+            timeout_seconds=90,
         )
 
         job = backend.batch.describe(job_id)
@@ -21,14 +24,19 @@ class TestBatchCompute:
 
     def test_any_name_is_taken(self, backend: Backend) -> None:
         job_id = backend.batch.submit(
-            name="shop/churn@ü " + "x" * 200, compute_class="cpu", spec_uri="s3://b/k", timeout_seconds=1
+            name="shop/churn@ü " + "x" * 200,
+            compute_class="cpu",
+            parameters={"run_spec": "s3://b/k"},
+            timeout_seconds=1,
         )
 
         assert backend.batch.describe(job_id).id == job_id
 
     def test_a_class_that_is_not_deployed_is_refused_naming_those_that_are(self, backend: Backend) -> None:
         with pytest.raises(ConfigurationError, match="'gpu' is not deployed; there is cpu"):
-            backend.batch.submit(name="n", compute_class="gpu", spec_uri="s3://b/k", timeout_seconds=60)
+            backend.batch.submit(
+                name="n", compute_class="gpu", parameters={"run_spec": "s3://b/k"}, timeout_seconds=60
+            )
 
     def test_an_unknown_job_is_not_found(self, backend: Backend) -> None:
         with pytest.raises(NotFound):

@@ -102,7 +102,7 @@ def test_every_crash_point_of_a_sequence_can_be_reached(tmp_path: Path) -> None:
         MemoryLedger(faults).add_cost(records.cost("c"))
         MemoryOnlineStore(faults).write([records.online_row("1")])
         MemoryBatchCompute(faults=faults).submit(
-            name="n", compute_class="cpu", spec_uri="s3://b/k", timeout_seconds=60
+            name="n", compute_class="cpu", parameters={}, timeout_seconds=60
         )
         MemoryEventBus(faults).publish([records.event("e")])
 

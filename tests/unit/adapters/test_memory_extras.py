@@ -99,7 +99,9 @@ def test_a_queue_is_emptied_by_receiving() -> None:
 
 def test_a_job_becomes_what_the_test_says() -> None:
     batch = MemoryBatchCompute()
-    job_id = batch.submit(name="n", compute_class="gpu", spec_uri="s3://b/k", timeout_seconds=60)
+    job_id = batch.submit(
+        name="n", compute_class="gpu", parameters={"run_spec": "s3://b/k"}, timeout_seconds=60
+    )
 
     settled = batch.settle(
         job_id, "FAILED", exit_code=70, reason="refused", started_at=1_000, stopped_at=4_000
@@ -107,7 +109,7 @@ def test_a_job_becomes_what_the_test_says() -> None:
 
     assert batch.describe(job_id) == settled
     assert (settled.state, settled.exit_code, settled.stopped_at) == ("FAILED", 70, 4_000)
-    assert [(s.job_id, s.spec_uri, s.compute_class) for s in batch.submissions] == [
+    assert [(s.job_id, s.parameters["run_spec"], s.compute_class) for s in batch.submissions] == [
         (job_id, "s3://b/k", "gpu")
     ]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef, split_key
-from headgate.domain.errors import AccessDenied, DropRefused, NotFound, Retryable
+from headgate.domain.errors import AccessDenied, DropRefused, HeadgateError, NotFound, Retryable
 from headgate.domain.identity import Principal
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord
 from headgate.ports import (
@@ -31,6 +31,7 @@ from headgate.services.branches import PENDING, open_branch
 from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line
 from headgate.services.file_digest import file_sha256
+from headgate.services.hand_over_drop import HandOverDrop
 from headgate.services.manifests import data_key
 from headgate.services.products import Products
 from headgate.services.quarantine import Quarantine
@@ -45,13 +46,14 @@ SERVICE = Principal("service/ingest")
 @dataclass
 class IngestReport:
     """What became of a batch: versions, messages whose bytes were known, refused drops, and by id the
-    messages to deliver again.
+    messages to deliver again and the Batch jobs of those too large for here.
     """
 
     committed: list[VersionRecord] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
     quarantined: list[QuarantineRecord] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
+    handed_over: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class IngestDrops:
     guard: Guard
     clock: Clock
     scratch: Scratch
+    large: HandOverDrop | None = None
+    """None where every drop is taken in right here, as in the job itself."""
 
     @property
     def versions(self) -> CommitVersion:
@@ -115,9 +119,26 @@ class IngestDrops:
                 self._refuse(owner, dataset, [drop], refusal, report)
             return
         line = Line(product, dataset, PENDING if contract.publish == "manual" else MAIN)
-        for start in range(0, len(group), MAX_SOURCES):
+        here: list[Drop] = []
+        for drop in group:
+            if self.large is not None and self.large.takes(drop):
+                self._hand_over(drop, self.large, report)
+            else:
+                here.append(drop)
+        for start in range(0, len(here), MAX_SOURCES):
             with self.scratch.directory() as directory:
-                self._take_in(line, contract, group[start : start + MAX_SOURCES], directory, report)
+                self._take_in(line, contract, here[start : start + MAX_SOURCES], directory, report)
+
+    def _hand_over(self, drop: Drop, large: HandOverDrop, report: IngestReport) -> None:
+        try:
+            job = large.hand_over(drop)
+        except HeadgateError as error:
+            report.failed[drop.message_id] = error
+        else:
+            if job is None:
+                report.repeated.append(drop.message_id)
+            else:
+                report.handed_over[drop.message_id] = job
 
     def _take_in(
         self, line: Line, contract: Contract, group: list[Drop], directory: Path, report: IngestReport

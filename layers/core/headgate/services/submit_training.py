@@ -155,7 +155,7 @@ class SubmitTraining:
             job = self.compute.submit(
                 name=f"{record.product}-{config.model}-{short(record.digest)}",
                 compute_class=config.compute_class,
-                spec_uri=record.spec_uri,
+                parameters={"run_spec": record.spec_uri},
                 timeout_seconds=config.timeout_seconds,
             )
         except (PreconditionFailed, ConfigurationError) as refusal:

@@ -24,7 +24,9 @@ class AwsBatchCompute:
         self._queues = dict(queues)
         self._definitions = dict(definitions)
 
-    def submit(self, *, name: str, compute_class: str, spec_uri: str, timeout_seconds: int) -> str:
+    def submit(
+        self, *, name: str, compute_class: str, parameters: Mapping[str, str], timeout_seconds: int
+    ) -> str:
         deployed = sorted(self._queues.keys() & self._definitions.keys())
         if compute_class not in deployed:
             known = ", ".join(deployed) or "none"
@@ -34,7 +36,7 @@ class AwsBatchCompute:
                 jobName=job_name(name),
                 jobQueue=self._queues[compute_class],
                 jobDefinition=self._definitions[compute_class],
-                parameters={"run_spec": spec_uri},
+                parameters=dict(parameters),
                 timeout={"attemptDurationSeconds": max(timeout_seconds, SHORTEST_TIMEOUT_SECONDS)},
             )
         return str(answer["jobId"])

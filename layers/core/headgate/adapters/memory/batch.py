@@ -1,6 +1,6 @@
 """Batch jobs in memory: they run nowhere; a test says what becomes of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import RLock
 
@@ -17,7 +17,7 @@ class Submission:
     job_id: str
     name: str
     compute_class: str
-    spec_uri: str
+    parameters: Mapping[str, str]
     timeout_seconds: int
 
 
@@ -37,13 +37,16 @@ class MemoryBatchCompute:
         with self._lock:
             return tuple(self._submissions)
 
-    def submit(self, *, name: str, compute_class: str, spec_uri: str, timeout_seconds: int) -> str:
+    def submit(
+        self, *, name: str, compute_class: str, parameters: Mapping[str, str], timeout_seconds: int
+    ) -> str:
         with self._faults.effect("batch.submit"), self._lock:
             if compute_class not in self._deployed:
                 known = ", ".join(self._deployed) or "none"
                 raise ConfigurationError(f"compute class {compute_class!r} is not deployed; there is {known}")
             job_id = f"job-{len(self._submissions) + 1:04d}"
-            self._submissions.append(Submission(job_id, name, compute_class, spec_uri, timeout_seconds))
+            asked = Submission(job_id, name, compute_class, dict(parameters), timeout_seconds)
+            self._submissions.append(asked)
             self._jobs[job_id] = Job(job_id, name, "SUBMITTED", None, None, None, None, None)
             return job_id
 

@@ -1,0 +1,81 @@
+"""The ingest job: ``python -m headgate.jobs.ingest <drop>``, the function's own use case over one large drop.
+
+Exit codes: 0 done (taken in, known, or refused by its contract), 64 no drop or no settings: no retry, 70 it
+failed for good, 75 try again.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from headgate import bootstrap
+from headgate.domain.errors import ConfigurationError, InvalidRequest, Retryable
+from headgate.services.hand_over_drop import handed_drop
+from headgate.services.ingest_drops import IngestDrops, IngestReport
+
+DONE, BAD, FAILED, AGAIN = 0, 64, 70, 75
+Say = Callable[[dict[str, Any]], None]
+
+
+def run(arguments: Sequence[str], ingest: Callable[[], IngestDrops], say: Say) -> int:
+    """Takes in the one drop that ``arguments`` name; ``say`` gets a line of log at a time."""
+    try:
+        if len(arguments) != 1:
+            raise InvalidRequest(f"one argument is needed, found {len(arguments)}")
+        drop = handed_drop(arguments[0])
+        report = ingest().ingest([drop])
+    except (InvalidRequest, ConfigurationError) as error:
+        say({"level": "ERROR", "message": str(error)})
+        return BAD
+    for line in lines(report):
+        say(line)
+    problems = list(report.failed.values())
+    if not problems:
+        return DONE
+    return AGAIN if all(isinstance(p, Retryable) for p in problems) else FAILED
+
+
+def lines(report: IngestReport) -> list[dict[str, Any]]:
+    """What became of the drop, with the keys that the function's log has."""
+    said: list[dict[str, Any]] = [
+        {
+            "level": "INFO",
+            "message": "version committed",
+            "product": v.product,
+            "dataset": v.dataset,
+            "ordinal": v.ordinal,
+            "rows": v.rows,
+            "added_rows": v.added_rows,
+        }
+        for v in report.committed
+    ]
+    said += [{"level": "INFO", "message": "known already"} for _ in report.repeated]
+    said += [
+        {
+            "level": "WARNING",
+            "message": "drop quarantined",
+            "product": q.product,
+            "dataset": q.dataset,
+            "key": q.key,
+            "rule": q.rule,
+            "reason": q.reason,
+        }
+        for q in report.quarantined
+    ]
+    said += [
+        {"level": "ERROR", "message": str(e), "error_type": type(e).__name__} for e in report.failed.values()
+    ]
+    return said
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    def say(line: dict[str, Any]) -> None:
+        print(json.dumps({**line, "service": "ingest-job"}, ensure_ascii=False), flush=True)
+
+    return run(arguments, lambda: bootstrap.ingest_job(environ), say)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))
