@@ -1,18 +1,23 @@
 """The ObjectStore port over one S3 bucket. An imported file is read by its absolute name, where it lies."""
 
 import hashlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from headgate.adapters.aws.errors import translated
 from headgate.adapters.aws.session import AwsClients
-from headgate.domain.errors import NotFound
+from headgate.adapters.instants import iso
+from headgate.domain.errors import InvalidRequest, NotFound
 from headgate.domain.external_object import external_object
+from headgate.ports import ObjectEntry
 
 CHUNK_BYTES = 1 << 20
 PART_BYTES = 16 << 20
 PARTS_AT_ONCE = 4
+UNVERSIONED = "null"
+"""What S3 calls the version of an object that was written before its bucket kept versions."""
 LINK_SECONDS = 3600
 """How long the address of an imported object is good: longer than any function runs."""
 
@@ -68,6 +73,45 @@ class S3ObjectStore:
             return False
         return True
 
+    def head(self, key: str, version_id: str | None = None) -> ObjectEntry:
+        at = self._at(key, version_id)
+        with translated(f"looking for {self._name(key)}", write=False):
+            found = self._client.head_object(**at, ChecksumMode="ENABLED")
+        return ObjectEntry(
+            key=key,
+            version_id=found.get("VersionId", UNVERSIONED),
+            bytes=found["ContentLength"],
+            last_modified=iso(found["LastModified"]),
+            is_latest=None if "VersionId" in at else True,
+            sha256=_whole(found.get("ChecksumSHA256")),
+        )
+
+    def entries(self, prefix: str) -> Iterator[ObjectEntry]:
+        after: dict[str, str] = {}
+        while True:
+            with translated(f"listing {self._name(prefix)}", write=False):
+                page = self._client.list_object_versions(Bucket=self.bucket, Prefix=prefix, **after)
+            for found in page.get("Versions", ()):
+                yield ObjectEntry(
+                    key=found["Key"],
+                    version_id=found["VersionId"],
+                    bytes=found["Size"],
+                    last_modified=iso(found["LastModified"]),
+                    is_latest=found["IsLatest"],
+                )
+            if not page.get("IsTruncated"):
+                return
+            after = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
+    def delete(self, key: str, version_id: str) -> None:
+        if not version_id:
+            raise InvalidRequest(f"which version of {self._name(key)} is to be deleted?")
+        try:
+            with translated(f"deleting {self._name(key)} in version {version_id}", write=True):
+                self._client.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+        except NotFound:
+            return
+
     def uri(self, key: str) -> str:
         """An imported object's is a signed address of that very version: engines know no VersionId."""
         if external_object(key) is None:
@@ -91,3 +135,10 @@ class S3ObjectStore:
 
     def _open(self, key: str, version_id: str | None) -> Any:
         return self._client.get_object(**self._at(key, version_id))["Body"]
+
+
+def _whole(checksum: str | None) -> str | None:
+    """The hexadecimal sha256 of a whole object; None for that of a multipart upload, which is one of digests
+    (``<base64>-<parts>``).
+    """
+    return None if checksum is None or "-" in checksum else b64decode(checksum).hex()

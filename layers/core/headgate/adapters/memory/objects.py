@@ -2,14 +2,18 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from urllib.parse import quote
 
+from headgate.adapters.instants import iso
+from headgate.adapters.memory.clock import ManualClock
 from headgate.adapters.memory.faults import Faults
-from headgate.domain.errors import NotFound
+from headgate.domain.errors import InvalidRequest, NotFound
 from headgate.domain.external_object import external_object
+from headgate.ports import Clock, ObjectEntry
 
 CHUNK_BYTES = 1 << 20
 
@@ -19,13 +23,19 @@ class _Version:
     id: str
     path: Path
     content_type: str
+    written_at: str
 
 
 class MemoryObjectStore:
-    """One bucket below ``root``. Versions are kept forever. Fault names: ``<bucket>.<method>``."""
+    """One bucket below ``root``. Fault names: ``<bucket>.<method>``. A deleted version cannot be read again;
+    its file stays until ``root`` goes, because copies of a store share their files.
+    """
 
-    def __init__(self, bucket: str, root: Path, faults: Faults | None = None) -> None:
+    def __init__(
+        self, bucket: str, root: Path, faults: Faults | None = None, clock: Clock | None = None
+    ) -> None:
         self.bucket = bucket
+        self._clock = clock or ManualClock()
         self._root = root / bucket
         self._faults = faults or Faults()
         self._lock = RLock()
@@ -57,6 +67,27 @@ class MemoryObjectStore:
             version = self._new_version(key, "application/octet-stream")
             shutil.copyfile(path, version.path)
             self._publish(key, version)
+
+    def head(self, key: str, version_id: str | None = None) -> ObjectEntry:
+        with self._faults.read(f"{self.bucket}.head"):
+            found = self._version(key, version_id)
+            sha256 = hashlib.sha256(found.path.read_bytes()).hexdigest()
+            return _entry(key, found, None if version_id else True, sha256)
+
+    def entries(self, prefix: str) -> Iterator[ObjectEntry]:
+        with self._faults.read(f"{self.bucket}.entries"), self._lock:
+            kept = {key: list(found) for key, found in self._versions.items() if key.startswith(prefix)}
+        for key in sorted(kept, key=lambda name: name.encode("utf-8")):
+            newest = kept[key][-1]
+            yield from (_entry(key, v, v is newest) for v in reversed(kept[key]))
+
+    def delete(self, key: str, version_id: str) -> None:
+        if not version_id:
+            raise InvalidRequest(f"bucket {self.bucket}: which version of {key!r} is to be deleted?")
+        with self._faults.effect(f"{self.bucket}.delete"), self._lock:
+            left = [v for v in self._versions.pop(key, []) if v.id != version_id]
+            if left:
+                self._versions[key] = left
 
     def exists(self, key: str) -> bool:
         with self._faults.read(f"{self.bucket}.exists"), self._lock:
@@ -90,7 +121,7 @@ class MemoryObjectStore:
 
     def _version(self, key: str, version_id: str | None) -> _Version:
         if (outside := external_object(key)) is not None and (path := Path(self.uri(key))).exists():
-            return _Version(outside.version_id, path, "application/octet-stream")
+            return _Version(outside.version_id, path, "application/octet-stream", iso(self._clock.now()))
         with self._lock:
             versions = self._versions.get(key, [])
             found = [v for v in versions if version_id is None or v.id == version_id]
@@ -105,12 +136,16 @@ class MemoryObjectStore:
             version_id = f"v{self._count:08d}"
         path = _path(self._root, key, version_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _Version(version_id, path, content_type)
+        return _Version(version_id, path, content_type, iso(self._clock.now()))
 
     def _publish(self, key: str, version: _Version) -> None:
         """Make a written version visible: a reader never sees half an object."""
         with self._lock:
             self._versions.setdefault(key, []).append(version)
+
+
+def _entry(key: str, version: _Version, is_latest: bool | None, sha256: str | None = None) -> ObjectEntry:
+    return ObjectEntry(key, version.id, version.path.stat().st_size, version.written_at, is_latest, sha256)
 
 
 def _path(root: Path, key: str, version_id: str) -> Path:
