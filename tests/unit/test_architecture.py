@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference_routes": {"domain"},
     "bootstrap": {"bootstrap", "config", "services", "adapters", "ports", "domain"},
     "functions": {"bootstrap", "entrypoint", "inference_routes", "config", "services", "domain"},
+    "jobs": {"jobs", "bootstrap", "config", "services", "domain"},
     # the bare package, and the client of the same doors as everyone else
     "": {""},
     "cli": {"cli", "config", "services", "ports", "domain", "adapters", "bootstrap"},

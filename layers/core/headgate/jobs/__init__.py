@@ -1,1 +1,1 @@
-"""Entry points of Batch jobs: use cases of functions, where a function's memory, disk or time would not do."""
+"""Entry points of Batch jobs: use cases of functions, where memory, disk or time of one would not do."""

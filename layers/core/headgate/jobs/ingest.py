@@ -7,7 +7,7 @@ failed for good, 75 try again.
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from headgate import bootstrap
@@ -16,10 +16,11 @@ from headgate.services.hand_over_drop import handed_drop
 from headgate.services.ingest_drops import IngestDrops, IngestReport
 
 DONE, BAD, FAILED, AGAIN = 0, 64, 70, 75
-Say = Callable[[dict[str, Any]], None]
 
 
-def run(arguments: Sequence[str], ingest: Callable[[], IngestDrops], say: Say) -> int:
+def run(
+    arguments: Sequence[str], ingest: Callable[[], IngestDrops], say: Callable[[dict[str, Any]], None]
+) -> int:
     """Takes in the one drop that ``arguments`` name; ``say`` gets a line of log at a time."""
     try:
         if len(arguments) != 1:
@@ -70,12 +71,13 @@ def lines(report: IngestReport) -> list[dict[str, Any]]:
     return said
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    def say(line: dict[str, Any]) -> None:
-        print(json.dumps({**line, "service": "ingest-job"}, ensure_ascii=False), flush=True)
+def log(line: dict[str, Any]) -> None:
+    print(json.dumps({**line, "service": "ingest-job"}, ensure_ascii=False), flush=True)
 
-    return run(arguments, lambda: bootstrap.ingest_job(environ), say)
+
+def main() -> int:
+    return run(sys.argv[1:], lambda: bootstrap.ingest_job(os.environ), log)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    sys.exit(main())
