@@ -18,6 +18,7 @@ from headgate.cli.yaml_source import FieldPath, YamlSource
 SETTINGS: Mapping[str, tuple[str, type, str]] = {
     "headgateFormat": ("format", str, "csv, jsonl or parquet"),
     "headgateOperation": ("operation", str, "append or overwrite"),
+    "headgatePublish": ("publish", str, "automatic or manual"),
     "headgateNullValues": ("null_values", list, "a list such as [NA]"),
     "headgateMaxErrorRows": ("max_error_rows", int, "a number of rows"),
 }

@@ -78,6 +78,7 @@ _CONTRACT = record(
     {
         "null_values": items(any_text),
         "operation": one_of("append", "overwrite"),
+        "publish": one_of("automatic", "manual"),
         "rules": items(record({"name": text, "sql": text}, {"severity": one_of("error", "warning")})),
         "max_error_rows": whole(0),
     },
