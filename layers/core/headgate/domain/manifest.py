@@ -3,11 +3,13 @@
 It names its parents, what was done, the schema people see, the files, and the result of every check.
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal, cast
 
-from headgate.domain.canonical import digest
+from headgate.domain.canonical import canonical_json
 from headgate.domain.errors import Corrupted
 from headgate.domain.file_table import FileTable
 
@@ -52,11 +54,22 @@ class Manifest:
         return self.parents[0] if self.parents else None
 
     def to_document(self) -> dict[str, Any]:
-        return {"format": MANIFEST_FORMAT, **asdict(self), "note": dict(self.note)}
+        return {
+            "format": MANIFEST_FORMAT,
+            **{f.name: getattr(self, f.name) for f in fields(self)},
+            "schema": [asdict(c) for c in self.schema],
+            "table": self.table.to_document(),
+            "note": dict(self.note),
+        }
 
-    @property
+    @cached_property
+    def body(self) -> bytes:
+        """What is stored, and named by its digest."""
+        return canonical_json(self.to_document())
+
+    @cached_property
     def digest(self) -> str:
-        return digest(self.to_document())
+        return hashlib.sha256(self.body).hexdigest()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Manifest":

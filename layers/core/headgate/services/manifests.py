@@ -4,12 +4,12 @@ digest that names it.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headgate.domain.canonical import canonical_json
 from headgate.domain.dataset import DataFile
 from headgate.domain.errors import Corrupted
-from headgate.domain.file_table import Segment, SegmentRef
+from headgate.domain.file_table import Segment, SegmentRef, StoredFiles
 from headgate.domain.manifest import Manifest
 from headgate.ports import ObjectStore
 
@@ -44,18 +44,18 @@ class Manifests:
         """Every file of a version: one read a segment."""
         return manifest.table.list(self.read)
 
-    def read(self, ref: SegmentRef) -> tuple[DataFile, ...]:
+    def read(self, ref: SegmentRef) -> Sequence[DataFile]:
+        """The files of a segment; each is parsed when it is looked at."""
         body = verified(self.lake, segment_key(self.product, self.dataset, ref.digest), ref.digest)
-        return Segment.from_document(json.loads(body)).files
+        return StoredFiles.from_body(body)
 
     def store(self, manifest: Manifest, segments: tuple[Segment, ...]) -> None:
         """Segments first: a manifest never names one that is not there."""
         for segment in segments:
-            body = canonical_json(segment.to_document())
-            key = segment_key(self.product, self.dataset, hashlib.sha256(body).hexdigest())
-            self.lake.put(key, body, "application/json")
+            key = segment_key(self.product, self.dataset, segment.ref.digest)
+            self.lake.put(key, segment.body, "application/json")
         key = manifest_key(self.product, self.dataset, manifest.digest)
-        self.lake.put(key, canonical_json(manifest.to_document()), "application/json")
+        self.lake.put(key, manifest.body, "application/json")
 
 
 def verified(lake: ObjectStore, key: str, digest: str) -> bytes:
