@@ -90,18 +90,18 @@ def test_a_fold_copies_the_open_segment_unparsed() -> None:
 
 def test_a_full_segment_is_sealed_and_the_rest_stays_open() -> None:
     # Given one file fewer than two segments hold, added a few at a time
-    table, stored = FileTable(), {}
+    table, stored = FileTable(), dict[str, bytes]()
+
+    def read(ref: SegmentRef) -> StoredFiles:
+        return StoredFiles.from_body(stored[ref.digest])
+
     total = 2 * SEGMENT_FILES - 1
     numbers = list(range(total))
     for start in range(0, total, 45):
-        change = table.append(
-            [data_file(n) for n in numbers[start : start + 45]],
-            lambda ref: StoredFiles.from_body(stored[ref.digest]),
-        )
+        change = table.append([data_file(n) for n in numbers[start : start + 45]], read)
         stored |= read_of(*change.segments)
         table = change.table
     # Then the first segment is full and everything is there once
     assert [s.files for s in table.sealed] == [SEGMENT_FILES]
-    listed = table.list(lambda ref: StoredFiles.from_body(stored[ref.digest]))
-    assert sorted(f.bytes for f in listed) == numbers
+    assert sorted(f.bytes for f in table.list(read)) == numbers
     assert (table.files, table.rows, table.bytes) == (total, 2 * total, sum(numbers))
