@@ -1,14 +1,20 @@
-"""S3 notifications by queue: dropped objects become dataset versions, or go to quarantine."""
+"""S3 notifications by queue: dropped objects become dataset versions, or go to quarantine.
+
+The same queue brings replays (notifications of the control plane) and jobs of large drops that failed.
+"""
 
 import os
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from headgate import bootstrap
+from headgate.domain.dataset import Drop
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.notification import drops_of
+from headgate.domain.notification import drops_of, is_job_change, job_change
 from headgate.entrypoint import batch_response, count, function, log_failure, logger
-from headgate.services.ingest_drops import IngestDrops
+from headgate.services.hand_over_drop import failed_drop
+from headgate.services.ingest_drops import IngestDrops, IngestReport
 
 
 @cache
@@ -19,14 +25,28 @@ def service() -> IngestDrops:
 @function
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """The whole batch is one call, so that a burst is folded into few commits."""
-    drops, failed = [], []
+    drops: list[Drop] = []
+    gave_up: list[tuple[Drop, str]] = []
+    failed: list[str] = []
     for message in event["Records"]:
         try:
-            drops += drops_of(message["messageId"], message["body"])
+            if is_job_change(message["body"]):
+                drop, reason = failed_drop(job_change(message["body"]))
+                gave_up.append((replace(drop, message_id=message["messageId"]), reason))
+            else:
+                drops += drops_of(message["messageId"], message["body"])
         except InvalidRequest as error:
             log_failure(message["messageId"], error)
             failed.append(message["messageId"])
     report = service().ingest(drops)
+    for drop, reason in gave_up:
+        service().job_failed(drop, reason, report)
+    tell(report)
+    return batch_response([*failed, *report.failed])
+
+
+def tell(report: IngestReport) -> None:
+    """Logs and counts what became of the batch."""
     for message_id, problem in report.failed.items():
         log_failure(message_id, problem)
     for version in report.committed:
@@ -34,9 +54,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         logger().info(
             "version committed", extra={**keys, "rows": version.rows, "added_rows": version.added_rows}
         )
+    for message_id, job in report.handed_over.items():
+        logger().info("drop handed over", extra={"message_id": message_id, "job_id": job})
     for record in report.quarantined:
         keys = {"product": record.product, "dataset": record.dataset, "key": record.key, "rule": record.rule}
         logger().warning("drop quarantined", extra={**keys, "reason": record.reason})
     count("VersionsCommitted", len(report.committed))
     count("DropsQuarantined", len(report.quarantined))
-    return batch_response([*failed, *report.failed])
+    count("DropsHandedOver", len(report.handed_over))

@@ -27,6 +27,7 @@ from headgate_local.platform_users import DROPPER, OPERATOR, ensure_user
 STACK = "headgate"
 ARTIFACTS_BUCKET = "headgate-artifacts"
 TRAINER = "headgate-trainer"
+WORKER = "headgate-worker"
 Note = Callable[[str], None]
 
 
@@ -73,7 +74,7 @@ def start_emulator(place: Place, *, bound_to_parent: bool, port: int = 0) -> Emu
             state_file=place.home.emulator_state,
             log_file=place.home.emulator_log,
             port=port,
-            batch_images={f"{TRAINER}@*": trainer},
+            batch_images={f"{TRAINER}@*": trainer, f"{WORKER}@*": trainer},
             extra_arguments=arguments,
             bound_to_parent=bound_to_parent,
         )
@@ -127,13 +128,23 @@ def parameters(place: Place) -> dict[str, str]:
         "IdentityAudience": AUDIENCE,
         "IdentityJwks": issuer.jwks(),
         "TrainerImage": f"{TRAINER}@sha256:{trainer_digest(place.root)}",
+        "WorkerImage": f"{WORKER}@sha256:{worker_digest(place.root)}",
     }
 
 
 def trainer_digest(root: Path) -> str:
     """Names the trainer's environment by what it is made of: its code, the domain, its locked packages."""
+    return _digest(root, root / "infra" / "trainer", root / "layers" / "core" / "headgate" / "domain")
+
+
+def worker_digest(root: Path) -> str:
+    """The same of the data worker: the core package and its locked packages."""
+    return _digest(root, root / "infra" / "worker", root / "layers" / "core" / "headgate")
+
+
+def _digest(root: Path, *folders: Path) -> str:
     found = hashlib.sha256()
-    for folder in (root / "infra" / "trainer", root / "layers" / "core" / "headgate" / "domain"):
+    for folder in folders:
         for file in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".txt")):
             found.update(f"{file.relative_to(root).as_posix()}\n".encode())
             found.update(hashlib.sha256(file.read_bytes()).digest())

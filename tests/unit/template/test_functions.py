@@ -107,7 +107,7 @@ def test_nothing_of_the_platform_writes_what_people_drop(resources: dict[str, An
         and any(word in str(statement["Action"]) for word in ("Put", "Delete"))
     }
 
-    assert len(roles) == 13
+    assert len(roles) == 14
     assert writers == set()
 
 

@@ -11,6 +11,7 @@ from tests.unit.template.reading import listed, of_type, statements, target_of
 PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record")
 QUEUES = tuple(f"{pipe}{kind}" for pipe in PIPES for kind in ("Queue", "Dlq"))
 EVENTS = {
+    "IngestQueue": {"IngestJobFailedRule"},
     "FeatureQueue": {"DatasetVersionCommittedRule"},
     "TrainQueue": {"FeatureVersionBuiltRule"},
     "RegisterQueue": {"JobEndedRule"},
@@ -89,7 +90,7 @@ def test_every_target_and_its_dead_letter_queue_let_the_rule_in(resources: dict[
         for target in rule["Targets"]
     ]
 
-    assert len(targets) == 7
+    assert len(targets) == 8
     for rule, target in targets:
         assert rule in senders(target_of(target["Arn"]))
         assert rule in senders(target_of(target["DeadLetterConfig"]["Arn"]))
@@ -119,7 +120,18 @@ def test_only_jobs_of_this_stack_that_ended_reach_register(resources: dict[str, 
                 {"Ref": "CpuJobQueue"},
                 {"Fn::If": ["HasGpu", {"Ref": "GpuJobQueue"}, {"Ref": "AWS::NoValue"}]},
             ],
+            "parameters": {"run_spec": [{"exists": True}]},
         },
+    }
+
+
+def test_an_ingest_job_that_failed_is_told_to_ingest_and_to_nobody_else(resources: dict[str, Any]) -> None:
+    rule = resources["IngestJobFailedRule"]["Properties"]
+
+    assert rule["EventPattern"]["detail"] == {
+        "status": ["FAILED"],
+        "jobQueue": [{"Ref": "CpuJobQueue"}],
+        "parameters": {"drop": [{"exists": True}]},
     }
 
 

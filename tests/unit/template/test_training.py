@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from headgate.config import IngestJobSettings
 
 from tests.unit.template.reading import of_type, role_statements
 
@@ -85,3 +86,28 @@ def test_train_may_submit_to_this_stack_alone(resources: dict[str, Any]) -> None
     assert {"Ref": "CpuJobQueue"} in submit["Resource"]
     assert {"Ref": "CpuJobDefinition"} in submit["Resource"]
     assert len(submit["Resource"]) == 4
+
+
+def test_an_ingest_job_runs_the_same_code_with_the_role_of_the_function(resources: dict[str, Any]) -> None:
+    definition = resources["IngestJobDefinition"]["Properties"]
+    container = definition["ContainerProperties"]
+    strategy = [tuple(rule.values()) for rule in definition["RetryStrategy"]["EvaluateOnExit"]]
+
+    assert container["Command"] == ["python", "-m", "headgate.jobs.ingest", "Ref::drop"]
+    assert list(definition["Parameters"]) == ["drop"]
+    assert strategy == [("Host EC2*", "RETRY"), ("75", "RETRY"), ("*", "EXIT")]
+
+    def granted(role: str) -> dict[str, Any]:
+        return {s["Sid"]: s for s in role_statements(resources[role]["Properties"])}
+
+    job, function = granted("IngestJobRole"), granted("IngestRole")
+    own = {"WriteOwnLog", "Consume", "HandOverLargeDrops"}
+    assert job == {sid: statement for sid, statement in function.items() if sid not in own}
+
+
+def test_an_ingest_job_has_the_settings_it_reads(resources: dict[str, Any]) -> None:
+    given = resources["IngestJobDefinition"]["Properties"]["ContainerProperties"]["Environment"]
+
+    settings = IngestJobSettings.from_env({e["Name"]: "1" for e in given})
+
+    assert settings.job_memory_mb == 1

@@ -82,6 +82,11 @@ def job_change(body: str) -> Mapping[str, Any]:
     return found
 
 
+def is_job_change(body: str) -> bool:
+    """True for an AWS Batch job state change."""
+    return _document(body).get("detail-type") == "Batch Job State Change"
+
+
 def is_scheduled(body: str) -> bool:
     """True for a message that a schedule rule sent."""
     return _document(body).get("detail-type") == "Scheduled Event"

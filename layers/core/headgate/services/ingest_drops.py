@@ -13,7 +13,7 @@ from pathlib import Path
 
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef, split_key
-from headgate.domain.errors import AccessDenied, DropRefused, HeadgateError, NotFound, Retryable
+from headgate.domain.errors import AccessDenied, ConfigurationError, DropRefused, HeadgateError, NotFound, Retryable
 from headgate.domain.identity import Principal
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord
 from headgate.ports import (
@@ -139,6 +139,17 @@ class IngestDrops:
                 report.repeated.append(drop.message_id)
             else:
                 report.handed_over[drop.message_id] = job
+
+    def job_failed(self, drop: Drop, reason: str, report: IngestReport) -> None:
+        """A job that `HandOverDrop` started was given up."""
+        if self.large is None:
+            raise ConfigurationError("large drops are not handed over here, yet a job failed")
+        try:
+            record = self.large.job_failed(drop, reason)
+        except Retryable as error:
+            report.failed[drop.message_id] = error
+        else:
+            report.quarantined += [record] if record else []
 
     def _take_in(
         self, line: Line, contract: Contract, group: list[Drop], directory: Path, report: IngestReport
