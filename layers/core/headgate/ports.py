@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from headgate.domain.contract import Contract
 from headgate.domain.cost import Budget, CostLine
 from headgate.domain.dataset import ColumnStats, QuarantineRecord, SourceRef
+from headgate.domain.dataset_input import DatasetInput
 from headgate.domain.events import DomainEvent
 from headgate.domain.external_object import ExternalObject
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureVersionRecord, FeatureView
@@ -493,9 +494,9 @@ class FeatureEngine(Protocol):
     def version(self) -> str: ...
 
     def build(
-        self, feature_set: FeatureSet, inputs: Mapping[str, Sequence[str]], target: Path
+        self, feature_set: FeatureSet, inputs: Mapping[str, DatasetInput], target: Path
     ) -> BuiltFeatures:
-        """``inputs`` maps dataset to Parquet URIs; partitions are written below ``target``."""
+        """``inputs`` are dataset versions by the dataset's name; partitions are written below ``target``."""
         ...
 
     def on_demand(

@@ -15,6 +15,7 @@ from headgate.ports import BuiltFeatures
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.parquet_inputs import parquet_input
 from tests.support.small_product import bundle
 
 Rows = list[dict[str, Any]]
@@ -53,8 +54,8 @@ def build(
     tmp_path: Path, visits: Rows = VISITS, sensor: Rows = SENSOR, wanted: FeatureSet | None = None
 ) -> tuple[BuiltFeatures, Rows]:
     inputs = {
-        "visits": [write(tmp_path / "visits.parquet", visits, "visited_at")],
-        "sensor": [write(tmp_path / "sensor.parquet", sensor, "known_at")],
+        "visits": parquet_input(write(tmp_path / "visits.parquet", visits, "visited_at")),
+        "sensor": parquet_input(write(tmp_path / "sensor.parquet", sensor, "known_at")),
     }
     target = tmp_path / "out"
     target.mkdir(exist_ok=True)

@@ -13,6 +13,8 @@ from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.product import Product
 
+from tests.support.parquet_inputs import parquet_input
+
 ARROW = {
     "INTEGER": pa.int32(),
     "DOUBLE": pa.float64(),
@@ -78,8 +80,9 @@ def build(
         given = tables.get(name, AIRPORTS if name == "airports" else [])
         schema = pa.schema([(c.name, ARROW[c.type]) for c in product.datasets[name].columns])
         table = given if isinstance(given, pa.Table) else pa.Table.from_pylist(list(given), schema)
-        inputs[name] = [str(folder / f"{name}.parquet")]
-        pq.write_table(table, inputs[name][0])
+        path = folder / f"{name}.parquet"
+        pq.write_table(table, path)
+        inputs[name] = parquet_input(path)
     out = folder / "out"
     out.mkdir()
     built = DuckDbFeatureEngine(Limits(2**30, 2), folder).build(feature_set, inputs, out)

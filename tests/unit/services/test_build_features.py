@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from headgate.adapters.memory import Crash
+from headgate.domain.dataset_input import DatasetInput
 from headgate.domain.errors import AccessDenied, Corrupted, InvalidRequest
 from headgate.domain.feature import FeatureSet, FeatureVersionRecord, FeatureView, features_node
 from headgate.domain.lineage import edges_of
@@ -110,7 +111,7 @@ class SlowEngine:
         return self.inner.version
 
     def build(
-        self, feature_set: FeatureSet, inputs: Mapping[str, Sequence[str]], target: Path
+        self, feature_set: FeatureSet, inputs: Mapping[str, DatasetInput], target: Path
     ) -> BuiltFeatures:
         built = self.inner.build(feature_set, inputs, target)
         while self.meanwhile:

@@ -36,10 +36,10 @@ from headgate.ports import (
 )
 from headgate.services.access import Guard
 from headgate.services.clock import iso, parse_iso
+from headgate.services.dataset_inputs import dataset_input
 from headgate.services.feature_facts import features_built, features_lineage
 from headgate.services.feature_manifests import features_manifest_key, load_features
 from headgate.services.file_digest import file_sha256
-from headgate.services.manifests import Manifests
 from headgate.services.products import AppliedProduct, Products
 
 SERVICE = Principal("service/build_features")
@@ -113,9 +113,9 @@ class BuildFeatures:
     ) -> BuildOutcome:
         product = applied.product.name
         started = self.clock.monotonic()
-        uris = {d: self._uris(record) for d, record in inputs.items()}
+        given = {d: dataset_input(self.lake, record) for d, record in inputs.items()}
         with self.scratch.directory() as directory:
-            built = self.engine.build(feature_set, uris, directory)
+            built = self.engine.build(feature_set, given, directory)
             partitions = tuple(self._store(product, feature_set.name, p) for p in built.partitions)
         manifest = FeatureManifest(
             product=product,
@@ -139,10 +139,6 @@ class BuildFeatures:
             return BuildOutcome(feature_set.name, "superseded")
         self._publish(record)
         return BuildOutcome(feature_set.name, "built", record)
-
-    def _uris(self, record: VersionRecord) -> list[str]:
-        manifests = Manifests(self.lake, record.product, record.dataset)
-        return [self.lake.uri(f.key) for f in manifests.files(manifests.load(record.digest))]
 
     def _store(self, product: str, feature_set: str, built: BuiltPartition) -> Partition:
         sha256 = file_sha256(built.path)

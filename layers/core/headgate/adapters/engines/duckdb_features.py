@@ -17,6 +17,8 @@ from headgate.adapters.engines.duckdb_session import (
 )
 from headgate.adapters.engines.plain_rows import dictionaries
 from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.versioned_relation import relation_view
+from headgate.domain.dataset_input import DatasetInput, all_uris
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureView, entity_key
 from headgate.ports import BuiltFeatures, BuiltPartition, OnlineValue, S3AccessProvider
@@ -43,19 +45,23 @@ class DuckDbFeatureEngine:
         return f"duckdb {version('duckdb')}"
 
     def build(
-        self, feature_set: FeatureSet, inputs: Mapping[str, Sequence[str]], target: Path
+        self, feature_set: FeatureSet, inputs: Mapping[str, DatasetInput], target: Path
     ) -> BuiltFeatures:
         """See `headgate.ports.FeatureEngine`."""
         for view in (feature_set.spine, *feature_set.views, *_present(feature_set.on_demand)):
             require_select(view.sql, f"view {view.name}")
-        readable = [uri for uris in inputs.values() for uri in uris]
 
         def create_inputs(connection: "DuckDBPyConnection") -> None:
-            for dataset, uris in sorted(inputs.items()):
-                connection.execute(sql.input_view(dataset, uris))
+            for dataset, given in sorted(inputs.items()):
+                connection.execute(relation_view(dataset, given))
 
         with open_session(
-            self.limits, target, readable=readable, s3=self.s3, httpfs=self.httpfs, prepare=create_inputs
+            self.limits,
+            target,
+            readable=all_uris(inputs),
+            s3=self.s3,
+            httpfs=self.httpfs,
+            prepare=create_inputs,
         ) as connection:
             return _Build(connection, feature_set, target).run()
 

@@ -32,11 +32,6 @@ def names(columns: Sequence[str], prefix: str = "") -> str:
     return ", ".join(dot + identifier(c) for c in columns)
 
 
-def input_view(dataset: str, uris: Sequence[str]) -> str:
-    files = ", ".join(quoted(u) for u in uris)
-    return f"CREATE VIEW {identifier(dataset)} AS SELECT * FROM read_parquet([{files}])"
-
-
 def spine_table(spine: FeatureView) -> str:
     """The spine with its event time as a UTC TIMESTAMP."""
     return f"CREATE TEMP TABLE __spine AS {_with_utc(spine.sql, identifier(spine.event_time or ''))}"
