@@ -63,7 +63,8 @@ class MemoryPlatform:
         self.compute = MemoryBatchCompute(faults=self.faults)
         self.prediction_queue = MemoryQueue("predictions", self.faults)
         self.landing, self.lake, self.models, self.logs = (
-            MemoryObjectStore(name, self.root, self.faults) for name in ("landing", "lake", "models", "logs")
+            MemoryObjectStore(name, self.root, self.faults, self.clock)
+            for name in ("landing", "lake", "models", "logs")
         )
         self.scratch = MemoryScratch(self.root / "scratch")
         self.limits = Limits(600 * 1024**2, 2)

@@ -17,6 +17,8 @@ ACTIONS: dict[str, str] = {
     "headgate:ReadProduct": "read a product, its versions, runs, models and reports (product)",
     "headgate:ListProducts": "see that a product exists (product)",
     "headgate:CommitVersion": "commit a dataset version (dataset)",
+    "headgate:ImportObjects": "bring objects of another bucket under versioning (dataset)",
+    "headgate:PublishTable": "publish a dataset's versions as a table that other engines read (dataset)",
     "headgate:ReadDataset": "read a dataset's versions (dataset)",
     "headgate:ReadQuarantine": "read refused drops (dataset)",
     "headgate:ReplayDrop": "send a quarantined drop through ingest again (dataset)",

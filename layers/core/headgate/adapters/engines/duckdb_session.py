@@ -15,6 +15,9 @@ from headgate.ports import S3AccessProvider
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+REMOTE = ("s3://", "https://", "http://")
+"""What httpfs reads: an imported object's URI is a signed address, for S3 URIs know no VersionId."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -51,14 +54,14 @@ def open_session(
     nothing else.
 
     ``prepare`` runs before the doors are locked. httpfs is loaded from the file ``httpfs`` only when
-    something readable is on S3, and never installed.
+    something readable is not on this disk, and never installed.
     """
     import duckdb
 
     connection = duckdb.connect(":memory:")
     try:
         _configure(connection, limits, scratch)
-        if any(uri.startswith("s3://") for uri in readable):
+        if any(uri.startswith(REMOTE) for uri in readable):
             _open_s3(connection, s3, httpfs)
         if prepare is not None:
             prepare(connection)

@@ -1,0 +1,129 @@
+"""ImportEngine on DuckDB: a Parquet object is checked where it lies, and nothing is written.
+
+What is imported is read as it is for as long as it is in a version. So its columns must hold the contract's
+types already, or narrower ones whose every value stays what it is; nothing can be converted on the way in.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headgate.adapters.engines.contract_checks import run_checks
+from headgate.adapters.engines.duckdb_ingest import column_stats
+from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
+from headgate.domain.contract import Contract
+from headgate.domain.errors import DropRefused, Retryable
+from headgate.ports import Checked, S3AccessProvider
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_WIDER = {
+    "TINYINT": ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
+    "UTINYINT": ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
+    "SMALLINT": ("INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
+    "USMALLINT": ("INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
+    "INTEGER": ("BIGINT", "HUGEINT", "DOUBLE"),
+    "UINTEGER": ("BIGINT", "HUGEINT", "DOUBLE"),
+    "BIGINT": ("HUGEINT",),
+    "UBIGINT": ("HUGEINT",),
+    "FLOAT": ("DOUBLE",),
+}
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+
+
+@dataclass(frozen=True)
+class DuckDbImportEngine:
+    """``s3`` and ``httpfs`` are needed for objects that are not on this disk."""
+
+    limits: Limits
+    scratch: Path
+    s3: S3AccessProvider | None = None
+    httpfs: Path | None = None
+
+    def check(self, uri: str, name: str, contract: Contract) -> Checked:
+        """See `headgate.ports.ImportEngine`."""
+        import duckdb
+
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            with open_session(
+                self.limits, self.scratch, readable=[uri], s3=self.s3, httpfs=self.httpfs
+            ) as connection:
+                return _check(connection, uri, name, contract)
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.HTTPException as error:
+            if getattr(error, "status_code", 0) == 404:
+                raise DropRefused("object_missing", f"the object version is gone: {name}") from None
+            raise Retryable(f"{name} cannot be read now: {_told(error, uri, name)}") from None
+        except duckdb.Error as error:
+            told = _told(error, uri, name)
+            raise DropRefused("unreadable", f"{name} cannot be read as Parquet: {told}") from None
+
+
+def _check(connection: "DuckDBPyConnection", uri: str, name: str, contract: Contract) -> Checked:
+    raw = f"SELECT * FROM read_parquet({quoted(uri)}, hive_partitioning=false)"
+    connection.execute(f"CREATE VIEW raw AS {raw}")
+    found = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
+    _compare_columns(found, contract)
+    _compare_types(found, contract)
+    row = connection.execute("SELECT count(*) FROM raw").fetchone()
+    rows = int(row[0]) if row else 0
+    if rows == 0:
+        raise DropRefused("no_rows", f"{name} has columns but no rows")
+    columns = ", ".join(
+        f"CAST({identifier(c.name) if c.name in found else 'NULL'} AS {c.type}) AS {identifier(c.name)}"
+        for c in contract.columns
+    )
+    connection.execute(f"CREATE VIEW this AS SELECT {columns} FROM raw")
+    checks = run_checks(connection, contract)
+    return Checked(rows, column_stats(connection, contract, rows), tuple(checks))
+
+
+def _compare_columns(found: dict[str, str], contract: Contract) -> None:
+    known = {c.name for c in contract.columns}
+    missing = [c.name for c in contract.columns if (c.required or c.primary_key) and c.name not in found]
+    if missing:
+        raise DropRefused(
+            "missing_column",
+            f"required columns are missing: {', '.join(missing)}; found {', '.join(found)}"
+            " (what only the path says, as in year=2013/, is no column of the file)",
+        )
+    unexpected = [name for name in found if name not in known]
+    if unexpected:
+        raise DropRefused(
+            "unexpected_column", f"columns the contract does not declare: {', '.join(unexpected)}"
+        )
+
+
+def _compare_types(found: dict[str, str], contract: Contract) -> None:
+    wrong = [
+        f"{c.name} is {found[c.name]} and the contract says {c.type}"
+        for c in contract.columns
+        if c.name in found and not keeps_values(found[c.name], c.type)
+    ]
+    if wrong:
+        raise DropRefused(
+            "wrong_type",
+            f"{'; '.join(wrong)}: an import converts nothing; drop the file to have it converted",
+        )
+
+
+def keeps_values(held: str, wanted: str) -> bool:
+    """Whether every value of the type ``held`` is the same value in ``wanted`` (DuckDB's names)."""
+    names = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE", "TIMETZ": "TIME WITH TIME ZONE"}
+    held, wanted = (names.get(kind, kind) for kind in (held, wanted))
+    if held == wanted or wanted in _WIDER.get(held, ()):
+        return True
+    one, other = _DECIMAL.fullmatch(held.replace(" ", "")), _DECIMAL.fullmatch(wanted.replace(" ", ""))
+    if one is None or other is None:
+        return False
+    (digits, scale), (more, same) = (tuple(int(n) for n in found.groups()) for found in (one, other))
+    return scale == same and digits <= more
+
+
+def _told(error: Exception, uri: str, name: str) -> str:
+    """The first line of what DuckDB says, without the signed address."""
+    return str(error).replace(uri, name).splitlines()[0].partition("?X-Amz-")[0].partition("&X-Amz-")[0]
