@@ -54,6 +54,8 @@ class NameVersion:
         """
         self.datasets.allow(principal, TAG, product, dataset)
         _check_new(name)
+        if any(b.name == name for b in self.datasets.refs.branches(product, dataset)):
+            raise Conflict(f"{name} is a branch of {product}/{dataset}: a tag needs a name of its own")
         record = readable(self.datasets.versions.resolve(product, dataset, version))
         known = next((t for t in self.datasets.refs.tags(product, dataset) if t.name == name), None)
         tag = known or Tag(name, record.ordinal, record.digest, principal.id, self.datasets.now(), message)

@@ -1,0 +1,124 @@
+"""A dataset's history over the in-memory platform: versions made of named pieces, and what each shows."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.domain.contract import Contract
+from headgate.domain.dataset import ColumnStats, DataFile, Drop, SourceRef
+from headgate.domain.version import MAIN, VersionRecord
+from headgate.services.branches import Versions, open_branch
+from headgate.services.commit_version import Authorship, CommitVersion, Line
+from headgate.services.datasets import Datasets
+from headgate.services.history import History
+from headgate.services.manifests import Manifests, data_key
+from headgate.services.merge_branch import MergeBranch
+from headgate.services.name_version import NameVersion
+from headgate.services.publish_version import PublishVersion
+from headgate.services.rollback_dataset import RollbackDataset
+from headgate.services.take_in import Accepted, take_in
+
+from tests.support.memory_platform import MemoryPlatform
+from tests.support.small_product import bundle, visits_contract
+
+PRODUCT, DATASET = "shops", "visits"
+CHECK = {"name": "rows", "severity": "error", "passed": True, "rows": 0}
+
+
+@dataclass(frozen=True)
+class HistoryDesk:
+    """Every use case of history. A piece is a file whose bytes are its name."""
+
+    platform: MemoryPlatform
+
+    @property
+    def datasets(self) -> Datasets:
+        p = self.platform
+        return Datasets(p.products, p.catalog, p.catalog, p.lake, p.guard, p.bus, p.clock)
+
+    @property
+    def history(self) -> History:
+        return History(self.datasets)
+
+    @property
+    def rolling(self) -> RollbackDataset:
+        return RollbackDataset(self.datasets)
+
+    @property
+    def merging(self) -> MergeBranch:
+        return MergeBranch(self.datasets)
+
+    @property
+    def publishing(self) -> PublishVersion:
+        return PublishVersion(self.datasets)
+
+    @property
+    def naming(self) -> NameVersion:
+        return NameVersion(self.datasets)
+
+    def manual(self) -> "HistoryDesk":
+        """The dataset's versions wait from now on."""
+        contract = {**visits_contract(), "publish": "manual"}
+        self.platform.apply_product(bundle(datasets={**bundle()["datasets"], DATASET: contract}))
+        self.platform.faults.clear()
+        return self
+
+    def deny(self, action: str, condition: dict[str, Any] | None = None) -> None:
+        """Nobody may do ``action`` from now on, where ``condition`` holds."""
+        refusal = {
+            "Sid": "Never",
+            "Effect": "Deny",
+            "Principal": {"Headgate": ["group/ml-engineers"]},
+            "Action": action,
+            "Resource": "hrn:shops:*",
+            **({"Condition": condition} if condition else {}),
+        }
+        applied = self.platform.products.get(PRODUCT).product.document
+        policy = {**applied["policy"], "Statement": [*applied["policy"]["Statement"], refusal]}
+        self.platform.apply_product({**applied, "policy": policy})
+
+    def overwriting(self) -> Contract:
+        return Contract.from_document({**visits_contract(), "operation": "overwrite"})
+
+    def add(
+        self, *pieces: str, branch: str = MAIN, contract: Contract | None = None, at: float = 60.0
+    ) -> VersionRecord:
+        """One version that adds the pieces, as ingest would commit and publish it, ``at`` seconds later."""
+        p = self.platform
+        p.clock.advance(at)
+        line = Line(PRODUCT, DATASET, branch)
+        if branch == "pending":
+            open_branch(p.catalog, p.catalog, line, "service/ingest", self.datasets.now())
+        applied = contract or p.products.get(PRODUCT).product.contract(DATASET)
+        accepted = [self._accepted(piece) for piece in pieces]
+        commits = CommitVersion(p.catalog, p.lake, p.bus, p.clock)
+        by = Authorship("service/ingest")
+        record = commits.commit(line, take_in(applied, accepted), by, [a.source for a in accepted])
+        commits.publish(record)
+        return record
+
+    def shown(self, name: str = MAIN) -> list[str]:
+        """The pieces that a version shows, each read from the lake; sorted."""
+        record = Versions(self.platform.catalog, self.platform.catalog).resolve(PRODUCT, DATASET, name)
+        manifests = Manifests(self.platform.lake, PRODUCT, DATASET)
+        files = manifests.files(manifests.load(record.digest))
+        return sorted(self.platform.lake.get(f.key).decode() for f in files)
+
+    def head(self, branch: str = MAIN) -> VersionRecord:
+        found = self.platform.catalog.dataset_head(PRODUCT, DATASET, branch)
+        assert found is not None
+        return found
+
+    def history_of(self, ordinal: int) -> VersionRecord:
+        return self.platform.catalog.dataset_version(PRODUCT, DATASET, ordinal)
+
+    def _accepted(self, piece: str) -> Accepted:
+        body = piece.encode()
+        sha256 = hashlib.sha256(body).hexdigest()
+        source = SourceRef("landing", f"{PRODUCT}/{DATASET}/{piece}.csv", f"id-of-{piece}", sha256, len(body))
+        key = data_key(PRODUCT, DATASET, sha256)
+        self.platform.lake.put(key, body)
+        columns = (ColumnStats("visit_id", "VARCHAR", 0, piece, piece),)
+        file = DataFile(key, len(body), sha256, 10, columns, source, (0, 10))
+        drop = Drop("landing", source.key, source.version_id, 1, piece)
+        return Accepted((drop,), source, file, (CHECK,), 0.1)
