@@ -4,33 +4,20 @@ What is imported is read as it is for as long as it is in a version. So its colu
 types already, or narrower ones whose every value stays what it is; nothing can be converted on the way in.
 """
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.contract_checks import run_checks
 from headgate.adapters.engines.duckdb_ingest import column_stats
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
+from headgate.domain.column_type import UnknownType, parse_type
 from headgate.domain.contract import Contract
 from headgate.domain.errors import DropRefused, Retryable
 from headgate.ports import Checked, S3AccessProvider
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_WIDER = {
-    "TINYINT": ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
-    "UTINYINT": ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
-    "SMALLINT": ("INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
-    "USMALLINT": ("INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"),
-    "INTEGER": ("BIGINT", "HUGEINT", "DOUBLE"),
-    "UINTEGER": ("BIGINT", "HUGEINT", "DOUBLE"),
-    "BIGINT": ("HUGEINT",),
-    "UBIGINT": ("HUGEINT",),
-    "FLOAT": ("DOUBLE",),
-}
-_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -79,7 +66,11 @@ def _check(connection: "DuckDBPyConnection", uri: str, name: str, contract: Cont
     )
     connection.execute(f"CREATE VIEW this AS SELECT {columns} FROM raw")
     checks = run_checks(connection, contract)
-    return Checked(rows, column_stats(connection, contract, rows), tuple(checks))
+    # What is kept of the file is what it holds: columns it has not, and wider types, are the readers' to supply.
+    connection.execute("CREATE OR REPLACE VIEW this AS SELECT * FROM raw")
+    held = [replace(c, type=str(parse_type(found[c.name]))) for c in contract.columns if c.name in found]
+    stats = column_stats(connection, replace(contract, columns=tuple(held)), rows)
+    return Checked(rows, stats, tuple(checks))
 
 
 def _compare_columns(found: dict[str, str], contract: Contract) -> None:
@@ -113,15 +104,10 @@ def _compare_types(found: dict[str, str], contract: Contract) -> None:
 
 def keeps_values(held: str, wanted: str) -> bool:
     """Whether every value of the type ``held`` is the same value in ``wanted`` (DuckDB's names)."""
-    names = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE", "TIMETZ": "TIME WITH TIME ZONE"}
-    held, wanted = (names.get(kind, kind) for kind in (held, wanted))
-    if held == wanted or wanted in _WIDER.get(held, ()):
-        return True
-    one, other = _DECIMAL.fullmatch(held.replace(" ", "")), _DECIMAL.fullmatch(wanted.replace(" ", ""))
-    if one is None or other is None:
+    try:
+        return parse_type(wanted).holds(parse_type(held))
+    except UnknownType:
         return False
-    (digits, scale), (more, same) = (tuple(int(n) for n in found.groups()) for found in (one, other))
-    return scale == same and digits <= more
 
 
 def _told(error: Exception, uri: str, name: str) -> str:
