@@ -66,7 +66,7 @@ def _check(connection: "DuckDBPyConnection", uri: str, name: str, contract: Cont
     )
     connection.execute(f"CREATE VIEW this AS SELECT {columns} FROM raw")
     checks = run_checks(connection, contract)
-    # What is kept of the file is what it holds: columns it has not, and wider types, are the readers' to supply.
+    # What is kept of the file is what it holds: missing columns and wider types are the readers' to supply.
     connection.execute("CREATE OR REPLACE VIEW this AS SELECT * FROM raw")
     held = [replace(c, type=str(parse_type(found[c.name]))) for c in contract.columns if c.name in found]
     stats = column_stats(connection, replace(contract, columns=tuple(held)), rows)
