@@ -4,6 +4,7 @@ from headgate.adapters.memory.batch import MemoryBatchCompute, Submission
 from headgate.adapters.memory.catalog import MemoryCatalog
 from headgate.adapters.memory.clock import ManualClock
 from headgate.adapters.memory.faults import ANY_EFFECT, Crash, Faults
+from headgate.adapters.memory.ingest import MemoryIngestEngine
 from headgate.adapters.memory.ledger import MemoryLedger
 from headgate.adapters.memory.messages import MemoryEventBus, MemoryQueue
 from headgate.adapters.memory.objects import MemoryObjectStore
@@ -20,6 +21,7 @@ __all__ = [
     "MemoryBatchCompute",
     "MemoryCatalog",
     "MemoryEventBus",
+    "MemoryIngestEngine",
     "MemoryLedger",
     "MemoryModelRuntime",
     "MemoryObjectStore",

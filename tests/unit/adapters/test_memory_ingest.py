@@ -1,0 +1,52 @@
+"""The ingest engine in pure Python refuses what its contract refuses, and keeps every row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from headgate.adapters.memory import MemoryIngestEngine
+from headgate.domain.contract import Column, Contract
+from headgate.domain.dataset import ColumnStats
+from headgate.domain.errors import DropRefused
+from headgate.ports import Converted
+
+CONTRACT = Contract(
+    "orders", "1.0.0", "csv", (Column("id", "VARCHAR", required=True), Column("note", "VARCHAR"))
+)
+
+
+def convert(folder: Path, text: str) -> Converted:
+    (folder / "source").write_text(text, encoding="utf-8")
+    return MemoryIngestEngine().convert(folder / "source", "a.csv", CONTRACT, folder / "data")
+
+
+def test_rows_statistics_and_checks_come_back(tmp_path: Path) -> None:
+    found = convert(tmp_path, "id,note,more\nb,größer,x\na,,y\n")
+
+    lines = found.path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [{"id": "b", "note": "größer"}, {"id": "a", "note": None}]
+    assert found.rows == 2
+    assert found.columns == (
+        ColumnStats("id", "VARCHAR", 0, "a", "b"),
+        ColumnStats("note", "VARCHAR", 1, "größer", "größer"),
+    )
+    assert [c["name"] for c in found.checks] == ["not_null:id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("note\nx\n", "missing_column"),
+        ("", "missing_column"),
+        ("id\n", "no_rows"),
+        ("id,note\n,x\n", "not_null:id"),
+    ],
+)
+def test_what_breaks_the_contract_is_refused_and_leaves_nothing(tmp_path: Path, text: str, rule: str) -> None:
+    with pytest.raises(DropRefused) as refused:
+        convert(tmp_path, text)
+
+    assert refused.value.rule == rule
+    assert not (tmp_path / "data").exists()
