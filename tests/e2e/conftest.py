@@ -24,6 +24,8 @@ from tests.e2e.story import Story, serve_later_data, train_first_model
 
 STACK = pytest.StashKey[Stack]()
 STARTED = pytest.StashKey[float]()
+LARGEST_DROP_BYTES = 4_000_000
+"""Low enough that a test can afford a drop that is too large for the function."""
 MOST_LINES = 15
 # A test that polls makes a hundred of these.
 UNEVENTFUL = ("status=200", "effect=Allow")
@@ -46,7 +48,8 @@ def watched(place: Place, pytestconfig: pytest.Config) -> Iterator[tuple[Stack, 
         start_emulator(place, bound_to_parent=True) as emulator,
         CredentialWatch(emulator.state.pid) as watch,
     ):
-        state = deploy_platform(place, emulator.state, lambda _progress: None)
+        changes = {"LargestDropBytes": str(LARGEST_DROP_BYTES)}
+        state = deploy_platform(place, emulator.state, lambda _progress: None, changes=changes)
         stack = Stack(state, emulator.state, LocalIssuer(place.home.identity))
         pytestconfig.stash[STACK] = stack
         yield stack, watch

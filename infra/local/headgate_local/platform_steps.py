@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,15 +87,18 @@ def deploy_platform(
     emulator: EmulatorState,
     listen: Callable[[Progress], None],
     before: LocalState | None = None,
+    changes: Mapping[str, str] | None = None,
 ) -> LocalState:
-    """Deploys the template unchanged and makes the two users. Raises CommandFailed with the reasons."""
+    """Deploys the template unchanged and makes the two users; ``changes`` are parameters of the template that
+    are to differ. Raises CommandFailed with the reasons.
+    """
     administrator = session(emulator.root_credentials, emulator.region)
     with _told():
         outputs = deploy.deploy(
             administrator,
             template=place.template,
             stack=STACK,
-            parameters=parameters(place),
+            parameters=parameters(place) | dict(changes or {}),
             artifacts_bucket=ARTIFACTS_BUCKET,
             endpoint_url=emulator.endpoint,
             progress=listen,
