@@ -72,7 +72,11 @@ def test_a_large_drop_becomes_a_version_by_a_job(bulk: Stack, tap: EventTap) -> 
     assert version["sources"][0]["version_id"] == drop.version_id
     heard = tap.wait(events.DATASET_VERSION_COMMITTED, PRODUCT, seconds=20, dataset="rows")
     assert {event.detail["ordinal"] for event in heard} == {version["ordinal"]}
-    assert [line for line in bulk.log("ingest") if line.message == "drop handed over"]
+
+    def said() -> bool:
+        return any(line.message == "drop handed over" for line in bulk.log("ingest"))
+
+    assert eventually("the hand-over in the log", said)
 
 
 def test_a_large_drop_that_breaks_its_contract_is_refused_by_the_job(bulk: Stack) -> None:
