@@ -1,6 +1,7 @@
 """S3 notifications by queue: dropped objects become dataset versions, or go to quarantine.
 
-The same queue brings replays (notifications of the control plane) and jobs of large drops that failed.
+The same queue brings replays (notifications of the control plane), jobs of large drops that failed, and
+imports.
 """
 
 import os
@@ -11,9 +12,11 @@ from typing import Any
 from headgate import bootstrap
 from headgate.domain.dataset import Drop
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.notification import drops_of, is_job_change, job_change
+from headgate.domain.external_object import ImportRequest
+from headgate.domain.notification import drops_of, import_request, is_job_change, job_change
 from headgate.entrypoint import batch_response, count, function, log_failure, logger
 from headgate.services.hand_over_drop import failed_drop
+from headgate.services.import_prefix import ImportPrefix
 from headgate.services.ingest_drops import IngestDrops, IngestReport
 
 
@@ -22,17 +25,25 @@ def service() -> IngestDrops:
     return bootstrap.ingest(os.environ)
 
 
+@cache
+def importer() -> ImportPrefix:
+    return bootstrap.import_prefix(os.environ)
+
+
 @function
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """The whole batch is one call, so that a burst is folded into few commits."""
     drops: list[Drop] = []
     gave_up: list[tuple[Drop, str]] = []
     failed: list[str] = []
+    imports: list[ImportRequest] = []
     for message in event["Records"]:
         try:
             if is_job_change(message["body"]):
                 drop, reason = failed_drop(job_change(message["body"]))
                 gave_up.append((replace(drop, message_id=message["messageId"]), reason))
+            elif (asked := import_request(message["messageId"], message["body"])) is not None:
+                imports.append(asked)
             else:
                 drops += drops_of(message["messageId"], message["body"])
         except InvalidRequest as error:
@@ -41,8 +52,23 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     report = service().ingest(drops)
     for drop, reason in gave_up:
         service().job_failed(drop, reason, report)
+    for asked in imports:
+        bring_in(asked, report)
     tell(report)
     return batch_response([*failed, *report.failed])
+
+
+def bring_in(asked: ImportRequest, report: IngestReport) -> None:
+    """One import, into the batch's report."""
+    try:
+        done = importer().handle(asked)
+    except Exception as error:  # this message alone is delivered again
+        report.failed[asked.message_id] = error
+        return
+    keys = {"product": asked.product, "dataset": asked.dataset, "objects": len(asked.objects)}
+    logger().info("import considered", extra={**keys, "messages": done.batches, "known": len(done.repeated)})
+    report.committed += [done.committed] if done.committed else []
+    report.quarantined += done.quarantined
 
 
 def tell(report: IngestReport) -> None:

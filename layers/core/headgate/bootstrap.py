@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from headgate.services.build_features import BuildFeatures
     from headgate.services.control_plane import ControlPlane
     from headgate.services.evaluate_model import EvaluateModel
+    from headgate.services.import_prefix import ImportPrefix
     from headgate.services.infer import Infer
     from headgate.services.ingest_drops import IngestDrops
     from headgate.services.monitor_model import MonitorModel
@@ -162,6 +163,35 @@ def _ingest(parts: _Parts, landing_bucket: str, limits: "Limits") -> "IngestDrop
         guard=parts.guard,
         clock=parts.clock,
         scratch=parts.scratch,
+    )
+
+
+def import_prefix(environ: Mapping[str, str]) -> "ImportPrefix":
+    """The part of the ``ingest`` function that takes in objects of other buckets."""
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.external_objects import S3ExternalObjects
+    from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
+    from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+    from headgate.adapters.aws.s3_access import s3_access
+    from headgate.adapters.aws.sqs import SqsQueue
+    from headgate.adapters.engines.duckdb_import import DuckDbImportEngine
+    from headgate.services.import_prefix import ImportPrefix
+
+    settings = IngestSettings.from_env(environ)
+    parts = _parts(settings)
+    limits = _limits(settings.memory_mb)
+    return ImportPrefix(
+        products=parts.products,
+        catalog=DynamoDatasetCatalog(parts.catalog),
+        refs=DynamoRefCatalog(parts.catalog),
+        quarantine=DynamoQuarantineCatalog(parts.catalog),
+        objects=S3ExternalObjects(parts.clients),
+        engine=DuckDbImportEngine(limits, _scratch(), s3_access(parts.clients), _httpfs()),
+        lake=parts.lake,
+        queue=SqsQueue(parts.clients, settings.ingest_queue_url),
+        bus=parts.bus,
+        guard=parts.guard,
+        clock=parts.clock,
     )
 
 
@@ -322,6 +352,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
 
     settings = ApiSettings.from_env(environ)
     parts = _parts(settings)
+    from headgate.services.request_import import RequestImport
     products, guard, bus, clock = parts.products, parts.guard, parts.bus, parts.clock
     catalog, datasets = DynamoProductCatalog(parts.catalog), DynamoDatasetCatalog(parts.catalog)
     models, ledger = DynamoModelCatalog(parts.catalog), parts.ledger()
@@ -365,6 +396,7 @@ def _scratch() -> Path:
     reach.
     """
     import tempfile
+        request_import=RequestImport(products, guard, SqsQueue(parts.clients, settings.ingest_queue_url)),
 
     return Path(tempfile.gettempdir()) / "headgate-sql"
 

@@ -89,6 +89,7 @@ class IngestSettings(Settings):
     batch_queues: Mapping[str, str]
     batch_job_definitions: Mapping[str, str]
     largest_drop_bytes: int
+    ingest_queue_url: str
     memory_mb: int = 2048
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote_plus, unquote_plus
 from headgate.domain.dataset import Drop
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import DomainEvent
+from headgate.domain.external_object import ImportRequest, import_of
 
 REPLAY = "headgateReplay"
 """Stands in a notification that the control plane sent: S3 has no such field."""
@@ -28,6 +29,11 @@ def drops_of(message_id: str, body: str) -> list[Drop]:
         for record in records
         if record.get("eventName", "").startswith("ObjectCreated:")
     ]
+
+
+def import_request(message_id: str, body: str) -> ImportRequest | None:
+    """The import that the control plane or the worker itself sent, or None for any other message."""
+    return import_of(message_id, _document(body))
 
 
 def replay_of(drop: Drop) -> dict[str, Any]:

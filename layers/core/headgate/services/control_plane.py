@@ -11,6 +11,7 @@ from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.trace_prediction import TracePrediction
 
+from headgate.services.request_import import RequestImport
 
 @dataclass(frozen=True)
 class ControlPlane:
@@ -24,3 +25,9 @@ class ControlPlane:
     trace_prediction: TracePrediction
     request_training: RequestTraining
     quarantine: ReviewQuarantine
+    history: History
+    names: NameVersion
+    rollback: RollbackDataset
+    merge: MergeBranch
+    publish: PublishVersion
+    request_import: RequestImport
