@@ -4,7 +4,7 @@ import os
 from functools import cache
 from typing import Any
 
-from chalicelib import governance, models, products, quarantine
+from chalicelib import governance, history, imports, models, products, quarantine
 from chalicelib.application import answer, create_app
 from headgate import bootstrap
 from headgate.entrypoint import count, function, logger
@@ -17,7 +17,14 @@ def plane() -> ControlPlane:
 
 
 app = create_app(
-    (*products.ENDPOINTS, *quarantine.ENDPOINTS, *models.ENDPOINTS, *governance.ENDPOINTS),
+    (
+        *products.ENDPOINTS,
+        *history.ENDPOINTS,
+        *quarantine.ENDPOINTS,
+        *imports.ENDPOINTS,
+        *models.ENDPOINTS,
+        *governance.ENDPOINTS,
+    ),
     plane,
     logger,
     count,

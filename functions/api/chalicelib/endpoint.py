@@ -18,10 +18,17 @@ DEFAULT_LIMIT = 100
 NOTHING: Check = record({})
 
 _NAME = (re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}"), "a name of letters, digits and _")
+_REF = (re.compile(r"[a-z0-9][a-z0-9._-]{0,62}"), "a name of small letters, digits, '.', '_' and '-'")
 _PATH_PARAMETERS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "product": _NAME,
     "dataset": _NAME,
     "stage": _NAME,
+    "reference": (
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
+        "a version's name such as v12, a branch, a tag or a digest",
+    ),
+    "branch": _REF,
+    "hold": _REF,
     "version": (re.compile(r"[1-9][0-9]{0,8}"), "a whole number from 1"),
     "run": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of a run"),
     "quarantine": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a refused drop"),

@@ -1,4 +1,4 @@
-"""Routes of products: bundles, datasets, features, stages and gates."""
+"""Routes of products: bundles, features, stages and gates."""
 
 from dataclasses import asdict
 from typing import Any
@@ -36,27 +36,6 @@ def apply_product(plane: ControlPlane, call: Call) -> Document:
     """
     done = plane.apply_product.apply(call.principal, call.product, call.body)
     return {**asdict(done.product), "created": done.created, "changed": done.changed}
-
-
-def list_dataset_versions(plane: ControlPlane, call: Call) -> Document:
-    """Versions of a dataset, newest first
-
-    200: {"versions": [{"product", "dataset", "ordinal", "digest", "parent", "operation", "rows", "files",
-    "bytes", "added_rows", "created_at", "sources": [{"bucket", "key", "version_id", "sha256", "bytes"}],
-    "ingest_seconds", "ingest_bytes"}]}
-    """
-    found = plane.read.dataset_versions(call.principal, call.product, call.path["dataset"], call.limit)
-    return {"versions": [asdict(each) for each in found]}
-
-
-def get_dataset_version(plane: ControlPlane, call: Call) -> Document:
-    """One dataset version, by ordinal
-
-    200: one entry of the list of versions.
-    """
-    return asdict(
-        plane.read.dataset_version(call.principal, call.product, call.path["dataset"], call.version)
-    )
 
 
 def list_features(plane: ControlPlane, call: Call) -> Document:
@@ -97,13 +76,10 @@ def change_stage(plane: ControlPlane, call: Call) -> Document:
 
 
 _PRODUCT = "/products/{product}"
-_VERSIONS = f"{_PRODUCT}/datasets/{{dataset}}/versions"
 ENDPOINTS = (
     Endpoint("GET", "/products", list_products, LIMIT),
     Endpoint("GET", _PRODUCT, get_product),
     Endpoint("PUT", _PRODUCT, apply_product, body=anything),
-    Endpoint("GET", _VERSIONS, list_dataset_versions, LIMIT),
-    Endpoint("GET", f"{_VERSIONS}/{{version}}", get_dataset_version),
     Endpoint("GET", f"{_PRODUCT}/features", list_features, LIMIT),
     Endpoint("GET", f"{_PRODUCT}/gates", list_gates),
     Endpoint("POST", f"{_PRODUCT}/gates/{{stage}}/check", check_gate, body=NOTHING),

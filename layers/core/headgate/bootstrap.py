@@ -338,30 +338,39 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.product_catalog import DynamoProductCatalog
     from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
+    from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.aws.sqs import SqsQueue
     from headgate.services.apply_product import ApplyProduct
     from headgate.services.change_stage import ChangeStage
     from headgate.services.check_gate import CheckGate
     from headgate.services.control_plane import ControlPlane
+    from headgate.services.datasets import Datasets
+    from headgate.services.history import History
+    from headgate.services.merge_branch import MergeBranch
+    from headgate.services.name_version import NameVersion
     from headgate.services.promote_model import PromoteModel
+    from headgate.services.publish_version import PublishVersion
     from headgate.services.read_platform import ReadPlatform
+    from headgate.services.request_import import RequestImport
     from headgate.services.request_training import RequestTraining
     from headgate.services.review_quarantine import ReviewQuarantine
+    from headgate.services.rollback_dataset import RollbackDataset
     from headgate.services.trace_prediction import TracePrediction
 
     settings = ApiSettings.from_env(environ)
     parts = _parts(settings)
-    from headgate.services.request_import import RequestImport
     products, guard, bus, clock = parts.products, parts.guard, parts.bus, parts.clock
     catalog, datasets = DynamoProductCatalog(parts.catalog), DynamoDatasetCatalog(parts.catalog)
     models, ledger = DynamoModelCatalog(parts.catalog), parts.ledger()
+    history = Datasets(
+        products, datasets, DynamoRefCatalog(parts.catalog), parts.lake, guard, bus, clock
+    )
     return ControlPlane(
         apply_product=ApplyProduct(products, catalog, parts.lake, guard, bus, clock),
         read=ReadPlatform(
             products=products,
             catalog=catalog,
-            datasets=datasets,
             features=DynamoFeatureCatalog(parts.catalog),
             run_catalog=DynamoRunCatalog(parts.catalog),
             model_catalog=models,
@@ -373,6 +382,11 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
         check_gate=CheckGate(products, catalog, datasets, models, guard, clock),
         change_stage=ChangeStage(products, catalog, guard, bus, clock),
         trace_prediction=TracePrediction(products, ledger, guard),
+        history=History(history),
+        names=NameVersion(history),
+        rollback=RollbackDataset(history),
+        merge=MergeBranch(history),
+        publish=PublishVersion(history),
         request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
         quarantine=ReviewQuarantine(
             products=products,
@@ -382,6 +396,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             bus=bus,
             clock=clock,
         ),
+        request_import=RequestImport(products, guard, SqsQueue(parts.clients, settings.ingest_queue_url)),
     )
 
 
@@ -396,7 +411,6 @@ def _scratch() -> Path:
     reach.
     """
     import tempfile
-        request_import=RequestImport(products, guard, SqsQueue(parts.clients, settings.ingest_queue_url)),
 
     return Path(tempfile.gettempdir()) / "headgate-sql"
 

@@ -28,10 +28,11 @@ class Door:
     counted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        from chalicelib import governance, models, products, quarantine
+        from chalicelib import governance, history, imports, models, products, quarantine
         from chalicelib.application import create_app
 
-        endpoints = (*products.ENDPOINTS, *quarantine.ENDPOINTS, *models.ENDPOINTS, *governance.ENDPOINTS)
+        groups = (products, history, quarantine, imports, models, governance)
+        endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
         self.endpoints = endpoints
         log = logging.getLogger("control-plane-test")
         self.app = create_app(endpoints, lambda: self.world.plane, lambda: log, self.counted.append)

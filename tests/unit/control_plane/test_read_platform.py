@@ -17,7 +17,6 @@ def test_a_list_shows_what_may_be_read_and_records_no_decision(lived: World) -> 
 def test_limits_hold(lived: World) -> None:
     read = lived.plane.read
 
-    assert len(read.dataset_versions(ALICE, "flights", "flights", 1)) == 1
     assert len(read.models(ALICE, "flights", 1).versions) == 1
     assert len(read.decisions(ALICE, "flights", 1)) == 1
 

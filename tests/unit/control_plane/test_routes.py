@@ -17,8 +17,51 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "get-product": lambda b: b["stage"] == "poc" and b["bundle"]["title"] == "Late arrivals",
     "path-that-carries-its-stage": lambda b: b["name"] == "flights",
     "apply-product": lambda b: b["changed"] and not b["created"] and b["title"] == "Late arrivals, again",
-    "list-dataset-versions": lambda b: [v["ordinal"] for v in b["versions"]] == [2],
-    "get-dataset-version": lambda b: b["digest"] == DATASET_DIGEST and b["sources"][0]["key"] == SOURCE.key,
+    "list-dataset-versions": lambda b: (
+        [v["ordinal"] for v in b["versions"]] == [3]
+        and b["versions"][0]["names"] == ["pending"]
+        and b["before"] == 3
+    ),
+    "list-branch-versions": lambda b: (
+        [(v["ordinal"], v["names"]) for v in b["versions"]] == [(1, ["work", "tag first"])]
+    ),
+    "get-dataset-version": lambda b: (
+        b["digest"] == DATASET_DIGEST
+        and b["sources"][0]["key"] == SOURCE.key
+        and b["file_list"][0]["source_rows"] == [0, 1]
+        and b["schema"][0]["name"] == "flight"
+        and b["checks"][0]["passed"]
+    ),
+    "get-dataset-version-at-a-time": lambda b: b["ordinal"] == 2 and len(b["file_list"]) == 1,
+    "list-names": lambda b: (
+        [n["name"] for n in b["branches"]] == ["main", "pending", "work"]
+        and b["tags"][0]["ordinal"] == 1
+        and b["holds"][0]["reason"] == "asked for"
+    ),
+    "tag-version": lambda b: (b["name"], b["ordinal"], b["author"]) == ("q1", 1, "user/alice"),
+    "create-branch": lambda b: (b["name"], b["head_ordinal"]) == ("trial", 1),
+    "delete-branch": lambda b: b["name"] == "work",
+    "hold-version": lambda b: (b["ordinal"], b["reason"]) == (1, "asked for by the auditor"),
+    "release-hold": lambda b: b["name"] == "case-7",
+    "rollback-dataset": lambda b: (
+        b["changed"]
+        and (b["version"]["operation"], b["target"]["ordinal"]) == ("rollback", 1)
+        and b["version"]["message"] == "v2 was wrong"
+    ),
+    "merge-branch": lambda b: (b["version"]["operation"], b["version"]["branch"]) == ("merge", "work"),
+    "publish-version": lambda b: (
+        (b["changed"], b["version"]["branch"], b["version"]["rows"])
+        == (
+            True,
+            "main",
+            300,
+        )
+    ),
+    "reject-version": lambda b: b["version"]["message"] == "the tower's clock was off",
+    "list-pending": lambda b: (
+        [(p["dataset"], p["published"], p["total"]) for p in b["pending"]] == [("flights", 2, 1)]
+        and b["pending"][0]["versions"][0]["checks"][0]["name"] == "required"
+    ),
     "list-quarantine": lambda b: b["quarantine"][0]["rule"] == "ragged_rows" and "sample" not in str(b),
     "list-open-quarantine": lambda b: [q["id"] for q in b["quarantine"]] == ["q-1"],
     "get-quarantined": lambda b: b["sample"] == [{"line": 7}] and b["state"] == "open",
@@ -27,6 +70,9 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "replay-rule": lambda b: b == {"quarantine": ["q-1"], "remaining": 0},
     "discard-quarantined": lambda b: (
         (b["state"], b["closed_by"], b["closed_because"]) == ("discarded", "user/alice", "a test file")
+    ),
+    "import-objects": lambda b: (
+        (b["dataset"], b["uri"]) == ("flights", "s3://archive/flights/2012 and before/")
     ),
     "list-features": lambda b: b["features"][0]["inputs"] == {"flights": DATASET_DIGEST},
     "list-gates": lambda b: b == {"gates": []},
@@ -50,7 +96,7 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "list-reports": lambda b: b["reports"][0]["psi"] == 0.3,
 }
 OTHER_STATUS = dict.fromkeys(
-    ("start-run", "replay-quarantined", "replay-with-a-fixed-object", "replay-rule"), 202
+    ("start-run", "replay-quarantined", "replay-with-a-fixed-object", "replay-rule", "import-objects"), 202
 )
 
 # case -> status, type, and what the sentence must hold.
@@ -63,12 +109,24 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "replay-with-an-object-of-another-dataset": (400, "InvalidRequest", "no drop of flights/flights"),
     "discard-without-reason": (400, "InvalidRequest", "body.reason: missing"),
     "unknown-quarantine-state": (400, "InvalidRequest", "query.state: one of open, replayed, discarded"),
+    "import-from-no-place": (400, "InvalidRequest", "s3://<bucket>/<prefix> is needed"),
+    "scientist-imports": (403, "AccessDenied", "no statement allows headgate:ImportObjects"),
     "unknown-quarantined": (404, "NotFound", "flights/q-404"),
     "stranger-reads": (403, "AccessDenied", "no statement allows headgate:ReadProduct"),
     "scientist-reads-decisions": (403, "AccessDenied", "flights#AuditIsForEngineers"),
     "unknown-product": (404, "NotFound", "'nothing'"),
     "unknown-dataset": (404, "NotFound", "it has flights"),
     "unknown-version": (404, "NotFound", "99"),
+    "unknown-hold": (404, "NotFound", "no hold 'nothing'"),
+    "version-name-that-is-none": (400, "InvalidRequest", "path.reference"),
+    "scientist-publishes": (403, "AccessDenied", "no statement allows headgate:PublishVersion"),
+    "scientist-rolls-back": (403, "AccessDenied", "no statement allows headgate:RollbackDataset"),
+    "tag-that-reads-as-a-version": (400, "InvalidRequest", "'v7' names no tag or branch"),
+    "tag-that-would-move": (409, "Conflict", "the tag first means v1; tags do not move"),
+    "branch-that-is-there": (409, "Conflict", "work is there already, at v1"),
+    "rejection-without-a-reason": (400, "InvalidRequest", "body.reason: missing"),
+    "publish-what-does-not-wait": (400, "InvalidRequest", "v1 does not wait"),
+    "rollback-to-no-time": (400, "InvalidRequest", "'yesterday' is no time"),
     "unknown-prediction": (404, "NotFound", "p-404"),
     "unknown-route": (404, "NotFound", "/nothing"),
     "wrong-method": (405, "MethodNotAllowed", "GET, PUT"),

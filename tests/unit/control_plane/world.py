@@ -18,35 +18,45 @@ from headgate.adapters.memory import (
     MemoryQueue,
 )
 from headgate.domain.cost import CostLine
-from headgate.domain.dataset import QuarantineRecord, SourceRef, dataset_node
+from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef, dataset_node
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord, features_node
 from headgate.domain.file_table import FileTable
 from headgate.domain.identity import Principal
 from headgate.domain.lineage import Edge
-from headgate.domain.manifest import Manifest
+from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, GateResult, ModelVersion, model_node, prediction_node
 from headgate.domain.training import RunRecord, run_node
-from headgate.domain.version import VersionRecord
+from headgate.domain.version import MAIN, Head, Hold, Tag, VersionRecord
 from headgate.services.access import Guard
 from headgate.services.apply_product import ApplyProduct
+from headgate.services.branches import open_branch, start_branch
 from headgate.services.change_stage import ChangeStage
 from headgate.services.check_gate import CheckGate
+from headgate.services.commit_version import Line
 from headgate.services.control_plane import ControlPlane
+from headgate.services.datasets import Datasets
+from headgate.services.history import History
+from headgate.services.manifests import Manifests, data_key
+from headgate.services.merge_branch import MergeBranch
+from headgate.services.name_version import NameVersion
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.promote_model import PromoteModel
+from headgate.services.publish_version import PublishVersion
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.record_events import RecordEvents
+from headgate.services.request_import import RequestImport
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
+from headgate.services.rollback_dataset import RollbackDataset
 from headgate.services.trace_prediction import TracePrediction
 
 ALICE = Principal("user/alice", ("ml-engineers",), {"team": "flights"})
 BOB = Principal("user/bob", ("data-scientists",))
 MALLORY = Principal("user/mallory")
 RUN = "a" * 64
-DATASET_DIGEST = "d" * 64
 FEATURES_DIGEST = "f" * 64
+_STATISTICS = (ColumnStats("flight", "VARCHAR", 0, "UA1", "UA9"),)
 SOURCE = SourceRef("landing", "flights/flights/2013 01+é.csv", "v-1", "5" * 64, 2_500_000)
 
 _COLUMNS = [
@@ -55,6 +65,13 @@ _COLUMNS = [
     {"name": "carrier", "type": "VARCHAR", "allowed": ["UA", "DL"]},
     {"name": "late", "type": "BOOLEAN"},
 ]
+_CONTRACT = {
+    "name": "flights",
+    "version": "1.0.0",
+    "format": "csv",
+    "publish": "manual",
+    "columns": _COLUMNS,
+}
 _SPINE = {
     "name": "departures",
     "kind": "spine",
@@ -104,7 +121,7 @@ _BUNDLE: dict[str, Any] = {
     "title": "Late arrivals",
     "owner": "team-flights",
     "stage": "poc",
-    "datasets": {"flights": {"name": "flights", "version": "1.0.0", "format": "csv", "columns": _COLUMNS}},
+    "datasets": {"flights": _CONTRACT},
     "views": {"departures": _SPINE},
     "feature_sets": {
         "late": {"name": "late", "spine": "departures", "on_demand": None, "views": [], "label": "late"}
@@ -180,13 +197,36 @@ def model_version(version: int, product: str = "flights", **changes: Any) -> Mod
     return ModelVersion(**fields)
 
 
-def dataset_version(ordinal: int, dataset: str = "flights", seconds: float = 0.5) -> VersionRecord:
+def manifest(ordinal: int, dataset: str = "flights") -> Manifest:
+    """Version ``ordinal`` of a line of versions that each add a file."""
+    files = tuple(
+        DataFile(
+            data_key("flights", dataset, f"{n:064x}"), 1000, f"{n:064x}", 100, _STATISTICS, SOURCE, (n, n + 1)
+        )
+        for n in range(ordinal)
+    )
+    return Manifest(
+        product="flights",
+        dataset=dataset,
+        ordinal=ordinal,
+        parents=() if ordinal == 1 else (manifest(ordinal - 1, dataset).digest,),
+        operation="append",
+        contract_version="1.0.0",
+        schema=(SchemaColumn("flight", "VARCHAR", True, "internal"),),
+        table=FileTable(recent=files),
+        checks=({"name": "required", "severity": "error", "passed": True, "rows": 0},),
+    )
+
+
+def dataset_version(
+    ordinal: int, dataset: str = "flights", seconds: float = 0.5, branch: str = MAIN
+) -> VersionRecord:
     return VersionRecord(
         product="flights",
         dataset=dataset,
         ordinal=ordinal,
-        digest=DATASET_DIGEST if ordinal == 1 else f"{ordinal:064x}",
-        parent=None if ordinal == 1 else (DATASET_DIGEST if ordinal == 2 else f"{ordinal - 1:064x}"),
+        digest=manifest(ordinal, dataset).digest,
+        parent=None if ordinal == 1 else manifest(ordinal - 1, dataset).digest,
         operation="append",
         rows=100 * ordinal,
         files=ordinal,
@@ -196,17 +236,18 @@ def dataset_version(ordinal: int, dataset: str = "flights", seconds: float = 0.5
         sources=(SOURCE,),
         ingest_seconds=seconds,
         ingest_bytes=2_500_000,
+        branch=branch,
+        visible=((1, ordinal),),
     )
 
 
 def commit(catalog: MemoryCatalog, record: VersionRecord) -> None:
-    """``record`` on top of main, with a manifest that names no files."""
-    parents = (record.parent,) if record.parent else ()
-    manifest = Manifest(
-        record.product, record.dataset, record.ordinal, parents, record.operation, "1.0.0", (), FileTable()
-    )
+    """``record`` on top of main, with its manifest."""
     view = catalog.commit_view(record.product, record.dataset, record.branch, record.sources)
-    catalog.commit_version(record, manifest, view)
+    catalog.commit_version(record, manifest(record.ordinal, record.dataset), view)
+
+
+DATASET_DIGEST = manifest(1).digest
 
 
 @dataclass
@@ -235,12 +276,12 @@ class World:
         self.products = Products(catalog, self.lake)
         self.guard = guard = Guard(bus, clock, self.new_id)
         products = self.products
+        datasets = Datasets(products, catalog, catalog, self.lake, guard, bus, clock)
         self.plane = ControlPlane(
             apply_product=ApplyProduct(products, catalog, self.lake, guard, bus, clock),
             read=ReadPlatform(
                 products=products,
                 catalog=catalog,
-                datasets=catalog,
                 features=catalog,
                 run_catalog=catalog,
                 model_catalog=catalog,
@@ -253,7 +294,13 @@ class World:
             change_stage=ChangeStage(products, catalog, guard, bus, clock),
             trace_prediction=TracePrediction(products, ledger, guard),
             request_training=RequestTraining(products, guard, self.queue),
+            request_import=RequestImport(products, guard, self.ingest_queue),
             quarantine=ReviewQuarantine(products, catalog, self.ingest_queue, guard, bus, clock),
+            history=History(datasets),
+            names=NameVersion(datasets),
+            rollback=RollbackDataset(datasets),
+            merge=MergeBranch(datasets),
+            publish=PublishVersion(datasets),
         )
 
     def apply(self, **changes: Any) -> AppliedProduct:
@@ -278,8 +325,7 @@ def lived_world(folder: Path) -> World:
     world = World(folder)
     applied = world.apply()
     catalog, ledger = world.catalog, world.ledger
-    for ordinal in (1, 2):
-        commit(catalog, dataset_version(ordinal))
+    _give_history(world)
     catalog.add_quarantine(
         QuarantineRecord(
             "q-1",
@@ -344,6 +390,22 @@ def lived_world(folder: Path) -> World:
     assert applied.record.stage == "poc"
     world.settle()
     return world
+
+
+def _give_history(world: World) -> None:
+    """Two versions on main and one that waits; a branch, a tag and a hold on the first."""
+    catalog, at = world.catalog, "2030-01-01T00:00:00.000Z"
+    for ordinal in (1, 2, 3):
+        Manifests(world.lake, "flights", "flights").store(manifest(ordinal), ())
+    for ordinal in (1, 2):
+        commit(catalog, dataset_version(ordinal))
+    pending = Line("flights", "flights", "pending")
+    open_branch(catalog, catalog, pending, "service/ingest", at)
+    commit(catalog, dataset_version(3, branch="pending"))
+    work, first = Line("flights", "flights", "work"), dataset_version(1)
+    start_branch(catalog, work, Head(first, manifest(1)), ALICE.id, at)
+    catalog.add_tag("flights", "flights", Tag("first", 1, first.digest, ALICE.id, at))
+    catalog.add_hold("flights", "flights", Hold("case-7", 1, ALICE.id, at, "asked for"))
 
 
 def lineage() -> list[Edge]:

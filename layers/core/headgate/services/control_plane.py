@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from headgate.services.apply_product import ApplyProduct
 from headgate.services.change_stage import ChangeStage
 from headgate.services.check_gate import CheckGate
+from headgate.services.history import History
+from headgate.services.merge_branch import MergeBranch
+from headgate.services.name_version import NameVersion
 from headgate.services.promote_model import PromoteModel
+from headgate.services.publish_version import PublishVersion
 from headgate.services.read_platform import ReadPlatform
+from headgate.services.request_import import RequestImport
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
+from headgate.services.rollback_dataset import RollbackDataset
 from headgate.services.trace_prediction import TracePrediction
 
-from headgate.services.request_import import RequestImport
 
 @dataclass(frozen=True)
 class ControlPlane:

@@ -54,7 +54,7 @@ class NameVersion:
         """
         self.datasets.allow(principal, TAG, product, dataset)
         _check_new(name)
-        if any(b.name == name for b in self.datasets.refs.branches(product, dataset)):
+        if self._known_branch(product, dataset, name) is not None:
             raise Conflict(f"{name} is a branch of {product}/{dataset}: a tag needs a name of its own")
         record = readable(self.datasets.versions.resolve(product, dataset, version))
         known = next((t for t in self.datasets.refs.tags(product, dataset) if t.name == name), None)
@@ -74,9 +74,11 @@ class NameVersion:
         if any(t.name == name for t in self.datasets.refs.tags(product, dataset)):
             raise Conflict(f"{name} is a tag of {product}/{dataset}: a branch needs a name of its own")
         record = readable(self.datasets.versions.resolve(product, dataset, version))
-        head = Head(record, self.datasets.manifest_of(record))
-        line = Line(product, dataset, name)
-        branch = start_branch(self.datasets.refs, line, head, principal.id, self.datasets.now())
+        branch = self._known_branch(product, dataset, name)
+        if branch is None:
+            head = Head(record, self.datasets.manifest_of(record))
+            line = Line(product, dataset, name)
+            branch = start_branch(self.datasets.refs, line, head, principal.id, self.datasets.now())
         if (branch.base, branch.head_digest) != (record.digest, record.digest):
             raise Conflict(f"the branch {name} is there already, at v{branch.head_ordinal}")
         self._tell(
@@ -89,7 +91,7 @@ class NameVersion:
         self.datasets.allow(principal, DELETE, product, dataset, {"headgate:Branch": name})
         if name in RESERVED:
             raise InvalidRequest(f"{name} is not deleted; `headgate data reject` drops what waits on pending")
-        found = next((b for b in self.datasets.refs.branches(product, dataset) if b.name == name), None)
+        found = self._known_branch(product, dataset, name)
         if found is None:
             raise NotFound(f"dataset {product}/{dataset} has no branch {name!r}")
         self.datasets.refs.delete_branch(product, dataset, name)
@@ -123,6 +125,9 @@ class NameVersion:
         at = self.datasets.now()
         self._tell(events.HOLD_RELEASED, product, dataset, name, found.ordinal, principal, at)
         return found
+
+    def _known_branch(self, product: str, dataset: str, name: str) -> Branch | None:
+        return next((b for b in self.datasets.refs.branches(product, dataset) if b.name == name), None)
 
     def _main(self, product: str, dataset: str) -> Sequence[Branch]:
         head = self.datasets.catalog.dataset_head(product, dataset, MAIN)

@@ -76,11 +76,8 @@ class PublishVersion:
         if contract.publish != "manual":
             raise PreconditionFailed(f"{dataset} publishes by itself: its contract says publish: automatic")
         wanted = self._wanted(product, dataset, version)
-        merging = MergeVersions(self.datasets)
-        done = merging.merge(Line(product, dataset, MAIN), wanted, Authorship(principal.id, message))
-        if not done.changed and done.record.second_parent != wanted.digest:
-            raise PreconditionFailed(f"nothing waits for {product}/{dataset}: main shows all of it")
-        return done
+        line, by = Line(product, dataset, MAIN), Authorship(principal.id, message)
+        return MergeVersions(self.datasets).merge(line, wanted, by)
 
     def reject(
         self, principal: Principal, product: str, dataset: str, reason: str, version: str | None = None
@@ -113,17 +110,18 @@ class PublishVersion:
         """
         head, main = self._head(product, dataset), self._main(product, dataset)
         waits = waiting(self.datasets.catalog, head, main)
+        wanted = head
+        if version is not None:
+            wanted = self.datasets.versions.resolve(product, dataset, version)
+        if wanted.digest in {r.digest for r in waits} or self._was_published(wanted, main):
+            return wanted
         if version is None:
-            if not waits and head.operation == "rollback":
-                raise PreconditionFailed(f"nothing waits for {product}/{dataset}: it was rejected")
-            return head
-        wanted = self.datasets.versions.resolve(product, dataset, version)
-        if wanted.digest not in {r.digest for r in waits} and not self._is_in(wanted, main):
-            raise InvalidRequest(f"v{wanted.ordinal} does not wait for {product}/{dataset}")
-        return wanted
+            raise PreconditionFailed(f"nothing waits for {product}/{dataset}")
+        raise InvalidRequest(f"v{wanted.ordinal} does not wait for {product}/{dataset}")
 
-    def _is_in(self, wanted: VersionRecord, main: VersionRecord | None) -> bool:
-        return main is not None and not ancestry(self.datasets.catalog, wanted, main).ahead
+    def _was_published(self, wanted: VersionRecord, main: VersionRecord | None) -> bool:
+        kin = ancestry(self.datasets.catalog, wanted, main)
+        return not kin.ahead and any(r.second_parent == wanted.digest for r in kin.behind)
 
     def _facts(self, product: str, dataset: str) -> dict[str, Fact]:
         """What a policy may ask: how many rows wait, and how the newest came."""

@@ -18,10 +18,8 @@ from headgate.domain.policy import ACTIONS, Explanation, hrn
 from headgate.domain.policy_vocabulary import check_hrn, did_you_mean, product_of
 from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.training import RunRecord
-from headgate.domain.version import VersionRecord
 from headgate.ports import (
     Clock,
-    DatasetCatalog,
     FeatureCatalog,
     Ledger,
     ModelCatalog,
@@ -60,7 +58,6 @@ class ReadPlatform:
 
     products: Products
     catalog: ProductCatalog
-    datasets: DatasetCatalog
     features: FeatureCatalog
     run_catalog: RunCatalog
     model_catalog: ModelCatalog
@@ -82,19 +79,6 @@ class ReadPlatform:
 
     def product(self, principal: Principal, product: str) -> AppliedProduct:
         return self._readable(principal, product)
-
-    def dataset_versions(
-        self, principal: Principal, product: str, dataset: str, limit: int
-    ) -> Sequence[VersionRecord]:
-        """Newest first."""
-        self._readable(principal, product).product.contract(dataset)
-        return self.datasets.dataset_versions(product, dataset, limit)
-
-    def dataset_version(
-        self, principal: Principal, product: str, dataset: str, ordinal: int
-    ) -> VersionRecord:
-        self._readable(principal, product)
-        return self.datasets.dataset_version(product, dataset, ordinal)
 
     def feature_versions(
         self, principal: Principal, product: str, limit: int
