@@ -38,7 +38,7 @@ class Clock(Protocol):
 
 
 class ObjectStore(Protocol):
-    """One bucket. Raises NotFound for a missing key or version, AccessDenied, Throttled."""
+    """One bucket. Raises NotFound for a missing key or version, PermissionMissing, Throttled."""
 
     bucket: str
 
@@ -267,7 +267,7 @@ class MessageQueue(Protocol):
 
 class BatchCompute(Protocol):
     """Submits and describes jobs. Raises ConfigurationError for a compute class that is not deployed,
-    Throttled, AccessDenied.
+    Throttled, PermissionMissing.
     """
 
     def submit(self, *, name: str, compute_class: str, spec_uri: str, timeout_seconds: int) -> str:
