@@ -17,6 +17,7 @@ from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.emulator
 DATASET = "repeats"
+BURST = 30
 KEY = f"{intake.PRODUCT}/{DATASET}/twice {intake.ODD}.csv"
 BODY = intake.orders(intake.order("t1"), intake.order("t2"))
 
@@ -64,6 +65,24 @@ def test_other_bytes_under_the_same_key_are_the_next_version(first: Dropped, sta
     newest = eventually("a second version", lambda: next(iter(_versions(stack)[:-1]), None))
     assert (newest["ordinal"], newest["rows"], newest["added_rows"]) == (2, 3, 1)
     assert [source["version_id"] for source in newest["sources"]] == [other.version_id]
+
+
+def test_a_burst_is_folded_into_few_versions_and_loses_nothing(first: Dropped, stack: Stack) -> None:
+    prefix = f"{intake.PRODUCT}/bursts"
+    drops = [stack.drop(f"{prefix}/{n}.csv", intake.orders(intake.order(f"o{n}"))) for n in range(BURST)]
+
+    def whole() -> list[dict[str, Any]] | None:
+        found = stack.api("alice").dataset_versions(intake.PRODUCT, "bursts")["versions"]
+        return found if found and found[0]["rows"] >= BURST else None
+
+    versions = eventually("all rows of the burst", whole)
+    stack.drained("Ingest")
+    assert (versions[0]["rows"], versions[0]["files"]) == (BURST, BURST)
+    sources = [source["version_id"] for version in versions for source in version["sources"]]
+    assert sorted(sources) == sorted(drop.version_id for drop in drops)
+    assert len(versions) < BURST / 2
+    parents = {version["digest"]: version["parent"] for version in versions}
+    assert [parents[version["digest"]] for version in versions[:-1]] == [v["digest"] for v in versions[1:]]
 
 
 def _told(tap: EventTap) -> int:

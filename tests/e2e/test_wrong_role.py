@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def project(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wrong(stack: Stack, place: Place, project: Path) -> Iterator[Stack]:
+def wrong(stack: Stack, place: Place, project: Path) -> Stack:
     """A second stack beside the first, from the same template without PutObject in ingest's role."""
     whole = place.template.read_text(encoding="utf-8")
     before, role, after = whole.partition("  IngestRole:\n")
@@ -57,12 +56,7 @@ def wrong(stack: Stack, place: Place, project: Path) -> Iterator[Stack]:
         QueueUrl=deployed.outputs["IngestQueueUrl"], Attributes={"VisibilityTimeout": "1"}
     )
     deployed.api("alice").apply_product(intake.PRODUCT, intake.bundle())
-    yield deployed
-    deploy.delete(
-        session(stack.emulator.root_credentials, stack.emulator.region),
-        stack=NAME,
-        endpoint_url=stack.emulator.endpoint,
-    )
+    return deployed
 
 
 @pytest.fixture(scope="module")
