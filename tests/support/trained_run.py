@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,18 +25,19 @@ BLIND = LogisticModel(0.0, {"double_size": 0.0, "warmth": 0.1})
 """Looks at the warmth alone."""
 
 
-def take_in(platform: MemoryPlatform, *months: int) -> None:
+def take_in(platform: MemoryPlatform, *months: int, product: str = "shops") -> None:
     """Whole months of both inputs, as versions; every month has its last day."""
     for month in months:
-        days = 29 if month == 2 else 31
-        platform.ingest_now(
-            platform.drop(f"shops/visits/{month}.csv", visits_csv(month, days)),
-            platform.drop(f"shops/sensor/{month}.csv", sensor_csv(month, days)),
+        days = monthrange(2024, month)[1]
+        report = platform.ingest_now(
+            platform.drop(f"{product}/visits/{month}.csv", visits_csv(month, days)),
+            platform.drop(f"{product}/sensor/{month}.csv", sensor_csv(month, days)),
         )
+        assert len(report.committed) == 2
 
 
-def build(platform: MemoryPlatform) -> None:
-    platform.build.on_dataset_version("shops", "visits")
+def build(platform: MemoryPlatform, product: str = "shops") -> None:
+    platform.build.on_dataset_version(product, "visits")
 
 
 @dataclass

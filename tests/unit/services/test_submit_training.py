@@ -23,12 +23,9 @@ ESTIMATE_LIMIT = 1.0
 
 
 @pytest.fixture
-def ready(platform: MemoryPlatform) -> MemoryPlatform:
+def ready(prepared_platform: MemoryPlatform) -> MemoryPlatform:
     """January to train on and February to hold out are built; nothing was asked yet."""
-    take_in(platform, 1, 2)
-    build(platform)
-    platform.faults.clear()
-    return platform
+    return prepared_platform.fork()
 
 
 def consider(platform: MemoryPlatform) -> TrainingOutcome:

@@ -107,7 +107,7 @@ class MonitorModel:
         model = self.models.model_version(config.model, champion)
         head = self.features.feature_head(product, model.feature_set)
         start = model.metrics["window"][1]
-        if head is None or head.max_event_time < start:
+        if model.product != product or head is None or head.max_event_time < start:
             return None
         manifest = load_features(self.lake, product, head.feature_set, head.digest)
         window = self.evaluation.window(manifest, start, FAR_FUTURE)

@@ -168,11 +168,13 @@ class RegisterModel:
         content = digest(dict(manifest.files))
         problem = Conflict("no attempt was made")
         for attempt in range(ATTEMPTS):
+            latest = self.models.latest_version(record.model)
+            self._require_own(record, latest)
             if (known := self.models.model_with_digest(record.model, content)) is not None:
                 return known
             model = ModelVersion(
                 model=record.model,
-                version=self.models.latest_version(record.model) + 1,
+                version=latest + 1,
                 product=record.product,
                 digest=content,
                 run=record.digest,
@@ -192,6 +194,12 @@ class RegisterModel:
                 problem = error
                 self.clock.sleep(0.05 * 2**attempt)
         raise problem
+
+    def _require_own(self, record: RunRecord, latest: int) -> None:
+        """A model is its first product's: no other one's policy may move what that product serves."""
+        owner = self.models.model_version(record.model, latest).product if latest else record.product
+        if owner != record.product:
+            raise InvalidRequest(f"the model {record.model} belongs to product {owner}; choose another name")
 
     def _publish(self, kind: str, product: str, name: str, time: str, detail: Mapping[str, Any]) -> None:
         self.bus.publish([DomainEvent(kind, product, name, time, dict(detail))])
