@@ -101,7 +101,7 @@ class IngestDrops:
                     taken = self._take(applied, contract, drop, directory / str(index), report)
                 except DropRefused as refusal:
                     self._quarantine(product, dataset, drop, refusal, report)
-                except Retryable as error:
+                except Exception as error:  # a file too large for memory, say, costs its own message alone
                     report.failed[drop.message_id] = error
                 else:
                     if taken is not None:
