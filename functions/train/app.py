@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     config = IdempotencyConfig(expires_after_seconds=REMEMBERED_SECONDS, lambda_context=context)
 
     @idempotent_function(data_keyword_argument="message_id", persistence_store=store, config=config)
-    def once(message_id: str, body: str) -> dict[str, str]:
+    def once(message_id: str, body: str) -> dict[str, str]:  # noqa: ARG001 - the key Powertools remembers
         return consider(body)
 
     return each_message(event, lambda message_id, body: _log(once(message_id=message_id, body=body)))

@@ -109,8 +109,8 @@ class Corrupted(Permanent):
 
 
 class PermissionMissing(Permanent):
-    """AWS refused what the platform's own role tried: the deployment lacks a permission. The caller did nothing
-    wrong, so it is no AccessDenied: nobody may take it for the answer of a product's policy.
+    """AWS refused what the platform's own role tried: the deployment lacks a permission. The caller did
+    nothing wrong, so it is no AccessDenied: nobody may take it for the answer of a product's policy.
     """
 
 
