@@ -1,7 +1,6 @@
 """Feature version events and requests by queue: decides, reserves budget, submits to AWS Batch."""
 
 import os
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 

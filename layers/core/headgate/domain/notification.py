@@ -9,6 +9,10 @@ from headgate.domain.dataset import Drop
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import DomainEvent
 
+_OF_A_PREDICTION = frozenset(
+    ["prediction", "product", "model", "version", "alias", "time", "features", "part", "rows", "count"]
+)
+
 
 def drops_of(message_id: str, body: str) -> list[Drop]:
     """The dropped objects of one S3 notification; none for S3's own test event. Raises InvalidRequest on
@@ -20,25 +24,32 @@ def drops_of(message_id: str, body: str) -> list[Drop]:
     records = document.get("Records")
     if not isinstance(records, list):
         raise InvalidRequest("the message is no S3 notification")
-    return [
-        _drop(message_id, record)
-        for record in records
-        if record.get("eventName", "").startswith("ObjectCreated:")
-    ]
+    return [drop for record in records if (drop := _drop(message_id, record)) is not None]
 
 
-def _drop(message_id: str, record: Mapping[str, Any]) -> Drop:
+def _drop(message_id: str, record: Any) -> Drop | None:
+    """None for what is no creation."""
     try:
+        if not record["eventName"].startswith("ObjectCreated:"):
+            return None
         entry = record["s3"]["object"]
         return Drop(
-            bucket=record["s3"]["bucket"]["name"],
-            key=unquote_plus(entry["key"]),
-            version_id=entry["versionId"],
+            bucket=_text(record["s3"]["bucket"]["name"]),
+            key=unquote_plus(_text(entry["key"])),
+            version_id=_text(entry["versionId"]),
             size=int(entry.get("size", 0)),
             message_id=message_id,
         )
     except KeyError as missing:
         raise InvalidRequest(f"the S3 notification has no {missing}; is the bucket versioned?") from missing
+    except (AttributeError, TypeError, ValueError) as malformed:
+        raise InvalidRequest(f"the S3 notification is malformed: {malformed}") from malformed
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("a text is needed")
+    return value
 
 
 def bus_event(body: str) -> DomainEvent:
@@ -48,7 +59,7 @@ def bus_event(body: str) -> DomainEvent:
     if (
         not isinstance(kind, str)
         or not isinstance(detail, dict)
-        or not {"product", "id", "time"} <= set(detail)
+        or not all(isinstance(detail.get(name), str) and detail[name] for name in ("product", "id", "time"))
     ):
         raise InvalidRequest("the message is no event of this platform's bus")
     return DomainEvent.from_detail(kind, detail)
@@ -75,7 +86,25 @@ def command(body: str) -> Mapping[str, Any] | None:
     event.
     """
     document = _document(body)
-    return document if "detail-type" not in document and "product" in document else None
+    if "detail-type" in document or "product" not in document:
+        return None
+    if not isinstance(document["product"], str) or not isinstance(document.get("principal", ""), str):
+        raise InvalidRequest("the command's product and principal must be texts")
+    return document
+
+
+def prediction_message(body: str) -> Mapping[str, Any] | None:
+    """One part of the prediction log (see `headgate.services.prediction_log`), or None for a bus event.
+
+    Raises InvalidRequest when it is neither.
+    """
+    document = _document(body)
+    if "detail-type" in document or "prediction" not in document:
+        return None
+    missing = sorted(_OF_A_PREDICTION - set(document))
+    if missing or not isinstance(document["rows"], list):
+        raise InvalidRequest(f"the prediction message has no {', '.join(missing) or 'list of rows'}")
+    return document
 
 
 def _document(body: str) -> dict[str, Any]:
