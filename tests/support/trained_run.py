@@ -56,7 +56,7 @@ class TrainedRun:
         self.files = {
             "model.onnx": self.model.to_bytes(),
             "holdout_scores.parquet": self._holdout_scores(self.claimed or self.model),
-            "reference.json": json.dumps(REFERENCE).encode(),
+            "reference.json": json.dumps(reference_of(*self.model.weights)).encode(),
         }
         self.manifest = {
             "format": "headgate.model/1",
@@ -125,6 +125,12 @@ REFERENCE: Mapping[str, Any] = {
         "warmth": {"kind": "numeric", "edges": [8.0, 16.0, 24.0], "counts": [30, 30, 30, 30], "nulls": 4},
     },
 }
+
+
+def reference_of(*features: str) -> dict[str, Any]:
+    """What the training rows looked like; of a feature nobody described, that it was there."""
+    plain = {"kind": "numeric", "edges": [], "counts": [124], "nulls": 0}
+    return {**REFERENCE, "features": {name: REFERENCE["features"].get(name, plain) for name in features}}
 
 
 def spec_uri(run: RunRecord) -> str:
