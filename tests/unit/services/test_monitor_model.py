@@ -40,15 +40,15 @@ def reports(platform: MemoryPlatform) -> dict[str, dict[str, Any]]:
 
 
 def test_there_is_nothing_to_see_before_a_champion_and_before_its_future(platform: MemoryPlatform) -> None:
-    assert platform.monitor.obtrain_champion("shops") == []
+    assert platform.monitor.observe("shops") == []
     train_champion(platform)
-    assert platform.monitor.obtrain_champion("shops") == []
+    assert platform.monitor.observe("shops") == []
     platform.apply_product(bundle(training=None))
-    assert platform.monitor.obtrain_champion("shops") == []
+    assert platform.monitor.observe("shops") == []
 
 
 def test_drift_is_measured_against_the_training_rows(live: MemoryPlatform) -> None:
-    live.monitor.obtrain_champion("shops")
+    live.monitor.observe("shops")
     drift = reports(live)["drift"]
     assert drift["rows"] == 31 * 4
     assert set(drift["psi"]) == {"double_size", "warmth"}
@@ -61,7 +61,7 @@ def test_drift_is_measured_against_the_training_rows(live: MemoryPlatform) -> No
 
 
 def test_performance_is_measured_on_labels_that_came_later(live: MemoryPlatform) -> None:
-    live.monitor.obtrain_champion("shops")
+    live.monitor.observe("shops")
     performance = reports(live)["performance"]
     assert (performance["auc"], performance["rows"], performance["holdout_auc"]) == (1.0, 31 * 4, 1.0)
     assert set(performance["baselines"]) == {"constant", "by_shop"}
@@ -71,9 +71,9 @@ def test_performance_is_measured_on_labels_that_came_later(live: MemoryPlatform)
 
 
 def test_the_same_data_is_reported_once_and_told_again(live: MemoryPlatform) -> None:
-    first = live.monitor.obtrain_champion("shops")
+    first = live.monitor.observe("shops")
     live.clock.advance(3600)
-    again = live.monitor.obtrain_champion("shops")
+    again = live.monitor.observe("shops")
     assert again == first
     assert len(reports(live)) == 2
     for kind in ("DriftDetected", "PerformanceMeasured"):
@@ -82,17 +82,17 @@ def test_the_same_data_is_reported_once_and_told_again(live: MemoryPlatform) -> 
 
 
 def test_newer_data_is_another_report(live: MemoryPlatform) -> None:
-    live.monitor.obtrain_champion("shops")
+    live.monitor.observe("shops")
     take_in(live, 4)
     build(live)
-    live.monitor.obtrain_champion("shops")
+    live.monitor.observe("shops")
     rows = [r["rows"] for r in live.catalog.reports("buys") if r["kind"] == "performance"]
     assert sorted(rows) == [31 * 4, (31 + 30) * 4]
 
 
 def test_another_champion_is_another_report(live: MemoryPlatform) -> None:
     # Given two versions, the second of which is made champion
-    live.monitor.obtrain_champion("shops")
+    live.monitor.observe("shops")
     live.apply_product(bundle(training={**bundle()["training"], "seed": 9}))
     live.train.consider("shops")
     run = next(r for r in live.catalog.runs("shops") if r.state == "SUBMITTED")
@@ -101,7 +101,7 @@ def test_another_champion_is_another_report(live: MemoryPlatform) -> None:
     live.catalog.move_alias(AliasMove("buys", CHAMPION, 1, 2, "user/alice", "", "2030-01-02T00:00:00.000Z"))
     # When it is observed
     live.clock.advance(60)
-    found = live.monitor.obtrain_champion("shops")
+    found = live.monitor.observe("shops")
     # Then it has reports of its own
     assert {r["version"] for r in found} == {2}
     assert len(live.catalog.reports("buys")) == 4
@@ -112,7 +112,7 @@ def test_a_model_is_watched_from_the_end_of_its_own_holdout(live: MemoryPlatform
     split = {"train": ["2024-01-01", "2024-03-01"], "holdout": ["2024-03-01", "2024-04-01"]}
     live.apply_product(bundle(training={**bundle()["training"], "split": split}))
     # Then March is still new to the model
-    assert {r["window"][0] for r in live.monitor.obtrain_champion("shops")} == {"2024-03-01"}
+    assert {r["window"][0] for r in live.monitor.observe("shops")} == {"2024-03-01"}
 
 
 def test_rows_without_a_label_yet_count_for_drift_alone(platform: MemoryPlatform) -> None:
@@ -122,7 +122,7 @@ def test_rows_without_a_label_yet_count_for_drift_alone(platform: MemoryPlatform
     train_champion(platform)
     take_in(platform, 3)
     build(platform)
-    platform.monitor.obtrain_champion("shops")
+    platform.monitor.observe("shops")
     found = reports(platform)
     assert (found["drift"]["rows"], found["performance"]["rows"]) == (31 * 4, 10 * 4)
 
@@ -135,7 +135,7 @@ def test_without_any_label_there_is_no_performance(platform: MemoryPlatform) -> 
     train_champion(platform)
     take_in(platform, 3)
     build(platform)
-    platform.monitor.obtrain_champion("shops")
+    platform.monitor.observe("shops")
     assert set(reports(platform)) == {"drift"}
 
 
@@ -143,7 +143,7 @@ def test_an_artifact_that_was_exchanged_is_not_measured(live: MemoryPlatform) ->
     model = live.catalog.model_version("buys", 1)
     live.models.put(model.artifact_key, FAIR.to_bytes())
     with pytest.raises(Corrupted, match="not what was registered"):
-        live.monitor.obtrain_champion("shops")
+        live.monitor.observe("shops")
 
 
 def test_the_schedule_looks_at_every_product_though_one_fails(live: MemoryPlatform) -> None:
@@ -168,11 +168,11 @@ def test_the_schedule_reports_every_product(live: MemoryPlatform) -> None:
 
 def test_an_unknown_product_is_not_found(platform: MemoryPlatform) -> None:
     with pytest.raises(NotFound):
-        platform.monitor.obtrain_champion("nobody")
+        platform.monitor.observe("nobody")
 
 
 def test_a_crash_at_any_side_effect_is_healed_by_redelivery(live: MemoryPlatform) -> None:
-    for platform, crash in after_every_crash(live, lambda p: p.monitor.obtrain_champion("shops")):
+    for platform, crash in after_every_crash(live, lambda p: p.monitor.observe("shops")):
         found = reports(platform)
         assert set(found) == {"drift", "performance"}, crash
         assert [e.detail["feature"] for e in platform.bus.of_type("DriftDetected")][-1:] == ["warmth"], crash
