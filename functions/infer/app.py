@@ -22,7 +22,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     try:
         return http_response(200, answer(call_of(event)))
     except HeadgateError as error:
-        logger().info("request refused", extra={"error_type": type(error).__name__, "reason": str(error)})
+        log = logger().info if error.status < 500 else logger().error
+        log("request refused", extra={"error_type": type(error).__name__, "reason": str(error)})
         return http_response(error.status, {"error": str(error)})
     except Exception:
         logger().exception("unexpected failure")

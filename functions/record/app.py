@@ -1,12 +1,11 @@
 """The bus and the prediction queue: lineage, audit chain, cost ledger, prediction log."""
 
-import json
 import os
 from functools import cache
 from typing import Any
 
 from headgate import bootstrap
-from headgate.domain.notification import bus_event
+from headgate.domain.notification import bus_event, prediction_message
 from headgate.entrypoint import count, each_message, function
 from headgate.services.record_events import RecordEvents
 
@@ -22,10 +21,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def record(body: str) -> None:
-    document = json.loads(body)
-    if "prediction" in document:
-        service().record_prediction(document)
-        count("PredictionsLogged", len(document["rows"]))
+    prediction = prediction_message(body)
+    if prediction is not None:
+        service().record_prediction(prediction)
+        count("PredictionsLogged", len(prediction["rows"]))
     else:
         service().record(bus_event(body))
         count("EventsRecorded")

@@ -26,12 +26,14 @@ def service() -> SubmitTraining:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     store = DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE_NAME"])
     config = IdempotencyConfig(expires_after_seconds=REMEMBERED_SECONDS, lambda_context=context)
-
-    @idempotent_function(data_keyword_argument="message_id", persistence_store=store, config=config)
-    def once(message_id: str, body: str) -> dict[str, str]:
-        return consider(body)
-
+    once = idempotent_function(
+        consider_message, data_keyword_argument="message_id", persistence_store=store, config=config
+    )
     return each_message(event, lambda message_id, body: _log(once(message_id=message_id, body=body)))
+
+
+def consider_message(message_id: str, body: str) -> dict[str, str]:  # noqa: ARG001 - the key that is remembered
+    return consider(body)
 
 
 def consider(body: str) -> dict[str, str]:

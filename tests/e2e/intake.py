@@ -34,6 +34,7 @@ def bundle() -> dict[str, Any]:
             ("clicks", "jsonl", reading),
             ("readings", "parquet", reading),
             ("repeats", "csv", order),
+            ("bursts", "csv", order),
         )
     }
     statement = {

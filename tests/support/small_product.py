@@ -1,5 +1,6 @@
 """A product small enough to reason about: visits to shops, and what a sensor in each had said by then."""
 
+import json
 from typing import Any
 
 SPINE = """
@@ -119,6 +120,12 @@ def bundle(**changes: Any) -> dict[str, Any]:
         "sources": {},
     }
     return {**document, **changes}
+
+
+def other_product(**changes: Any) -> dict[str, Any]:
+    """The same product under another name; its model's name is the same."""
+    document: dict[str, Any] = json.loads(json.dumps(bundle(**changes)).replace("shops", "others"))
+    return document
 
 
 def _view(

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 from headgate.domain.errors import InvalidRequest, NotFound, Unauthenticated
 from headgate.domain.identity import Principal
+from headgate.domain.inference import shown
+from headgate.domain.shape import parse_json
 
 MAX_BODY_BYTES = 6 * 1024**2
 _NAME = r"[^/]+"
@@ -43,11 +45,8 @@ class Call:
             raise Unauthenticated(f"the request has no authorized principal: {problem}") from problem
 
     def document(self) -> Any:
-        """The JSON body. Raises InvalidRequest."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise InvalidRequest(f"the body is no JSON: {error}") from error
+        """The JSON body. Raises InvalidRequest, also for NaN, infinities and keys that stand twice."""
+        return parse_json(self.body, "body")
 
 
 def call_of(event: Mapping[str, Any]) -> Call:
@@ -68,15 +67,16 @@ def call_of(event: Mapping[str, Any]) -> Call:
                 _body(event),
                 context,
             )
-    raise NotFound(f"no route {method} {path}")
+    raise NotFound(f"no route {shown(method)} {shown(path)}")
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
     text = event.get("body") or ""
+    encoded = bool(event.get("isBase64Encoded"))
     try:
-        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode("utf-8")
+        body = base64.b64decode(text, validate=True) if encoded else text.encode("utf-8")
     except ValueError as error:
-        raise InvalidRequest(f"the body is no base64: {error}") from error
+        raise InvalidRequest(f"the body is no {'base64' if encoded else 'UTF-8'}") from error
     if len(body) > MAX_BODY_BYTES:
         raise InvalidRequest(f"the body has {len(body)} bytes; at most {MAX_BODY_BYTES} are taken")
     return body

@@ -59,7 +59,7 @@ class ObjectEntry:
 
 
 class ObjectStore(Protocol):
-    """One bucket. Raises NotFound for a missing key or version, AccessDenied, Throttled."""
+    """One bucket. Raises NotFound for a missing key or version, PermissionMissing, Throttled."""
 
     bucket: str
 
@@ -387,7 +387,7 @@ class MessageQueue(Protocol):
 
 class BatchCompute(Protocol):
     """Submits and describes jobs. Raises ConfigurationError for a compute class that is not deployed,
-    Throttled, AccessDenied.
+    Throttled, PermissionMissing.
     """
 
     def submit(

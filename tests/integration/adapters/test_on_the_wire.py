@@ -20,7 +20,7 @@ from headgate.adapters.aws.run_catalog import DynamoRunCatalog
 from headgate.adapters.aws.s3 import PART_BYTES, S3ObjectStore
 from headgate.adapters.aws.s3_access import s3_access
 from headgate.adapters.aws.session import AwsClients
-from headgate.domain.errors import AccessDenied, ConfigurationError, Retryable, StateUnknown
+from headgate.domain.errors import ConfigurationError, PermissionMissing, Retryable, StateUnknown
 
 from tests.unit.adapters import records
 from tests.unit.adapters.backends import AwsBackend, make_bucket, make_table
@@ -64,9 +64,9 @@ def test_a_refusal_keeps_the_services_own_words(backend: AwsBackend, clients: Aw
     # When they read, they succeed; when they write, they are refused
     assert store.get("key") == b"body"
     assert runs.run("shop", "r1").digest == "r1"
-    with pytest.raises(AccessDenied, match=r"s3://.*not authorized to perform: s3:PutObject"):
+    with pytest.raises(PermissionMissing, match=r"s3://.*not authorized to perform: s3:PutObject"):
         store.put("key", b"changed")
-    with pytest.raises(AccessDenied, match=r"dynamodb:PutItem"):
+    with pytest.raises(PermissionMissing, match=r"dynamodb:PutItem"):
         runs.add_run(records.run("r2"))
 
 

@@ -8,13 +8,13 @@ import pytest
 from botocore import exceptions as boto
 from headgate.adapters.aws.errors import failed_conditions, from_response, translated
 from headgate.domain.errors import (
-    AccessDenied,
     ConfigurationError,
     Conflict,
     HeadgateError,
     InvalidRequest,
     NotFound,
     Permanent,
+    PermissionMissing,
     Retryable,
     StateUnknown,
     Throttled,
@@ -52,9 +52,9 @@ CODES = [
     ("ProvisionedThroughputExceededException", 400, Throttled),
     ("RequestLimitExceeded", 400, Throttled),
     ("TransactionConflictException", 400, Throttled),
-    ("AccessDenied", 403, AccessDenied),
-    ("AccessDeniedException", 400, AccessDenied),
-    ("403", 403, AccessDenied),
+    ("AccessDenied", 403, PermissionMissing),
+    ("AccessDeniedException", 400, PermissionMissing),
+    ("403", 403, PermissionMissing),
     ("NoSuchBucket", 404, ConfigurationError),
     ("ResourceNotFoundException", 400, ConfigurationError),
     ("AWS.SimpleQueueService.NonExistentQueue", 400, ConfigurationError),

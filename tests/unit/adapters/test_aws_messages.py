@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from headgate.adapters.aws.batch import job_name
 from headgate.adapters.aws.eventbridge import EventBridgeBus
-from headgate.domain.errors import AccessDenied, HeadgateError, StateUnknown, Throttled
+from headgate.domain.errors import HeadgateError, PermissionMissing, StateUnknown, Throttled
 
 from tests.unit.adapters import records
 from tests.unit.adapters.scripted import ScriptedClients
@@ -24,7 +24,7 @@ def answer(*codes: str) -> dict[str, Any]:
         (("ThrottlingException", ""), Throttled),
         (("ThrottlingException", "InternalFailure"), StateUnknown),
         (("InternalFailure", ""), StateUnknown),
-        (("AccessDeniedException", "AccessDeniedException"), AccessDenied),
+        (("AccessDeniedException", "AccessDeniedException"), PermissionMissing),
     ],
 )
 def test_events_that_were_not_taken_are_named(codes: tuple[str, ...], kind: type[HeadgateError]) -> None:

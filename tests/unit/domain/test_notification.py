@@ -1,79 +1,191 @@
-"""What the ingest queue delivers, by the payloads in events/ingest."""
+"""What queues deliver: keys decoded once, and malformed messages refused, never half read."""
 
 import json
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
-from headgate.domain.dataset import Drop, quarantine_name
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.notification import drops_of, is_job_change, job_change, replay_of
-from headgate.services.hand_over_drop import failed_drop
+from headgate.domain.notification import (
+    bus_event,
+    command,
+    drops_of,
+    is_scheduled,
+    job_change,
+    prediction_message,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-EVENTS = Path(__file__).resolve().parents[3] / "events" / "ingest"
-BUCKET = "headgate-landing-123456789012-eu-west-1"
-
-
-def message(case: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((EVENTS / f"{case}.json").read_text(encoding="utf-8"))
-    (found,) = document["Records"]
-    return dict(found)
-
-
-def drops(case: str) -> list[Drop]:
-    found = message(case)
-    return drops_of(found["messageId"], found["body"])
-
-
-def test_a_drop_has_its_decoded_key_and_its_size() -> None:
-    (drop,) = drops("drop")
-    assert (drop.bucket, drop.key, drop.size) == (BUCKET, "flights/flights/2013 01+é.csv", 2_500_000)
-    assert (drop.quarantine_id, drop.requested_by) == ("", "")
-
-
-def test_a_replay_says_what_it_answers_and_who_asked() -> None:
-    (drop,) = drops("replay")
-    assert drop.key == "flights/flights/bad file+é.csv"
-    assert (drop.quarantine_id, drop.requested_by) == ("0123456789abcdef01234567", "user/alice")
-
-
-@pytest.mark.parametrize("key", ["a/b/c.csv", "a/b/ü + %25 &=?#.csv", "a/b/back\\slash", "a/b//double"])
-def test_a_replay_comes_back_as_it_was_sent(key: str) -> None:
-    drop = Drop(BUCKET, key, "v-1", 12, "m-1", "q-1", "user/alice")
-    assert drops_of("m-1", json.dumps(replay_of(drop))) == [drop]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["Records", "s3", "object", "key", "bucket", "eventName", "detail", "product", "id"]
+            )
+            | st.text(max_size=6),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=10,
+)
+READERS = (lambda body: drops_of("m", body), bus_event, job_change, is_scheduled, command, prediction_message)
 
 
-def test_s3_says_hello_with_an_event_that_holds_no_drop() -> None:
-    assert drops("test-event") == []
+def notification(key: str = "shops/visits/1.csv", **changes: Any) -> dict[str, Any]:
+    entry = {"key": key, "size": 7, "eTag": "e", "versionId": "v-1", "sequencer": "1", **changes}
+    entry = {name: value for name, value in entry.items() if value is not ...}
+    record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "landing"}, "object": entry}}
+    return {"Records": [record]}
 
 
-def test_a_failed_job_names_its_drop_and_why() -> None:
-    body = message("job-failed")["body"]
-    assert is_job_change(body)
-    drop, reason = failed_drop(job_change(body))
-    assert (drop.key, drop.size) == ("flights/flights/2013 all+é.csv", 31_000_000_000)
-    assert reason.startswith("Essential container in task exited (exit code 137, job 4c7599ae")
+@pytest.mark.parametrize(
+    ("on_the_wire", "key"),
+    [
+        ("shops/visits/a.csv", "shops/visits/a.csv"),
+        ("shops/visits/a+b.csv", "shops/visits/a b.csv"),
+        ("shops/visits/a%2Bb.csv", "shops/visits/a+b.csv"),
+        ("shops/visits/100%25.csv", "shops/visits/100%.csv"),
+        ("shops/visits/%2525.csv", "shops/visits/%25.csv"),
+        ("shops/visits/caf%C3%A9.csv", "shops/visits/café.csv"),
+        ("shops/visits/%E2%82%AC+%2B+%25.csv", "shops/visits/€ + %.csv"),
+        ("shops/visits/a%2Fb.csv", "shops/visits/a/b.csv"),
+    ],
+)
+def test_a_key_is_decoded_as_s3_encoded_it(on_the_wire: str, key: str) -> None:
+    (drop,) = drops_of("m-1", json.dumps(notification(on_the_wire)))
+    assert (drop.bucket, drop.key, drop.version_id, drop.size, drop.message_id) == (
+        "landing",
+        key,
+        "v-1",
+        7,
+        "m-1",
+    )
 
 
-@pytest.mark.parametrize("parameters", [None, {}, {"run_spec": "s3://b/k"}, {"drop": "none"}, {"drop": "[]"}])
-def test_a_job_that_took_in_no_drop_is_refused(parameters: Any) -> None:
-    with pytest.raises(InvalidRequest, match="no ingest job|no drop"):
-        failed_drop({"jobId": "j", "parameters": parameters})
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
+@settings(deadline=None)
+def test_any_key_survives_its_encoding(key: str) -> None:
+    (drop,) = drops_of("m", json.dumps(notification(quote_plus(key, safe="/"))))
+    assert drop.key == key
 
 
-def test_anything_else_is_refused() -> None:
-    found = message("something-else")
-    assert not is_job_change(found["body"])
-    with pytest.raises(InvalidRequest, match="no S3 notification"):
-        drops("something-else")
+def test_s3s_own_test_message_holds_no_drop() -> None:
+    assert (
+        drops_of("m", json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "landing"}))
+        == []
+    )
 
 
-def test_every_payload_is_used() -> None:
-    told = {"drop", "replay", "test-event", "job-failed", "something-else"}
-    assert {path.stem for path in EVENTS.glob("*.json")} == told
+def test_what_is_no_creation_is_passed_over() -> None:
+    message = notification()
+    message["Records"] *= 2
+    message["Records"][0] = {**message["Records"][0], "eventName": "ObjectRemoved:Delete"}
+    assert len(drops_of("m", json.dumps(message))) == 1
 
 
-def test_one_object_version_has_one_quarantine_id() -> None:
-    one, again = (Drop(BUCKET, "p/d/f", "v-1", size, f"m-{size}") for size in (1, 2))
-    assert quarantine_name(one.identity) == quarantine_name(again.identity)
-    assert one.identity != Drop(BUCKET, "p/d/f", "v-2", 1, "m").identity
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (notification(versionId=...), "no 'versionId'; is the bucket versioned?"),
+        (notification(versionId=None), "malformed"),
+        (notification(key=""), "malformed"),
+        (notification(size="many"), "malformed"),
+        ({"Records": ["ObjectCreated:Put"]}, "malformed"),
+        ({"Records": [None]}, "malformed"),
+        ({"Records": [{"eventName": 5}]}, "malformed"),
+        ({"Records": [{"eventName": "ObjectCreated:Put", "s3": None}]}, "malformed"),
+        ({"Records": [{}]}, "no 'eventName'"),
+        ({"Records": {}}, "no S3 notification"),
+        ({}, "no S3 notification"),
+        ([], "no JSON object"),
+    ],
+)
+def test_a_malformed_notification_is_refused(message: Any, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=".") as refused:
+        drops_of("m", json.dumps(message))
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("body", ["", "no JSON", "{", "\x00", "5", "null", '"text"'])
+@pytest.mark.parametrize("reader", READERS)
+def test_what_is_no_json_object_is_refused_by_every_reader(reader: Any, body: str) -> None:
+    with pytest.raises(InvalidRequest):
+        reader(body)
+
+
+@given(JSON)
+@settings(max_examples=150, deadline=None)
+def test_any_document_is_read_or_refused(document: Any) -> None:
+    for reader in READERS:
+        try:
+            reader(json.dumps(document))
+        except InvalidRequest as refused:
+            assert str(refused)
+
+
+DETAIL = {"product": "shops", "id": "i-1", "time": "2030-01-01T00:00:00.000Z", "rows": 5}
+
+
+def test_an_event_is_its_type_and_detail() -> None:
+    event = bus_event(json.dumps({"detail-type": "DatasetVersionCommitted", "detail": DETAIL}))
+    assert (event.type, event.product, event.id, event.detail) == (
+        "DatasetVersionCommitted",
+        "shops",
+        "i-1",
+        {"rows": 5},
+    )
+    assert event.to_detail() == DETAIL
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"detail": DETAIL},
+        {"detail-type": "X"},
+        {"detail-type": "X", "detail": []},
+        {"detail-type": "X", "detail": {**DETAIL, "product": None}},
+        {"detail-type": "X", "detail": {**DETAIL, "id": 5}},
+        {"detail-type": "X", "detail": {**DETAIL, "time": ""}},
+    ],
+)
+def test_what_is_no_event_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="no event"):
+        bus_event(json.dumps(document))
+
+
+def test_a_command_is_told_from_an_event() -> None:
+    assert command(json.dumps({"product": "shops", "reason": "manual"})) == {
+        "product": "shops",
+        "reason": "manual",
+    }
+    assert command(json.dumps({"detail-type": "FeatureVersionBuilt", "product": "shops"})) is None
+    with pytest.raises(InvalidRequest, match="must be texts"):
+        command(json.dumps({"product": ["shops"]}))
+
+
+def test_a_schedule_is_told_from_an_event() -> None:
+    assert is_scheduled(json.dumps({"detail-type": "Scheduled Event", "detail": {}}))
+    assert not is_scheduled(json.dumps({"detail-type": "AliasMoved", "detail": DETAIL}))
+
+
+def test_a_prediction_is_told_from_an_event() -> None:
+    whole = dict.fromkeys(
+        ("prediction", "product", "model", "version", "alias", "time", "features", "part", "count"), "x"
+    )
+    assert prediction_message(json.dumps({**whole, "rows": []}))
+    assert prediction_message(json.dumps({"detail-type": "X", "detail": DETAIL})) is None
+    with pytest.raises(InvalidRequest, match="has no rows"):
+        prediction_message(json.dumps(whole))
+    with pytest.raises(InvalidRequest, match="no list of rows"):
+        prediction_message(json.dumps({**whole, "rows": {}}))
+
+
+def test_only_a_job_change_is_a_job_change() -> None:
+    detail = {"jobId": "j", "status": "SUCCEEDED"}
+    assert job_change(json.dumps({"detail-type": "Batch Job State Change", "detail": detail})) == detail
+    with pytest.raises(InvalidRequest, match="no Batch job state change"):
+        job_change(json.dumps({"detail-type": "Batch Job Queue Blocked", "detail": detail}))

@@ -246,9 +246,7 @@ def test_a_crash_at_any_side_effect_is_healed_by_redelivery(fed: MemoryPlatform)
     clean = fed.fork()
     expected = build(clean).record
     assert expected is not None
-    tried = 0
     for platform, crash in after_every_crash(fed, build):
-        tried += 1
         (record,) = versions(platform)
         assert record.digest == expected.digest, crash
         assert told(platform, record.digest) == {"lineage", "built"}, crash
@@ -256,7 +254,6 @@ def test_a_crash_at_any_side_effect_is_healed_by_redelivery(fed: MemoryPlatform)
             k: r.values for k, r in clean.online.read("shops", [NORTH, SOUTH]).items()
         }, crash
         load_features(platform.lake, "shops", "visit", record.digest)
-    assert tried >= 12
 
 
 def test_a_version_whose_worker_died_before_telling_is_told_by_the_next_build(fed: MemoryPlatform) -> None:

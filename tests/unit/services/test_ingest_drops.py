@@ -1,13 +1,16 @@
 """Ingest: folding, routing, quarantine, idempotence, recovery from a crash between any two side effects."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from headgate.adapters.memory import ANY_EFFECT, Crash
+from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop
 from headgate.domain.errors import StateUnknown, Throttled
 from headgate.domain.lineage import edges_of
+from headgate.ports import Converted, IngestEngine
 from headgate.services.manifests import Manifests
 
 from tests.support.memory_platform import MemoryPlatform
@@ -82,6 +85,34 @@ def test_a_drop_that_belongs_nowhere_is_quarantined(platform: MemoryPlatform, ke
     report = platform.ingest_now(platform.drop(key, b"x"))
     assert [q.rule for q in report.quarantined] == [rule]
     assert not report.failed
+
+
+@dataclass(frozen=True)
+class ChokingEngine:
+    """Reads everything but what is called ``large``: that is more than its memory holds."""
+
+    engine: IngestEngine
+
+    def convert(self, source: Path, source_name: str, contract: Contract, target: Path) -> Converted:
+        if "large" in source_name:
+            raise MemoryError("more than the function has")
+        return self.engine.convert(source, source_name, contract, target)
+
+
+def test_a_drop_that_cannot_be_taken_in_costs_its_own_message_alone(platform: MemoryPlatform) -> None:
+    choking = replace(platform.ingest, engine=ChokingEngine(platform.ingest.engine))
+    large = platform.drop("shops/visits/large.csv", visits_csv(3))
+
+    report = choking.ingest(
+        [
+            platform.drop("shops/visits/1.csv", visits_csv(1)),
+            large,
+            platform.drop("shops/visits/2.csv", visits_csv(2)),
+        ]
+    )
+
+    assert list(report.failed) == [large.message_id]
+    assert [v.rows for v in report.committed] == [224]
 
 
 def test_a_bad_drop_does_not_harm_its_neighbours(platform: MemoryPlatform) -> None:

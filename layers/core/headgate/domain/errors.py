@@ -16,6 +16,7 @@
         ├── PreconditionFailed    e.g. a stage change without evidence                 409
         ├── DropRefused           a dropped object fails its contract: quarantine
         ├── Corrupted             bytes do not have the digest that names them
+        ├── PermissionMissing     AWS refused the platform's own role; no matter of a product's policy
         └── ConfigurationError    the deployment is wrong; names every missing setting
 """
 
@@ -112,6 +113,12 @@ class DropRefused(Permanent):
 
 class Corrupted(Permanent):
     """Stored bytes do not have the digest that names them."""
+
+
+class PermissionMissing(Permanent):
+    """AWS refused what the platform's own role tried: the deployment lacks a permission. The caller did
+    nothing wrong, so it is no AccessDenied: nobody may take it for the answer of a product's policy.
+    """
 
 
 class ConfigurationError(Permanent):

@@ -2,22 +2,36 @@
 
 https://github.com/open-inference/open-inference-protocol. Beside tensors by feature name, a request may carry
 entity rows: the same tensors named after the product's request columns, with ``parameters: {"input":
-"entity"}``.
+"entity"}``. What is said of a bad request names fields and kinds, never the values a caller sent.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from headgate.domain.errors import InvalidRequest
 
-NUMERIC_DATATYPES = frozenset(
-    ["BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
-)
-DATATYPES = NUMERIC_DATATYPES | {"BYTES"}
+_INTEGERS = {
+    **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
+}
+_FLOATS = {"FP16": 65504.0, "FP32": (2 - 2**-23) * 2.0**127, "FP64": sys.float_info.max}
+DATATYPES = frozenset([*_INTEGERS, *_FLOATS, "BOOL", "BYTES"])
 MAX_ROWS = 5000
 MAX_ENTITY_ROWS = 200
-_INTEGER_PREFIXES = ("INT", "UINT")
+MAX_ID = 128
+MAX_TEXT = 4096
+"""Most characters of one text value: rows are logged, and a log message is small."""
+_KINDS = (
+    (bool, "a boolean"),
+    (int | float, "a number"),
+    (str, "a text"),
+    (list, "an array"),
+    (dict, "an object"),
+)
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -38,8 +52,8 @@ def parse_request(document: Any) -> InferRequest:
         raise InvalidRequest("the body must be a JSON object with an inputs array")
     _refuse_unknown("the request", document, {"id", "parameters", "inputs", "outputs"})
     request_id = document.get("id")
-    if request_id is not None and (not isinstance(request_id, str) or not 1 <= len(request_id) <= 128):
-        raise InvalidRequest("id must be a string of 1 to 128 characters")
+    if request_id is not None and (not isinstance(request_id, str) or not 1 <= len(request_id) <= MAX_ID):
+        raise InvalidRequest(f"id must be a string of 1 to {MAX_ID} characters")
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise InvalidRequest("inputs must be an array of at least one tensor")
@@ -49,7 +63,7 @@ def parse_request(document: Any) -> InferRequest:
     for position, tensor in enumerate(inputs):
         name, values = _tensor(position, tensor)
         if name in columns:
-            raise InvalidRequest(f"inputs[{position}]: the name {name!r} stands twice")
+            raise InvalidRequest(f"inputs[{position}]: the name {shown(name)} stands twice")
         columns[name] = values
     lengths = {len(v) for v in columns.values()}
     if len(lengths) != 1:
@@ -68,7 +82,7 @@ def _by_entity(parameters: Any) -> bool:
         raise InvalidRequest("parameters must be a JSON object")
     kind = parameters.get("input", "tensor")
     if kind not in ("tensor", "entity"):
-        raise InvalidRequest(f"parameters.input is {kind!r}; known: tensor, entity")
+        raise InvalidRequest("parameters.input is not known; known: tensor, entity")
     return bool(kind == "entity")
 
 
@@ -87,23 +101,24 @@ def _tensor(position: int, tensor: Any) -> tuple[str, list[Any]]:
         raise InvalidRequest(f"{where} must be a JSON object")
     _refuse_unknown(where, tensor, {"name", "shape", "datatype", "parameters", "data"})
     name = tensor.get("name")
-    if not isinstance(name, str) or not name:
-        raise InvalidRequest(f"{where}.name must be a non-empty string")
-    where = f"input {name!r}"
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_ID:
+        raise InvalidRequest(f"{where}.name must be a string of 1 to {MAX_ID} characters")
+    where = f"input {shown(name)}"
     datatype = tensor.get("datatype")
-    if datatype not in DATATYPES:
-        raise InvalidRequest(f"{where}: datatype is {datatype!r}; known: {', '.join(sorted(DATATYPES))}")
+    if not isinstance(datatype, str) or datatype not in DATATYPES:
+        raise InvalidRequest(f"{where}: datatype is not known; known: {', '.join(sorted(DATATYPES))}")
     shape = tensor.get("shape")
     if not _is_shape(shape):
-        raise InvalidRequest(f"{where}: shape must be [rows] or [rows, 1], found {shape!r}")
+        raise InvalidRequest(f"{where}: shape must be [rows] or [rows, 1]")
     data = tensor.get("data")
     if not isinstance(data, list):
         raise InvalidRequest(f"{where}: data must be an array")
     values = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in data]
     if len(values) != shape[0]:
-        raise InvalidRequest(f"{where}: shape says {shape[0]} rows, data has {len(values)}")
+        raise InvalidRequest(f"{where}: shape says {shown(shape[0])} rows, data has {len(values)}")
     for row, value in enumerate(values):
-        _check_value(where, datatype, row, value)
+        if value is not None and (problem := _problem(datatype, value)) is not None:
+            raise InvalidRequest(f"{where}, row {row}: {problem}")
     return name, values
 
 
@@ -115,27 +130,50 @@ def _is_shape(shape: Any) -> TypeGuard[list[int]]:
     return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
 
 
-def _check_value(where: str, datatype: str, row: int, value: Any) -> None:
-    if value is None:
-        return
+def _problem(datatype: str, value: Any) -> str | None:
+    """Why ``value`` is none of ``datatype``, or None."""
     if datatype == "BYTES":
-        fits = isinstance(value, str)
-    elif datatype == "BOOL":
-        fits = isinstance(value, bool)
-    elif datatype.startswith(_INTEGER_PREFIXES):
-        fits = isinstance(value, int) and not isinstance(value, bool)
-    else:
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits:
-        raise InvalidRequest(f"{where}, row {row}: {value!r} is no {datatype}")
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            return f"a text has at most {MAX_TEXT} characters, found {len(value)}"
+        return None if isinstance(value, str) else _misfit(datatype, value)
+    if datatype == "BOOL":
+        return None if isinstance(value, bool) else _misfit(datatype, value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _misfit(datatype, value)
+    if datatype in _INTEGERS:
+        low, high = _INTEGERS[datatype]
+        if not isinstance(value, int):
+            return f"{datatype} takes whole numbers"
+        return None if low <= value <= high else f"{datatype} takes numbers from {low} to {high}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN and infinities are no values; send null where a value is missing"
+    return None if abs(value) <= _FLOATS[datatype] else f"the number is too large for {datatype}"
+
+
+def _misfit(datatype: str, value: Any) -> str:
+    kind = next((name for kind, name in _KINDS if isinstance(value, kind)), "this")
+    return f"{kind} is no {datatype}"
 
 
 def _refuse_unknown(where: str, document: Mapping[str, Any], known: set[str]) -> None:
     unknown = sorted(set(document) - known)
     if unknown:
         raise InvalidRequest(
-            f"{where} has unknown field(s) {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+            f"{where} has unknown field(s) {names(unknown)}; known: {', '.join(sorted(known))}"
         )
+
+
+def shown(value: Any) -> str:
+    """``value`` for a message: quoted, and cut where a caller sent far too much."""
+    text = repr(value) if isinstance(value, str) else str(value)[: MAX_ID + 1]
+    return text if len(text) <= MAX_ID + 2 else f"{text[:MAX_ID]}…"
+
+
+def names(found: Iterable[str]) -> str:
+    """Names for a message: the first few, sorted."""
+    listed = sorted(found)
+    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+    return (", ".join(shown(name) for name in listed[:_NAMED]) + more) or "none"
 
 
 def response(

@@ -6,6 +6,9 @@ from typing import Any
 
 from headgate.domain.errors import InvalidRequest
 
+SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
+_EXITS = {64: "bad spec or data", 70: "the trainer refused its model", 75: "tried again in vain"}
+
 
 @dataclass(frozen=True)
 class Job:
@@ -19,24 +22,60 @@ class Job:
     started_at: int | None
     stopped_at: int | None
     log_stream: str | None
+    attempts_ms: int | None = None
+    """What all attempts took together, where they are known."""
+
+    @property
+    def ended(self) -> bool:
+        return self.state in (SUCCEEDED, FAILED)
+
+    @property
+    def seconds(self) -> float:
+        """What was computed and is paid for: every attempt, or the one that is known."""
+        if self.attempts_ms is not None:
+            return self.attempts_ms / 1000
+        if self.started_at is None or self.stopped_at is None:
+            return 0.0
+        return max(0, self.stopped_at - self.started_at) / 1000
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, in a line: the exit code's meaning, and what Batch says."""
+        meaning = _EXITS.get(self.exit_code) if self.exit_code is not None else None
+        code = None if self.exit_code is None else f"exit code {self.exit_code}"
+        said = [part for part in (code, meaning, self.reason) if part]
+        return ": ".join(said) or "the job failed without a reason"
 
 
 def job_of(detail: Mapping[str, Any]) -> tuple[Job, str]:
     """The job and the URI of its run spec. Raises InvalidRequest when the job has none."""
+    if not isinstance(detail.get("jobId"), str) or not isinstance(detail.get("status"), str):
+        raise InvalidRequest("the job state change names no job or no status")
     spec_uri = (detail.get("parameters") or {}).get("run_spec")
     if not spec_uri:
         raise InvalidRequest(
-            f"job {detail.get('jobId')} has no parameter run_spec: it is no training run of this platform"
+            f"job {detail['jobId']} has no parameter run_spec: it is no training run of this platform"
         )
     container = detail.get("container") or {}
     job = Job(
         id=detail["jobId"],
         name=detail.get("jobName", ""),
         state=detail["status"],
-        reason=detail.get("statusReason"),
+        reason=container.get("reason") or detail.get("statusReason"),
         exit_code=container.get("exitCode"),
         started_at=detail.get("startedAt"),
         stopped_at=detail.get("stoppedAt"),
         log_stream=container.get("logStreamName"),
+        attempts_ms=_attempts_ms(detail.get("attempts") or ()),
     )
     return job, str(spec_uri)
+
+
+def _attempts_ms(attempts: Any) -> int | None:
+    """The time of attempts that ran; None when no attempt tells both its times."""
+    spans = [
+        max(0, attempt["stoppedAt"] - attempt["startedAt"])
+        for attempt in attempts
+        if attempt.get("startedAt") and attempt.get("stoppedAt")
+    ]
+    return sum(spans) if spans else None

@@ -36,6 +36,13 @@ class ModelVersion:
     metrics: Mapping[str, Any]
     gates: tuple[GateResult, ...]
     created_at: str
+    artifact_sha256: str = ""
+    """What the artifact was when it was measured: bytes with another digest are not this version."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the model's input tensors."""
+        return tuple(tensor["name"] for tensor in self.signature["inputs"])
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ModelVersion":

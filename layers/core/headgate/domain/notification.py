@@ -12,6 +12,9 @@ from headgate.domain.external_object import ImportRequest, import_of
 
 REPLAY = "headgateReplay"
 """Stands in a notification that the control plane sent: S3 has no such field."""
+_OF_A_PREDICTION = frozenset(
+    ["prediction", "product", "model", "version", "alias", "time", "features", "part", "rows", "count"]
+)
 
 
 def drops_of(message_id: str, body: str) -> list[Drop]:
@@ -24,11 +27,7 @@ def drops_of(message_id: str, body: str) -> list[Drop]:
     records = document.get("Records")
     if not isinstance(records, list):
         raise InvalidRequest("the message is no S3 notification")
-    return [
-        _drop(message_id, record)
-        for record in records
-        if record.get("eventName", "").startswith("ObjectCreated:")
-    ]
+    return [drop for record in records if (drop := _drop(message_id, record)) is not None]
 
 
 def import_request(message_id: str, body: str) -> ImportRequest | None:
@@ -47,21 +46,31 @@ def replay_of(drop: Drop) -> dict[str, Any]:
     return {"Records": [record]}
 
 
-def _drop(message_id: str, record: Mapping[str, Any]) -> Drop:
-    replay = record.get(REPLAY, {})
+def _drop(message_id: str, record: Any) -> Drop | None:
+    """None for what is no creation."""
     try:
-        entry = record["s3"]["object"]
+        if not record["eventName"].startswith("ObjectCreated:"):
+            return None
+        entry, replay = record["s3"]["object"], record.get(REPLAY, {})
         return Drop(
-            bucket=record["s3"]["bucket"]["name"],
-            key=unquote_plus(entry["key"]),
-            version_id=entry["versionId"],
+            bucket=_text(record["s3"]["bucket"]["name"]),
+            key=unquote_plus(_text(entry["key"])),
+            version_id=_text(entry["versionId"]),
             size=int(entry.get("size", 0)),
             message_id=message_id,
-            quarantine_id=replay.get("quarantine_id", ""),
-            requested_by=replay.get("requested_by", ""),
+            quarantine_id=_text(replay["quarantine_id"]) if replay else "",
+            requested_by=_text(replay["requested_by"]) if replay else "",
         )
     except KeyError as missing:
         raise InvalidRequest(f"the S3 notification has no {missing}; is the bucket versioned?") from missing
+    except (AttributeError, TypeError, ValueError) as malformed:
+        raise InvalidRequest(f"the S3 notification is malformed: {malformed}") from malformed
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("a text is needed")
+    return value
 
 
 def bus_event(body: str) -> DomainEvent:
@@ -71,7 +80,7 @@ def bus_event(body: str) -> DomainEvent:
     if (
         not isinstance(kind, str)
         or not isinstance(detail, dict)
-        or not {"product", "id", "time"} <= set(detail)
+        or not all(isinstance(detail.get(name), str) and detail[name] for name in ("product", "id", "time"))
     ):
         raise InvalidRequest("the message is no event of this platform's bus")
     return DomainEvent.from_detail(kind, detail)
@@ -103,7 +112,25 @@ def command(body: str) -> Mapping[str, Any] | None:
     event.
     """
     document = _document(body)
-    return document if "detail-type" not in document and "product" in document else None
+    if "detail-type" in document or "product" not in document:
+        return None
+    if not isinstance(document["product"], str) or not isinstance(document.get("principal", ""), str):
+        raise InvalidRequest("the command's product and principal must be texts")
+    return document
+
+
+def prediction_message(body: str) -> Mapping[str, Any] | None:
+    """One part of the prediction log (see `headgate.services.prediction_log`), or None for a bus event.
+
+    Raises InvalidRequest when it is neither.
+    """
+    document = _document(body)
+    if "detail-type" in document or "prediction" not in document:
+        return None
+    missing = sorted(_OF_A_PREDICTION - set(document))
+    if missing or not isinstance(document["rows"], list):
+        raise InvalidRequest(f"the prediction message has no {', '.join(missing) or 'list of rows'}")
+    return document
 
 
 def _document(body: str) -> dict[str, Any]:

@@ -52,6 +52,17 @@ class TrainingConfig:
     budget_usd_per_month: float
     timeout_seconds: int
 
+    @property
+    def task(self) -> str:
+        """Digest of what is learnt and on what it is judged; gates, budget and time are left out.
+
+        Numbers of a run mean something only as long as this is what the product declares.
+        """
+        task = asdict(self)
+        for judged_elsewhere in ("gates", "budget_usd_per_month", "timeout_seconds", "compute_class"):
+            del task[judged_elsewhere]
+        return digest(task)
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "TrainingConfig":
         """Raises InvalidRequest naming the field that is missing or wrong."""
@@ -154,6 +165,20 @@ class RunRecord:
     seconds: float | None = None
     finished_at: str | None = None
     model_version: int | None = None
+    task: str | None = None
+    """`TrainingConfig.task` of the declaration it was submitted under."""
+    attempt: int = 1
+    """Submissions that were refused for want of money or compute, and this one."""
+
+    @property
+    def reservation(self) -> str:
+        """The key its money is reserved under: an attempt that follows a refused one reserves anew."""
+        return self.digest if self.attempt == 1 else f"{self.digest}-{self.attempt}"
+
+    @property
+    def month(self) -> str:
+        """``yyyy-mm`` of the budget it is paid from."""
+        return self.created_at[:7]
 
 
 def run_node(product: str, run: str) -> str:

@@ -2,20 +2,42 @@
 model is live.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from headgate.domain.errors import Corrupted, InvalidRequest
 from headgate.domain.feature import FeatureManifest, partitions_between
 from headgate.ports import EvaluationEngine, LoadedModel, ObjectStore, RowWindow, Statistics
+
+MODEL, CONSTANT = "model", "constant"
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Labels (0 or 1) and scores of the rows of a window, in the window's order."""
+    """Labels (0, 1, or None where not known) and scores of the rows of a window, in the window's order."""
+
+    labels: Sequence[int | None]
+    scores: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model beside its baselines, over the rows that have a label: scores and AUCs by name."""
 
     labels: Sequence[int]
-    scores: Sequence[float]
+    scores: Mapping[str, Sequence[float]]
+    aucs: Mapping[str, float]
+
+    @property
+    def auc(self) -> float:
+        return self.aucs[MODEL]
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        return {name: auc for name, auc in self.aucs.items() if name != MODEL}
 
 
 @dataclass(frozen=True)
@@ -34,28 +56,63 @@ class EvaluateModel:
         return RowWindow(uris, event_time, entity, start, end)
 
     def score(self, model: LoadedModel, window: RowWindow, features: Sequence[str], label: str) -> Scored:
-        """Scores every row of the window."""
-        labels: list[int] = []
+        """Scores every row of the window.
+
+        Raises InvalidRequest for a label that is neither 0 nor 1, Corrupted for a score that is no number.
+        """
+        labels: list[int | None] = []
         scores: list[float] = []
         for batch in self.engine.rows(window, [*dict.fromkeys((*features, label))]):
-            labels.extend(int(v) for v in batch[label])
+            labels.extend(_label(value, label) for value in batch[label])
             scores.extend(model.score({f: batch[f] for f in features}))
+        require_numbers(scores, "the model")
         return Scored(labels, scores)
 
-    def baselines(
+    def compare(
         self,
         scored: Scored,
         train: RowWindow,
         window: RowWindow,
         label: str,
         declared: Sequence[Mapping[str, Any]],
-    ) -> dict[str, Sequence[float]]:
-        """Scores of the constant baseline and of every declared one, learnt on the training rows alone."""
-        found: dict[str, Sequence[float]] = {"constant": [0.0] * len(scored.labels)}
+    ) -> Comparison:
+        """The model beside the constant and every declared baseline, learnt on the training rows alone."""
+        known = [row for row, value in enumerate(scored.labels) if value is not None]
+        scores: dict[str, Sequence[float]] = {MODEL: scored.scores, CONSTANT: [0.0] * len(scored.labels)}
         for baseline in declared:
-            if "mean_by" in baseline:
-                found[baseline["name"]] = self.engine.group_means(train, window, label, baseline["mean_by"])
-        return found
+            if known and "mean_by" in baseline:
+                means = self.engine.group_means(train, window, label, baseline["mean_by"])
+                scores[baseline["name"]] = means
+        labels = [int(scored.labels[row] or 0) for row in known]
+        scores = {name: [values[row] for row in known] for name, values in scores.items()}
+        aucs = {name: self.statistics.auc(labels, values) for name, values in scores.items()}
+        return Comparison(labels, scores, aucs)
 
-    def aucs(self, labels: Sequence[int], scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        return {name: self.statistics.auc(labels, values) for name, values in scores.items()}
+    def parity(self, scored: Scored, path: Path, window: RowWindow) -> float:
+        """Largest difference between the artifact's score and what the source model said of the same row.
+
+        ``path`` holds the source model's scores. Raises Corrupted when they are not of the same rows.
+        """
+        local = replace(window, uris=(str(path),))
+        claimed = [v for batch in self.engine.rows(local, ["score"]) for v in batch["score"]]
+        if len(claimed) != len(scored.scores):
+            raise Corrupted(
+                f"the trainer scored {len(claimed)} held-out rows, the artifact {len(scored.scores)}"
+            )
+        require_numbers(claimed, "the trainer")
+        return max((abs(a - b) for a, b in zip(claimed, scored.scores, strict=True)), default=0.0)
+
+
+def require_numbers(scores: Sequence[Any], who: str) -> None:
+    """Raises Corrupted: comparisons with NaN are silently false, and no gate would notice."""
+    for row, score in enumerate(scores):
+        if not isinstance(score, int | float) or not math.isfinite(score):
+            raise Corrupted(f"{who} has no score for row {row}: {score}")
+
+
+def _label(value: Any, name: str) -> int | None:
+    if value is None:
+        return None
+    if value not in (0, 1):
+        raise InvalidRequest(f"the label {name} must be 0 or 1, found {value}")
+    return int(value)

@@ -13,7 +13,14 @@ from pathlib import Path
 
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef, split_key
-from headgate.domain.errors import AccessDenied, ConfigurationError, DropRefused, HeadgateError, NotFound, Retryable
+from headgate.domain.errors import (
+    AccessDenied,
+    ConfigurationError,
+    DropRefused,
+    HeadgateError,
+    NotFound,
+    Retryable,
+)
 from headgate.domain.identity import Principal
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord
 from headgate.ports import (
@@ -162,7 +169,7 @@ class IngestDrops:
                 found = self._land(drop, directory / str(index))
             except DropRefused as refusal:
                 self._refuse(line.product, line.dataset, [drop], refusal, report)
-            except Retryable as error:
+            except Exception as error:  # a full disk, say, costs its own message alone
                 report.failed[drop.message_id] = error
             else:
                 sources.append(found.source)
@@ -176,7 +183,7 @@ class IngestDrops:
                 accepted.append(self._convert(line, contract, found))
             except DropRefused as refusal:
                 self._refuse(line.product, line.dataset, found.drops, refusal, report)
-            except Retryable as error:
+            except Exception as error:  # a file too large for memory, say, costs its own messages alone
                 report.failed.update({d.message_id: error for d in found.drops})
         self._commit_all(line, contract, accepted, view, report)
 

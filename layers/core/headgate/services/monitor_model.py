@@ -1,20 +1,21 @@
 """Watches a champion: drift of its inputs against the training data, and its performance on labels that came
 later.
+
+A report is made once for a model and a feature version. Order of side effects: log, catalog, events; whoever
+finds a report publishes it again.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headgate.domain import events
 from headgate.domain.canonical import canonical_json, digest
-from headgate.domain.drift import DRIFTED, psi
-from headgate.domain.errors import NotFound
+from headgate.domain.drift import DRIFTED, expected_counts, psi, read_reference
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureManifest, FeatureVersionRecord
 from headgate.domain.model import CHAMPION, ModelVersion
-from headgate.domain.training import TrainingConfig, run_prefix
+from headgate.domain.training import TrainingConfig
 from headgate.ports import (
     Clock,
     EventBus,
@@ -27,10 +28,29 @@ from headgate.ports import (
 )
 from headgate.services.clock import iso
 from headgate.services.evaluate_model import EvaluateModel
-from headgate.services.feature_manifests import features_manifest_key
+from headgate.services.feature_manifests import load_features
 from headgate.services.products import Products
+from headgate.services.trainer_outputs import REFERENCE, TrainerOutputs, output_key
 
 FAR_FUTURE = "9999-01-01"
+RECENT = 50
+"""How many of a model's newest reports are looked through for one that was made before."""
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What is looked at: the champion over the rows that are newer than its holdout."""
+
+    product: str
+    config: TrainingConfig
+    model: ModelVersion
+    head: FeatureVersionRecord
+    manifest: FeatureManifest
+    window: RowWindow
+
+    def id(self, kind: str) -> str:
+        return f"{digest({'model': self.model.digest, 'features': self.head.digest})[:24]}-{kind}"
 
 
 @dataclass(frozen=True)
@@ -49,57 +69,78 @@ class MonitorModel:
     clock: Clock
     scratch: Scratch
 
-    def observe(self, product: str) -> list[Mapping[str, Any]]:
+    def observe(self, product: str) -> list[Report]:
         """Measures the champion on everything newer than its holdout; returns the reports (none when there is
-        nothing to see).
+        nothing to see, and none of performance before the first label).
         """
+        sight = self._sight(product)
+        if sight is None:
+            return []
+        known = {report["id"]: report for report in self.models.reports(sight.config.model, RECENT)}
+        reports = []
+        for kind, measure in (("drift", self._drift), ("performance", self._performance)):
+            report = known.get(sight.id(kind)) or self._report(sight, kind, measure)
+            if report is not None:
+                reports.append(report)
+        self.bus.publish([event for report in reports for event in _events(product, report)])
+        return reports
+
+    def observe_all(self) -> list[Report]:
+        """Every product: what the schedule asks for. A product that fails does not hide the others; its error
+        is raised after them.
+        """
+        reports: list[Report] = []
+        problems: list[Exception] = []
+        for record in self.products.all():
+            try:
+                reports.extend(self.observe(record.name))
+            except Exception as problem:  # any failure is this product's alone, and is raised below
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+        return reports
+
+    def _sight(self, product: str) -> _Sight | None:
         config = self.products.get(product).product.training
         if config is None or (champion := self.models.alias(config.model, CHAMPION)) is None:
-            return []
-        head = self.features.feature_head(product, config.feature_set)
-        start = config.split.holdout[1]
-        if head is None or head.max_event_time < start:
-            return []
+            return None
         model = self.models.model_version(config.model, champion)
-        manifest = self._manifest(head)
+        head = self.features.feature_head(product, model.feature_set)
+        start = model.metrics["window"][1]
+        if model.product != product or head is None or head.max_event_time < start:
+            return None
+        manifest = load_features(self.lake, product, head.feature_set, head.digest)
         window = self.evaluation.window(manifest, start, FAR_FUTURE)
-        name = digest({"model": model.digest, "features": head.digest})[:24]
-        facts = {
-            "model": config.model,
-            "version": model.version,
-            "feature_version": head.digest,
-            "feature_ordinal": head.ordinal,
-            "window": [start, head.max_event_time],
+        return _Sight(product, config, model, head, manifest, window)
+
+    def _report(
+        self, sight: _Sight, kind: str, measure: Callable[[_Sight], dict[str, Any] | None]
+    ) -> Report | None:
+        measured = measure(sight)
+        if measured is None:
+            return None
+        report = {
+            "id": sight.id(kind),
+            "kind": kind,
             "time": iso(self.clock.now()),
+            "model": sight.model.model,
+            "version": sight.model.version,
+            "feature_version": sight.head.digest,
+            "feature_ordinal": sight.head.ordinal,
+            "window": [sight.window.start, sight.head.max_event_time],
+            **measured,
         }
-        drift = {**facts, "id": f"{name}-drift", "kind": "drift", **self._drift(model, window)}
-        performance = {
-            **facts,
-            "id": f"{name}-performance",
-            "kind": "performance",
-            **self._performance(config, model, manifest, window),
-        }
-        for report in (drift, performance):
-            self.logs.put(f"drift/{product}/{report['id']}.json", canonical_json(report), "application/json")
-            self.models.add_report(config.model, report)
-        self.bus.publish([*_drift_events(product, drift), _performance_event(product, performance)])
-        return [drift, performance]
+        key = f"drift/{sight.product}/{report['id']}.json"
+        self.logs.put(key, canonical_json(report), "application/json")
+        self.models.add_report(sight.model.model, report)
+        return report
 
-    def observe_all(self) -> list[Mapping[str, Any]]:
-        """Every product: what the schedule asks for."""
-        return [report for record in self.products.all() for report in self.observe(record.name)]
-
-    def _manifest(self, head: FeatureVersionRecord) -> FeatureManifest:
-        key = features_manifest_key(head.product, head.feature_set, head.digest)
-        return FeatureManifest.from_document(json.loads(self.lake.get(key)))
-
-    def _drift(self, model: ModelVersion, window: RowWindow) -> dict[str, Any]:
+    def _drift(self, sight: _Sight) -> dict[str, Any]:
         """PSI of every feature against the reference that was stored when the model was trained."""
-        prefix = f"{run_prefix(model.product, model.run)}/out"
-        reference: dict[str, Mapping[str, Any]] = json.loads(self.artifacts.get(f"{prefix}/reference.json"))[
-            "features"
-        ]
-        current = self.evaluation.engine.histograms(window, reference)
+        model = sight.model
+        body = self.artifacts.get(output_key(model.product, model.run, REFERENCE))
+        reference = read_reference(body, model.inputs)
+        current = self.evaluation.engine.histograms(sight.window, reference)
         values = {name: psi(expected_counts(reference[name]), counts) for name, counts in current.items()}
         return {
             "psi": {name: round(value, 6) for name, value in sorted(values.items())},
@@ -108,55 +149,39 @@ class MonitorModel:
             "rows": max((sum(c) for c in current.values()), default=0),
         }
 
-    def _performance(
-        self, config: TrainingConfig, model: ModelVersion, manifest: FeatureManifest, window: RowWindow
-    ) -> dict[str, Any]:
-        evaluation = self.evaluation
+    def _performance(self, sight: _Sight) -> dict[str, Any] | None:
+        """AUCs over the rows that have a label by now, or None when there is none."""
+        evaluation, config, model = self.evaluation, sight.config, sight.model
         with self.scratch.directory() as directory:
-            path = directory / "model.onnx"
-            self.artifacts.download(model.artifact_key, path)
-            loaded = self.runtime.load(path)
-            scored = evaluation.score(loaded, window, [f.name for f in config.features], config.label)
-        if not scored.labels:
-            raise NotFound(f"no labelled row after {window.start}")
-        train = evaluation.window(manifest, *config.split.train)
-        baselines = evaluation.baselines(scored, train, window, config.label, config.baselines)
-        aucs = evaluation.aucs(scored.labels, {"model": scored.scores, **baselines})
+            loaded = TrainerOutputs(self.artifacts, self.runtime).load(model, directory)
+            scored = evaluation.score(loaded, sight.window, model.inputs, config.label)
+        train = evaluation.window(sight.manifest, *config.split.train)
+        compared = evaluation.compare(scored, train, sight.window, config.label, config.baselines)
+        if not compared.labels:
+            return None
         return {
-            "auc": aucs.pop("model"),
-            "baselines": aucs,
-            "rows": len(scored.labels),
-            "positives": sum(scored.labels),
+            "auc": compared.auc,
+            "baselines": compared.baselines,
+            "rows": len(compared.labels),
+            "positives": sum(compared.labels),
             "holdout_auc": model.metrics["auc"],
         }
 
 
-def expected_counts(reference: Mapping[str, Any]) -> Sequence[int]:
-    """The reference's counts in the order a histogram has them: bins or categories, others (0 in training),
-    nulls.
-    """
-    others = [] if reference["kind"] == "numeric" else [0]
-    return [*reference["counts"], *others, reference["nulls"]]
-
-
-def _drift_events(product: str, report: Mapping[str, Any]) -> list[DomainEvent]:
+def _events(product: str, report: Report) -> list[DomainEvent]:
+    """Ids and times come from the report, so that a repeat is recognised."""
+    id_, time = report["id"], report["time"]
+    shared = {"model": report["model"], "version": report["version"]}
+    if report["kind"] == "performance":
+        detail = {**shared, **{k: report[k] for k in ("auc", "rows", "window")}}
+        return [DomainEvent(events.PERFORMANCE_MEASURED, product, id_, time, detail)]
     return [
         DomainEvent(
             events.DRIFT_DETECTED,
             product,
-            f"{report['id']}-{feature}",
-            report["time"],
-            {
-                "model": report["model"],
-                "version": report["version"],
-                "feature": feature,
-                "psi": report["psi"][feature],
-            },
+            f"{id_}-{feature}",
+            time,
+            {**shared, "feature": feature, "psi": report["psi"][feature]},
         )
         for feature in report["drifted"]
     ]
-
-
-def _performance_event(product: str, report: Mapping[str, Any]) -> DomainEvent:
-    detail = {k: report[k] for k in ("model", "version", "auc", "rows", "window")}
-    return DomainEvent(events.PERFORMANCE_MEASURED, product, report["id"], report["time"], detail)

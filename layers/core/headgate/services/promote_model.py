@@ -1,17 +1,14 @@
 """Moves a model's alias to another version: governed, conditional on where the alias is, and kept forever."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from headgate.domain import events
-from headgate.domain.canonical import digest
 from headgate.domain.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
-from headgate.domain.events import DomainEvent
 from headgate.domain.identity import Principal
 from headgate.domain.model import CHALLENGER, CHAMPION, AliasMove, ModelVersion
 from headgate.domain.policy import hrn
-from headgate.domain.policy_request import Fact
 from headgate.ports import Clock, EventBus, ModelCatalog
 from headgate.services.access import Guard
+from headgate.services.alias_facts import alias_context, alias_moved
 from headgate.services.clock import iso
 from headgate.services.product_models import training_of, version_of
 from headgate.services.products import AppliedProduct, Products
@@ -63,21 +60,18 @@ class PromoteModel:
             move = self._last_move(found, wanted.alias)
         else:
             move = self._move(principal, found, wanted, current)
-        self._publish(product, move)
+        self.bus.publish([alias_moved(product, move)])
         return move
 
     def _authorize(
         self, applied: AppliedProduct, principal: Principal, wanted: Promotion, current: int | None
     ) -> None:
         """Policy is asked first, also of a version that does not exist: asking tells nobody what there is."""
-        context: dict[str, Fact] = {"headgate:Alias": wanted.alias}
         try:
-            metrics = version_of(self.models, applied, wanted.version).metrics
+            version = version_of(self.models, applied, wanted.version)
         except NotFound:
-            metrics = {}
-        for name, value in metrics.items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                context[f"headgate:Metric/{name}"] = value
+            version = None
+        context = alias_context(wanted.alias, version)
         back = current is not None and wanted.version < current
         action = "headgate:RollbackModel" if back else "headgate:PromoteModel"
         resource = hrn(applied.record.name, "model", training_of(applied).model, wanted.version)
@@ -107,13 +101,6 @@ class PromoteModel:
         if not moves or moves[-1].to_version != found.version:
             raise Conflict(f"{found.model}@{alias} was moved by someone else meanwhile; look again")
         return moves[-1]
-
-    def _publish(self, product: str, move: AliasMove) -> None:
-        """The id comes from the move, so that a repeat is recognised."""
-        detail = {key: value for key, value in asdict(move).items() if key != "moved_at"}
-        self.bus.publish(
-            [DomainEvent(events.ALIAS_MOVED, product, digest(asdict(move)), move.moved_at, detail)]
-        )
 
 
 def _check_gates(version: ModelVersion) -> None:

@@ -71,8 +71,8 @@ class RecordEvents:
             )
             features = [Edge(node, f, "infer", {"online": True}) for f in message["features"]]
             self.ledger.add_edges([model, *features])
-            entry = {k: v for k, v in message.items() if k != "rows"}
-            self.ledger.index_prediction(prediction, {**entry, "log_key": key, "rows": len(message["rows"])})
+            entry = {k: v for k, v in message.items() if k not in ("rows", "count", "part")}
+            self.ledger.index_prediction(prediction, {**entry, "log_key": key, "rows": message["count"]})
         if decision := message.get("decision"):
             self.ledger.append_decision(product, {**decision, "type": events.ACCESS_DECIDED})
 

@@ -1,20 +1,19 @@
 """Decides whether a feature version is worth a training run, reserves the money, and submits the job.
 
 A run is named by its spec: equal specs are one run, however often they are asked for. Order of side effects:
-spec, claim of the run, reservation, job, record. Each step is recognised when it is repeated, so a crash
-between any two is healed by the redelivery.
+spec, claim of the run, reservation, job, record, event. Each step is recognised when it is repeated, so a
+crash between any two is healed by the redelivery. The one exception is a crash between the job and its
+record: then a second job is submitted, both write the same outputs, and the first to end counts.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from headgate.domain import events
 from headgate.domain.canonical import canonical_json, digest, short
 from headgate.domain.cost import PriceTable
-from headgate.domain.errors import AccessDenied, ConfigurationError, NotFound, PreconditionFailed
+from headgate.domain.errors import AccessDenied, ConfigurationError, Conflict, NotFound, PreconditionFailed
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureManifest, FeatureVersionRecord, Partition, partitions_between
 from headgate.domain.identity import Principal
@@ -22,11 +21,15 @@ from headgate.domain.training import RunRecord, RunSpec, TrainingConfig, Trainin
 from headgate.ports import BatchCompute, Clock, EventBus, FeatureCatalog, Ledger, ObjectStore, RunCatalog
 from headgate.services.access import Guard
 from headgate.services.clock import iso, parse_iso
-from headgate.services.feature_manifests import features_manifest_key
+from headgate.services.feature_manifests import load_features
 from headgate.services.products import AppliedProduct, Products
+from headgate.services.training_data import missing_data
 
 SERVICE = Principal("service/train")
-COVERAGE_SLACK = timedelta(days=1)
+CLAIM_SECONDS = 120
+"""Twice what the function may take: whoever claimed a run longer ago and submitted no job is dead."""
+PATIENCE = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between looks at a run that another worker is just submitting."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class SubmitTraining:
         """Submits a run on the newest feature version if its data is complete and no equal run exists.
 
         ``requested_by`` is the principal id that is kept with the run; the submission itself is this
-        service's act.
+        service's act. Raises Conflict while another worker may still be submitting the same run.
         """
         applied = self.products.get(product)
         config = applied.product.training
@@ -68,17 +71,24 @@ class SubmitTraining:
         head = self.features.feature_head(product, config.feature_set)
         if head is None:
             return TrainingOutcome("waiting", f"no version yet of feature set {config.feature_set}")
-        manifest = self._manifest(head)
+        manifest = load_features(self.lake, product, head.feature_set, head.digest)
         partitions = partitions_between(manifest.partitions, config.split.train[0], config.split.holdout[1])
         if (lacking := missing_data(partitions, config)) is not None:
             self._publish(events.TRAINING_SKIPPED, product, head.digest, {"reason": lacking})
             return TrainingOutcome("waiting", lacking)
         spec = self._spec(applied, config, manifest, partitions)
-        return self._submit(applied, spec, head, requested_by)
-
-    def _manifest(self, head: FeatureVersionRecord) -> FeatureManifest:
-        key = features_manifest_key(head.product, head.feature_set, head.digest)
-        return FeatureManifest.from_document(json.loads(self.lake.get(key)))
+        known = self._known(product, spec.digest)
+        if known is not None and known.state == "SUBMITTED" and known.job_id is None:
+            return self._take_over(known, config)
+        if known is not None and not _was_turned_away(known):
+            self._publish_submitted(known)
+            reason = f"run {short(known.digest)} was submitted before; equal specs are one run"
+            return TrainingOutcome("known", reason, known)
+        try:
+            record = self._record(spec, head, requested_by, known)
+        except ConfigurationError as unpriced:
+            return self._refuse(product, spec.digest, str(unpriced))
+        return self._submit(applied, spec, record)
 
     def _spec(
         self,
@@ -100,45 +110,25 @@ class SubmitTraining:
             environment_digest=self.environment_digest,
         )
 
-    def _submit(
-        self, applied: AppliedProduct, spec: RunSpec, head: FeatureVersionRecord, requested_by: str
-    ) -> TrainingOutcome:
-        product, config, name = spec.product, spec.config, spec.digest
-        estimate = self.prices.compute_usd(config.compute_class, config.timeout_seconds)
-        context = {
-            "headgate:EstimatedCostUSD": str(round(estimate, 6)),
-            "headgate:ComputeClass": config.compute_class,
-        }
-        key = f"{run_prefix(product, name)}/spec.json"
-        record = RunRecord(
-            product=product,
+    def _record(
+        self, spec: RunSpec, head: FeatureVersionRecord, requested_by: str, refused: RunRecord | None
+    ) -> RunRecord:
+        config = spec.config
+        return RunRecord(
+            product=spec.product,
             model=config.model,
-            digest=name,
+            digest=spec.digest,
             state="SUBMITTED",
-            spec_uri=self.models.uri(key),
+            spec_uri=self.models.uri(_spec_key(spec)),
             feature_set=config.feature_set,
             feature_version=head.digest,
             compute_class=config.compute_class,
-            estimated_cost_usd=estimate,
+            estimated_cost_usd=self.prices.compute_usd(config.compute_class, config.timeout_seconds),
             submitted_by=requested_by,
             created_at=iso(self.clock.now()),
+            task=config.task,
+            attempt=1 if refused is None else refused.attempt + 1,
         )
-        if (known := self._known(product, name)) is not None:
-            if known.job_id is not None or known.state != "SUBMITTED":
-                return TrainingOutcome(
-                    "known", f"run {short(name)} was submitted before; equal specs are one run", known
-                )
-            record = known
-        else:
-            try:
-                self.guard.require(
-                    applied, SERVICE, "headgate:SubmitTraining", f"hrn:{product}:run/{name}", context
-                )
-            except AccessDenied as denied:
-                return self._refuse(product, name, str(denied))
-            self.models.put(key, canonical_json(spec.to_document()), "application/json")
-            self.runs.add_run(record)
-        return self._start(record, config)
 
     def _known(self, product: str, name: str) -> RunRecord | None:
         try:
@@ -146,11 +136,39 @@ class SubmitTraining:
         except NotFound:
             return None
 
-    def _start(self, record: RunRecord, config: TrainingConfig) -> TrainingOutcome:
-        month = record.created_at[:7]
+    def _take_over(self, claimed: RunRecord, config: TrainingConfig) -> TrainingOutcome:
+        """A run that was claimed: by a worker that is at it, or by one that died before it had a job."""
+        for pause in PATIENCE:
+            if claimed.job_id is not None or claimed.state != "SUBMITTED":
+                return TrainingOutcome("known", f"another worker took run {short(claimed.digest)}", claimed)
+            if (self.clock.now() - parse_iso(claimed.created_at)).total_seconds() > CLAIM_SECONDS:
+                return self._start(claimed, config)
+            self.clock.sleep(pause)
+            claimed = self.runs.run(claimed.product, claimed.digest)
+        raise Conflict(f"run {short(claimed.digest)} is being submitted by another worker; look again later")
+
+    def _submit(self, applied: AppliedProduct, spec: RunSpec, record: RunRecord) -> TrainingOutcome:
+        context = {
+            "headgate:EstimatedCostUSD": str(round(record.estimated_cost_usd, 6)),
+            "headgate:ComputeClass": record.compute_class,
+        }
+        resource = f"hrn:{record.product}:run/{record.digest}"
         try:
+            self.guard.require(applied, SERVICE, "headgate:SubmitTraining", resource, context)
+        except AccessDenied as denied:
+            return self._refuse(record.product, record.digest, str(denied))
+        self.models.put(_spec_key(spec), canonical_json(spec.to_document()), "application/json")
+        if record.attempt > 1:
+            self.runs.update_run(record)
+        elif not self.runs.add_run(record):
+            return self._take_over(self.runs.run(record.product, record.digest), spec.config)
+        return self._start(record, spec.config)
+
+    def _start(self, record: RunRecord, config: TrainingConfig) -> TrainingOutcome:
+        try:
+            limit = config.budget_usd_per_month
             self.ledger.reserve(
-                record.product, month, record.digest, config.budget_usd_per_month, record.estimated_cost_usd
+                record.product, record.month, record.reservation, limit, record.estimated_cost_usd
             )
             job = self.compute.submit(
                 name=f"{record.product}-{config.model}-{short(record.digest)}",
@@ -159,19 +177,25 @@ class SubmitTraining:
                 timeout_seconds=config.timeout_seconds,
             )
         except (PreconditionFailed, ConfigurationError) as refusal:
+            self.ledger.settle(record.product, record.month, record.reservation, 0.0)
             self.runs.update_run(replace(record, state="REFUSED", reason=str(refusal)))
-            self.ledger.settle(record.product, month, record.digest, 0.0)
             return self._refuse(record.product, record.digest, str(refusal))
         submitted = replace(record, job_id=job)
         self.runs.update_run(submitted)
-        detail = {
-            "run": record.digest,
-            "job_id": job,
-            "estimated_cost_usd": record.estimated_cost_usd,
-            "model": record.model,
-        }
-        self._publish(events.TRAINING_SUBMITTED, record.product, record.digest, detail)
+        self._publish_submitted(submitted)
         return TrainingOutcome("submitted", f"job {job}", submitted)
+
+    def _publish_submitted(self, run: RunRecord) -> None:
+        """Again for every request that finds the run: the worker that submitted it may have died before."""
+        detail = {
+            "run": run.digest,
+            "job_id": run.job_id,
+            "estimated_cost_usd": run.estimated_cost_usd,
+            "model": run.model,
+        }
+        self.bus.publish(
+            [DomainEvent(events.TRAINING_SUBMITTED, run.product, run.digest, run.created_at, detail)]
+        )
 
     def _refuse(self, product: str, run: str, reason: str) -> TrainingOutcome:
         self._publish(events.TRAINING_REFUSED, product, run, {"run": run, "reason": reason})
@@ -181,26 +205,10 @@ class SubmitTraining:
         self.bus.publish([DomainEvent(kind, product, name, iso(self.clock.now()), dict(detail))])
 
 
-def missing_data(partitions: tuple[Partition, ...], config: TrainingConfig) -> str | None:
-    """Why the declared split cannot be trained yet, or None: every month must be there, up to the last day of
-    the holdout.
-    """
-    start, end = config.split.train[0], config.split.holdout[1]
-    have = {p.month for p in partitions if p.rows}
-    lacking = [m for m in _months(start, end) if m not in have]
-    if lacking:
-        return f"waiting for data of {', '.join(lacking)}"
-    newest = max(p.max_event_time for p in partitions)
-    if parse_iso(newest) < parse_iso(end) - COVERAGE_SLACK:
-        return f"waiting for data until {end}; the newest label is of {newest}"
-    return None
+def _spec_key(spec: RunSpec) -> str:
+    return f"{run_prefix(spec.product, spec.digest)}/spec.json"
 
 
-def _months(start: str, end: str) -> list[str]:
-    """Every month from the one of ``start`` to the last one that begins before ``end``."""
-    year, month = int(start[:4]), int(start[5:7])
-    found = []
-    while f"{year}-{month:02d}-01" < end[:10]:
-        found.append(f"{year}-{month:02d}")
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
-    return found
+def _was_turned_away(run: RunRecord) -> bool:
+    """Refused before any job ran, for want of money or compute: another month or deployment may have them."""
+    return run.state == "REFUSED" and run.job_id is None

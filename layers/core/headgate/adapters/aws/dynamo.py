@@ -72,7 +72,7 @@ PRESENT = "attribute_exists(#pk)"
 
 
 class Table:
-    """A table. Raises Throttled, AccessDenied, ConfigurationError; from writes also StateUnknown."""
+    """A table. Raises Throttled, PermissionMissing, ConfigurationError; from writes also StateUnknown."""
 
     def __init__(self, clients: AwsClients, name: str, clock: Clock) -> None:
         self.name = name

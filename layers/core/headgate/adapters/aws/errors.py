@@ -16,13 +16,13 @@ from botocore.exceptions import (
 )
 
 from headgate.domain.errors import (
-    AccessDenied,
     ConfigurationError,
     Conflict,
     HeadgateError,
     InvalidRequest,
     NotFound,
     Permanent,
+    PermissionMissing,
     Retryable,
     StateUnknown,
     Throttled,
@@ -57,7 +57,13 @@ _CODES: dict[type[HeadgateError], tuple[str, ...]] = {
         "TransactionConflictException",
         "TransactionInProgressException",
     ),
-    AccessDenied: ("403", "AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation"),
+    PermissionMissing: (
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "NotAuthorized",
+        "UnauthorizedOperation",
+    ),
     ConfigurationError: (
         "AWS.SimpleQueueService.NonExistentQueue",
         "ExpiredToken",
@@ -105,7 +111,9 @@ def from_response(response: Any, operation: str, *, write: bool) -> HeadgateErro
     kind = BY_CODE.get(code)
     if kind is None and status >= 500:
         kind = StateUnknown if write else Retryable
-    return (kind or Permanent)(message if kind else f"{message} ({code})")
+    # Who has to mend a deployment looks for the service's own code.
+    said = message if kind not in (None, PermissionMissing) else f"{message} ({code})"
+    return (kind or Permanent)(said)
 
 
 def failed_conditions(error: BaseException) -> tuple[int, ...]:

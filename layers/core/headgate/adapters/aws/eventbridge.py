@@ -6,7 +6,7 @@ from typing import Any
 from headgate.adapters import documents
 from headgate.adapters.aws.errors import BY_CODE, translated
 from headgate.adapters.aws.session import AwsClients
-from headgate.domain.errors import AccessDenied, StateUnknown, Throttled
+from headgate.domain.errors import PermissionMissing, StateUnknown, Throttled
 from headgate.domain.events import SOURCE, DomainEvent
 
 ENTRIES = 10
@@ -47,8 +47,8 @@ class EventBridgeBus:
         kinds = {BY_CODE.get(code) for _, code in refused}
         if kinds == {Throttled}:
             raise Throttled(message)
-        if kinds == {AccessDenied}:
-            raise AccessDenied(message)
+        if kinds == {PermissionMissing}:
+            raise PermissionMissing(message)
         raise StateUnknown(message)
 
 

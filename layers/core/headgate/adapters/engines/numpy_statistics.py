@@ -34,9 +34,11 @@ class NumpyStatistics:
         for _ in range(self.resamples):
             weights = np.bincount(generator.integers(0, len(y), len(y)), minlength=len(y)).astype(np.float64)
             draws.append(model.auc(y, weights) - other.auc(y, weights))
-        low, high = (float(v) for v in np.quantile(draws, [0.025, 0.975]))
         value = model.auc(y, ones) - other.auc(y, ones)
-        return {"value": value, "low": low, "high": high, "resamples": float(self.resamples)}
+        # Of a handful of rows most draws lack a class, and say nothing: then the value itself is a bound.
+        low, high = (float(v) for v in np.quantile(draws, [0.025, 0.975]))
+        interval = {"low": min(low, value), "high": max(high, value)}
+        return {"value": value, **interval, "resamples": float(self.resamples)}
 
 
 class _Ranking:

@@ -4,10 +4,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from headgate.domain.errors import Corrupted, InvalidRequest
+
+OUTPUT = "score"
+TEXT, NUMBER = "tensor(string)", "tensor(float)"
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class OnnxModelRuntime:
     threads: int = 1
 
     def load(self, artifact: Path) -> "OnnxLoadedModel":
-        """Raises Corrupted when the file is no ONNX model."""
+        """Raises Corrupted when the file is no ONNX model, or none of this platform's shape."""
         import onnxruntime as ort
 
         options = ort.SessionOptions()
@@ -41,6 +46,12 @@ class OnnxLoadedModel:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._inputs = {i.name: i.type for i in session.get_inputs()}
+        outputs = [o.name for o in session.get_outputs()]
+        strange = sorted(f"{n}: {t}" for n, t in self._inputs.items() if t not in (TEXT, NUMBER))
+        if strange or OUTPUT not in outputs:
+            raise Corrupted(
+                f"the model has outputs {outputs}, and inputs of other kinds: {strange or 'none'}"
+            )
 
     def score(self, columns: Mapping[str, Sequence[Any]]) -> list[float]:
         """One score a row. Raises InvalidRequest naming a missing, unknown, ragged or ill-typed input."""
@@ -51,17 +62,42 @@ class OnnxLoadedModel:
         if len(lengths) != 1:
             raise InvalidRequest(f"model inputs have different numbers of rows: {sorted(lengths)}")
         feeds = {name: _array(name, columns[name], kind) for name, kind in self._inputs.items()}
-        (scores,) = self._session.run(["score"], feeds)
+        (scores,) = self._session.run([OUTPUT], feeds)
+        if scores.size != (rows := lengths.pop()):
+            raise Corrupted(f"the model gave {scores.size} scores for {rows} rows")
         return [float(v) for v in scores.reshape(-1)]
 
 
 def _array(name: str, values: Sequence[Any], kind: str) -> Any:
     import numpy as np
 
-    if kind == "tensor(string)":
-        return np.array(["" if v is None else str(v) for v in values], dtype=object).reshape(-1, 1)
-    try:
-        numbers = [float("nan") if v is None else float(v) for v in values]
-    except (TypeError, ValueError) as error:
-        raise InvalidRequest(f"model input {name}: {error}") from error
-    return np.array(numbers, dtype=np.float32).reshape(-1, 1)
+    if kind == TEXT:
+        texts = [_text(name, row, value) for row, value in enumerate(values)]
+        return np.array(texts, dtype=object).reshape(-1, 1)
+    numbers = [_number(name, row, value) for row, value in enumerate(values)]
+    with np.errstate(over="ignore"):  # what FP32 cannot hold is infinite, as it was in training
+        return np.array(numbers, dtype=np.float64).astype(np.float32).reshape(-1, 1)
+
+
+def _number(name: str, row: int, value: Any) -> float:
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool | int | float | Decimal):
+        try:
+            return float(value)
+        except OverflowError:
+            return float("inf") if value > 0 else float("-inf")
+    raise InvalidRequest(f"model input {name}, row {row}: a number is needed")
+
+
+def _text(name: str, row: int, value: Any) -> str:
+    """A category as training wrote it: null is the empty text, a boolean is true or false."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | date):
+        return str(value)
+    raise InvalidRequest(f"model input {name}, row {row}: a text or whole number is needed")

@@ -35,7 +35,8 @@ class LogisticModel:
         for weight, value in zip(self.weights.values(), row, strict=True):
             number = len(value) if isinstance(value, str) else float(value or 0)
             total += weight * number
-        return 1 / (1 + math.exp(-total))
+        odds = math.exp(-abs(total))
+        return 1 / (1 + odds) if total >= 0 else odds / (1 + odds)
 
 
 class MemoryModelRuntime:
