@@ -14,7 +14,7 @@ OVERRIDES = ROOT / "infra/setup/overrides.txt"
 TOOLS_REQUIREMENTS = ROOT / "infra/setup/tools.txt"
 DATA_REQUIREMENTS = ROOT / "infra/setup/data.txt"
 WORKER_REQUIREMENTS = ROOT / "infra/worker/requirements.txt"
-LAYERS = ("core", "duckdb", "onnx", "api")
+LAYERS = ("core", "duckdb", "onnx", "api", "iceberg")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ def environment(name: str) -> Environment:
 
 
 def requirement_inputs() -> tuple[Path, ...]:
-    """Every `.in` file: the direct dependencies of the tools, the data, the worker, each environment and each layer."""
+    """Every `.in` file: the direct dependencies of the tools, the data, the worker, each environment and each
+    layer.
+    """
     locked = [TOOLS_REQUIREMENTS, DATA_REQUIREMENTS, WORKER_REQUIREMENTS]
     locked += [one.requirements_file for one in ENVIRONMENTS]
     locked += [ROOT / "layers" / layer / "requirements.txt" for layer in LAYERS]

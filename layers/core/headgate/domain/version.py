@@ -79,8 +79,8 @@ class CommitView:
     """What a committer must know, read together: the head, the next ordinal, and which of its sources are
     known.
 
-    ``refused`` are the identities among its sources that were quarantined at some time. ``objects`` maps a source's identity to the version that took in this very object version; ``contents``
-    maps a sha256 to the version that last added these bytes. Unknown ones are absent.
+    ``objects`` maps a source's identity to the version that took in this very object version; ``contents`` maps
+    a sha256 to the versions that added these bytes. Unknown ones are absent.
     """
 
     head: Head | None
