@@ -80,7 +80,8 @@ class CommitView:
     known.
 
     ``objects`` maps a source's identity to the version that took in this very object version; ``contents`` maps
-    a sha256 to the versions that added these bytes. Unknown ones are absent.
+    a sha256 to the versions that added these bytes. Unknown ones are absent. ``refused`` are the identities
+    among its sources that were quarantined at some time.
     """
 
     head: Head | None
