@@ -201,22 +201,6 @@ def test_drop_that_is_never_taken_in_ends_at_the_deadline(place: Workplace) -> N
     assert "headgate logs ingest" in place.notes
 
 
-@pytest.mark.parametrize("named", ["3", "v3", "abab"])
-def test_version_is_found_by_number_and_by_digest(place: Workplace, named: str) -> None:
-    place.api.on(
-        "GET",
-        "/products/shop/datasets/orders/versions",
-        {"versions": [VERSION, {**VERSION, "ordinal": 2, "digest": "cd" * 32}]},
-    )
-    assert place.json("data", "show", "orders", named)[1]["ordinal"] == 3
-
-
-def test_unknown_version_says_how_to_list(place: Workplace) -> None:
-    place.api.on("GET", "/products/shop/datasets/orders/versions", {"versions": [VERSION]})
-    assert place.run("data", "show", "orders", "9")[0] == 1
-    assert "headgate data log orders" in place.notes
-
-
 def test_predict_sends_one_tensor_a_column(place: Workplace) -> None:
     place.api.on("GET", "/products/shop", {"bundle": {"training": {"model": "shop_late"}}})
     reply = {

@@ -14,7 +14,18 @@ from rich.console import Console
 from rich.text import Text
 
 from headgate.cli.client import Transport, reach_loopback_directly, urllib_transport
-from headgate.cli.commands import data, governance, platform, products, quarantine, serving, training
+from headgate.cli.commands import (
+    data,
+    governance,
+    history,
+    naming,
+    platform,
+    products,
+    publication,
+    quarantine,
+    serving,
+    training,
+)
 from headgate.cli.failures import CommandFailed
 from headgate.cli.invocation import Invocation, boto3_session
 from headgate.cli.output import Output
@@ -57,6 +68,8 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     for command in FIRST:
         app.command()(command)
     app.add_typer(products.app, name="product")
+    for command in (*history.COMMANDS, *naming.COMMANDS, *publication.COMMANDS):
+        data.data.command()(command)
     data.data.add_typer(quarantine.app, name="quarantine")
     app.add_typer(data.data, name="data")
     app.add_typer(data.features, name="features")

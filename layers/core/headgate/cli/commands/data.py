@@ -1,4 +1,4 @@
-"""`headgate drop`, `headgate data`, `headgate features`: what goes in, and the versions it became."""
+"""`headgate drop` and `headgate features`: what goes in, and what is made of it."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,18 +11,8 @@ from headgate.cli.drop import drop_file, wait_for
 from headgate.cli.failures import CommandFailed
 from headgate.cli.output import sheet, table
 
-data = typer.Typer(no_args_is_help=True, help="Dataset versions and refused drops.")
+data = typer.Typer(no_args_is_help=True, help="Dataset versions, their history, and refused drops.")
 features = typer.Typer(no_args_is_help=True, help="Feature versions.")
-VERSION_COLUMNS = [
-    ("version", "ordinal"),
-    ("digest", "digest"),
-    ("operation", "operation"),
-    ("rows", "rows"),
-    ("added", "added_rows"),
-    ("files", "files"),
-    ("bytes", "bytes"),
-    ("created", "created_at"),
-]
 
 
 def drop(
@@ -56,33 +46,6 @@ def drop(
         raise CommandFailed(
             f"{len(refused)} of {len(outcomes)} refused; `headgate data quarantine show ID` shows the rows"
         )
-
-
-@data.command()
-def log(
-    context: typer.Context,
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    product: ProductOption = None,
-) -> None:
-    """The versions of a dataset, newest first."""
-    call = invocation(context)
-    document = call.client().dataset_versions(call.product(product), dataset)
-    none = f"no version of {dataset} yet; `headgate drop {dataset} FILE`"
-    call.output.rows(document, document["versions"], VERSION_COLUMNS, none)
-
-
-@data.command()
-def show(
-    context: typer.Context,
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    version: Annotated[str, typer.Argument(help="A number, v12, or a digest.")],
-    product: ProductOption = None,
-) -> None:
-    """One version: its files, its sources and its checks."""
-    call = invocation(context)
-    versions = call.client().dataset_versions(call.product(product), dataset)["versions"]
-    document = chosen(versions, version, "ordinal", f"{dataset} version", f"headgate data log {dataset}")
-    call.output.details(document)
 
 
 FEATURE_COLUMNS = [
