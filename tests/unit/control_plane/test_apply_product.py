@@ -136,7 +136,7 @@ BAD_BUNDLES: dict[str, tuple[str, Any, str]] = {
     "a contract under another key": ("datasets.flights.name", "weather", "its key says 'flights'"),
     "a contract without columns": ("datasets.flights.columns", [], "at least 1 needed"),
     "a misspelt column field": ("datasets.flights.columns.0.requierd", True, 'did you mean "required"'),
-    "an unknown column type": ("datasets.flights.columns.0.type", "TEXT[]", "TEXT[]"),
+    "an unknown column type": ("datasets.flights.columns.0.type", "MONEY[]", "MONEY"),
     "bounds the wrong way": (
         "datasets.flights.columns.0",
         {"name": "n", "type": "INTEGER", "minimum": 5, "maximum": 1},
@@ -145,7 +145,7 @@ BAD_BUNDLES: dict[str, tuple[str, Any, str]] = {
     "a rule twice": (
         "datasets.flights.rules",
         [{"name": "r", "sql": "SELECT 1"}, {"name": "r", "sql": "SELECT 2"}],
-        "'r' is declared twice",
+        "'rule:r' is declared twice",
     ),
     "a view of an unknown kind": ("views.departures.kind", "table", "one of feature, spine, on_demand"),
     "a view that reads what is not there": ("views.departures.inputs", ["trains"], "reads trains"),
@@ -193,3 +193,49 @@ def test_the_product_in_the_repository_can_be_applied(root: Path, world: World) 
     document = json.loads(json.dumps(compile_product(root / "infra/products/flights")))
 
     assert _apply(world, document).created
+
+
+def _contract(**changes: Any) -> dict[str, Any]:
+    document = bundle()
+    document["datasets"]["flights"] = {**document["datasets"]["flights"], **changes}
+    return document
+
+
+NARROWER = [
+    {"name": "flight", "type": "VARCHAR", "required": True},
+    {"name": "time_hour", "type": "TIMESTAMPTZ", "required": True},
+    {"name": "carrier", "type": "VARCHAR", "allowed": ["UA"]},
+    {"name": "late", "type": "BOOLEAN"},
+]
+
+
+def test_a_breaking_contract_is_refused_until_its_major_version_says_so(world: World) -> None:
+    _apply(world, bundle())
+
+    with pytest.raises(PreconditionFailed) as refused:
+        _apply(world, _contract(columns=NARROWER, version="1.9.0"))
+    assert "column carrier: DL are no longer allowed" in str(refused.value)
+    assert "contract version 2.0.0 (it is 1.9.0)" in str(refused.value)
+
+    assert _apply(world, _contract(columns=NARROWER, version="2.0.0")).changed
+
+
+def test_a_contract_that_breaks_nobody_needs_no_major_version(world: World) -> None:
+    _apply(world, bundle())
+    more = [*NARROWER[:2], {"name": "carrier", "type": "VARCHAR"}, NARROWER[3]]
+
+    assert _apply(world, _contract(columns=more, version="1.1.0")).changed
+
+
+def test_a_dataset_goes_only_when_the_product_says_it_is_retired(world: World) -> None:
+    spare = {"name": "spare", "version": "1", "format": "csv", "columns": [{"name": "a", "type": "DATE"}]}
+    with_spare = bundle()
+    with_spare["datasets"] = {**with_spare["datasets"], "spare": spare}
+    _apply(world, with_spare)
+
+    with pytest.raises(PreconditionFailed, match=r"dataset spare is gone: say so with `retired: \[spare\]`"):
+        _apply(world, bundle())
+
+    assert _apply(world, bundle(retired=["spare"])).changed
+    with pytest.raises(InvalidRequest, match="'flights' is a dataset of the product still"):
+        _apply(world, bundle(retired=["flights"]))

@@ -75,6 +75,7 @@ def test_a_replay_that_fails_again_stays_open_with_the_new_reason(desk: Desk) ->
     refused = desk.refused()
     contract = visits_contract()
     contract["columns"].append({"name": "till", "type": "VARCHAR", "required": True})
+    contract["version"] = "2.0.0"
     desk.platform.apply_product(bundle(datasets={**bundle()["datasets"], "visits": contract}))
     desk.review.replay(ALICE, "shops", "visits", refused.id)
     report = desk.work()

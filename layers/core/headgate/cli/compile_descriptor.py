@@ -10,7 +10,7 @@ from typing import Any
 from headgate.cli import standard_fields
 from headgate.cli.yaml_source import FieldPath, YamlSource
 
-_PROPERTIES = ("headgateStage", "headgateTitle", "headgateFeatureSets")
+_PROPERTIES = ("headgateStage", "headgateTitle", "headgateFeatureSets", "headgateRetired")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Descriptor:
     stage: str
     feature_sets: dict[str, dict[str, Any]]
     contracts: dict[str, tuple[FieldPath, str | None]]
+    retired: tuple[str, ...] = ()
 
 
 def compile_descriptor(source: YamlSource) -> Descriptor:
@@ -44,6 +45,7 @@ def compile_descriptor(source: YamlSource) -> Descriptor:
         stage=str(properties.get("headgateStage") or "poc"),
         feature_sets=_feature_sets(source, document, properties),
         contracts=_ports(source, document),
+        retired=_retired(source, properties),
     )
 
 
@@ -59,6 +61,14 @@ def _properties(source: YamlSource, document: Mapping[str, Any]) -> dict[str, An
             source.problem(path, f"{name!r} is not known; known: {', '.join(_PROPERTIES)}")
         found[name] = entry.get("value")
     return found
+
+
+def _retired(source: YamlSource, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    found = properties.get("headgateRetired") or []
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        source.problem(("customProperties",), "headgateRetired needs a list of dataset names")
+        return ()
+    return tuple(found)
 
 
 def _owner(source: YamlSource, team: Any) -> str:

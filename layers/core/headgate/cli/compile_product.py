@@ -73,6 +73,7 @@ class _Compiler:
             "training": self._training(),
             "policy": self._policy(),
             "sources": dict(sorted(self.sources.items())),
+            **({"retired": list(descriptor.retired)} if descriptor.retired else {}),
         }
 
     def _files(self, pattern: str) -> list[Path]:

@@ -9,14 +9,14 @@ from datetime import date
 from typing import Any
 
 from headgate.domain import shape
+from headgate.domain.contract_problems import contract_problems
+from headgate.domain.contract_shape import CONTRACT
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.policy import PolicyDocument
 from headgate.domain.product import BUNDLE_FORMAT, STAGES, Product
 from headgate.domain.shape import (
     Check,
-    any_text,
     anything,
-    either,
     enforce,
     flag,
     items,
@@ -55,34 +55,6 @@ def _pair(inner: Check) -> Check:
     return check
 
 
-_COLUMN = record(
-    {"name": text, "type": text},
-    {
-        "required": flag,
-        "unique": flag,
-        "primary_key": flag,
-        "classification": text,
-        "minimum": nullable(either(number, text)),
-        "maximum": nullable(either(number, text)),
-        "pattern": nullable(text),
-        "allowed": nullable(items(any_text, least=1)),
-    },
-)
-_CONTRACT = record(
-    {
-        "name": text,
-        "version": text,
-        "format": one_of("csv", "jsonl", "parquet"),
-        "columns": items(_COLUMN, least=1),
-    },
-    {
-        "null_values": items(any_text),
-        "operation": one_of("append", "overwrite"),
-        "publish": one_of("automatic", "manual"),
-        "rules": items(record({"name": text, "sql": text}, {"severity": one_of("error", "warning")})),
-        "max_error_rows": whole(0),
-    },
-)
 _VIEW = record(
     {
         "name": text,
@@ -126,12 +98,12 @@ _BUNDLE = record(
         "title": text,
         "owner": text,
         "stage": one_of(*STAGES),
-        "datasets": mapping(_CONTRACT),
+        "datasets": mapping(CONTRACT),
         "views": mapping(_VIEW),
         "feature_sets": mapping(_FEATURE_SET),
         "policy": mapping(anything),
     },
-    {"training": nullable(_TRAINING), "sources": mapping(_sha256)},
+    {"training": nullable(_TRAINING), "sources": mapping(_sha256), "retired": items(text)},
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -163,12 +135,11 @@ def _misnamed(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _contract_problems(product: Product) -> Iterator[str]:
     for name, contract in product.datasets.items():
-        for rule in shape.repeated(rule.name for rule in contract.rules):
-            yield f"bundle.datasets.{name}.rules: {rule!r} is declared twice"
-        for column in contract.columns:
-            low, high = column.minimum, column.maximum
-            if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-                yield f"bundle.datasets.{name}.columns.{column.name}: minimum {low} is above maximum {high}"
+        for problem in contract_problems(contract, product.datasets):
+            yield f"bundle.datasets.{name}.{problem}"
+    for name in product.retired:
+        if name in product.datasets:
+            yield f"bundle.retired: {name!r} is a dataset of the product still"
 
 
 def _training_problems(product: Product) -> Iterator[str]:

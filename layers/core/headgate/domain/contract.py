@@ -4,38 +4,34 @@ applied, never here.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from headgate.domain.column_type import ColumnType, UnknownType, parse_type
+from headgate.domain.contract_rules import Freshness, Reference, Rule, Severity
+from headgate.domain.csv_dialect import CsvDialect, encoding_of
 from headgate.domain.errors import InvalidRequest
 
-Format = Literal["csv", "jsonl", "parquet"]
-Severity = Literal["error", "warning"]
+Format = Literal["csv", "json", "jsonl", "parquet"]
+FORMATS = ("csv", "json", "jsonl", "parquet")
+OPERATIONS = ("append", "overwrite")
+CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
-TYPES = frozenset(
-    [
-        "BOOLEAN",
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "HUGEINT",
-        "FLOAT",
-        "DOUBLE",
-        "VARCHAR",
-        "DATE",
-        "TIME",
-        "TIMESTAMP",
-        "TIMESTAMPTZ",
-        "UUID",
-    ]
-)
-_DECIMAL = re.compile(r"^DECIMAL\(\d{1,2},\d{1,2}\)$")
+BOUNDS = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
+COLUMN_CHECKS = (*BOUNDS, "min_length", "max_length", "multiple_of", "pattern", "allowed", "unique")
+"""The checks of a column whose failure may be a warning; what a column must be (type, required, primary key)
+always refuses.
+"""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: ``type`` is a DuckDB scalar type; bounds are inclusive and in the column's own type."""
+    """One column. ``type`` is canonical text of a `ColumnType`; bounds are in the column's own type.
+
+    ``path`` is where the drop holds it, if not under its name: a CSV header, or fields of JSON and Parquet
+    with dots between. ``format`` says how text means a date or time (strptime). ``warn`` are the checks whose
+    failure is recorded and does not refuse.
+    """
 
     name: str
     type: str
@@ -45,24 +41,56 @@ class Column:
     classification: str = "internal"
     minimum: float | str | None = None
     maximum: float | str | None = None
+    exclusive_minimum: float | str | None = None
+    exclusive_maximum: float | str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    multiple_of: float | str | None = None
     pattern: str | None = None
     allowed: tuple[str, ...] | None = None
     former_names: tuple[str, ...] = ()
+    path: str | None = None
+    format: str | None = None
+    warn: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> ColumnType:
+        return parse_type(self.type)
 
-@dataclass(frozen=True)
-class Rule:
-    """A SQL rule over the table ``this``: it passes when the query yields no row or a single zero/false."""
+    @property
+    def must_be_there(self) -> bool:
+        return self.required or self.primary_key
 
-    name: str
-    sql: str
-    severity: Severity = "error"
+    def severity(self, check: str) -> Severity:
+        return "warning" if check in self.warn else "error"
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], contract: str) -> "Column":
+        """Raises InvalidRequest naming the field that is wrong."""
+        name = document["name"]
+        where = f"contract {contract}, column {name}"
+        if not IDENTIFIER.match(name):
+            raise InvalidRequest(
+                f"contract {contract}: {name!r} is no column name (letters, digits and _ only)"
+            )
+        try:
+            kind = str(parse_type(document["type"]))
+        except UnknownType as wrong:
+            raise InvalidRequest(f"{where}: {wrong}") from wrong
+        fields = dict(document)
+        fields["type"] = kind
+        for listed in ("allowed", "former_names", "warn"):
+            if fields.get(listed) is not None:
+                fields[listed] = tuple(fields[listed])
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What a dataset promises. ``max_error_rows`` is how many unreadable or failing rows a drop may have
-    (they are refused whole).
+    """What a dataset promises. A drop is taken whole or not at all.
+
+    ``undeclared`` says what becomes of columns and fields that the contract does not name;
+    ``unique_across_versions`` that keys are unique in the whole history, not in each drop alone.
     """
 
     name: str
@@ -70,76 +98,73 @@ class Contract:
     format: Format
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
+    references: tuple[Reference, ...] = ()
+    freshness: tuple[Freshness, ...] = ()
     null_values: tuple[str, ...] = ()
     operation: Literal["append", "overwrite"] = "append"
-    max_error_rows: int = 0
     publish: Literal["automatic", "manual"] = "automatic"
     """manual: versions wait on the branch ``pending`` until someone whom policy allows publishes them."""
+    encoding: str = "utf-8"
+    csv: CsvDialect = field(default_factory=CsvDialect)
+    undeclared: Literal["refuse", "ignore"] = "refuse"
+    unique_across_versions: bool = False
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Contract":
         """Raises InvalidRequest naming the field that is wrong."""
         name = document["name"]
-        columns = tuple(_column(name, c) for c in document["columns"])
+        columns = tuple(Column.from_document(c, name) for c in document["columns"])
         if not columns:
             raise InvalidRequest(f"contract {name}: no columns")
-        names = [c.name for c in columns]
-        if len(set(names)) != len(names):
+        if len({c.name.lower() for c in columns}) != len(columns):
             raise InvalidRequest(f"contract {name}: a column is declared twice")
-        if document["format"] not in ("csv", "jsonl", "parquet"):
+        _known(name, document, "format", FORMATS)
+        _known(name, document, "operation", OPERATIONS)
+        if document.get("max_error_rows", 0):
             raise InvalidRequest(
-                f"contract {name}: format is {document['format']!r}; known: csv, jsonl, parquet"
-            )
-        if document.get("operation", "append") not in ("append", "overwrite"):
-            raise InvalidRequest(
-                f"contract {name}: operation is {document['operation']!r}; known: append, overwrite"
+                f"contract {name}: max_error_rows is {document['max_error_rows']}; a drop is taken whole or "
+                "not at all, so 0 is the only value"
             )
         return cls(
             name=name,
             version=document["version"],
             format=cast(Format, document["format"]),
             columns=columns,
-            rules=tuple(_rule(name, r) for r in document.get("rules", ())),
+            rules=tuple(Rule.from_document(r, name) for r in document.get("rules", ())),
+            references=tuple(Reference.from_document(r, name) for r in document.get("references", ())),
+            freshness=tuple(Freshness.from_document(f, name) for f in document.get("freshness", ())),
             null_values=tuple(document.get("null_values", ())),
             operation=document.get("operation", "append"),
-            max_error_rows=document.get("max_error_rows", 0),
             publish=document.get("publish", "automatic"),
+            encoding=encoding_of(document.get("encoding", "utf-8"), name),
+            csv=CsvDialect.from_document(document.get("csv", {}), name),
+            undeclared=document.get("undeclared", "refuse"),
+            unique_across_versions=bool(document.get("unique_across_versions", False)),
         )
 
     @property
     def primary_key(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns if c.primary_key)
 
+    @property
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """Every set of columns whose values must not repeat, the primary key first."""
+        single = [(c.name,) for c in self.columns if c.unique and (c.name,) != self.primary_key]
+        return (*([self.primary_key] if self.primary_key else []), *single)
 
-def _column(contract: str, document: Mapping[str, Any]) -> Column:
-    name = document["name"]
-    if not IDENTIFIER.match(name):
-        raise InvalidRequest(f"contract {contract}: {name!r} is no column name (letters, digits and _ only)")
-    kind = document["type"].upper()
-    if kind not in TYPES and not _DECIMAL.match(kind):
-        raise InvalidRequest(
-            f"contract {contract}, column {name}: type {kind!r} is not among {', '.join(sorted(TYPES))}"
-        )
-    allowed = document.get("allowed")
-    return Column(
-        name=name,
-        type=kind,
-        required=bool(document.get("required", False)),
-        unique=bool(document.get("unique", False)),
-        primary_key=bool(document.get("primary_key", False)),
-        classification=document.get("classification", "internal"),
-        minimum=document.get("minimum"),
-        maximum=document.get("maximum"),
-        pattern=document.get("pattern"),
-        allowed=None if allowed is None else tuple(allowed),
-        former_names=tuple(document.get("former_names", ())),
-    )
+    @property
+    def datasets_read(self) -> tuple[str, ...]:
+        """The datasets whose heads a check looks into, its own for what must be unique in all history."""
+        found = {r.dataset for r in self.references} | {d for r in self.rules for d in r.datasets}
+        return tuple(sorted(found | ({self.name} if self.unique_across_versions else set())))
+
+    @property
+    def restricted(self) -> frozenset[str]:
+        """The columns whose values are never shown."""
+        return frozenset(c.name for c in self.columns if c.classification == "restricted")
 
 
-def _rule(contract: str, document: Mapping[str, Any]) -> Rule:
-    severity = document.get("severity", "error")
-    if severity not in ("error", "warning"):
-        raise InvalidRequest(
-            f"contract {contract}, rule {document['name']}: severity {severity!r}; known: error, warning"
-        )
-    return Rule(name=document["name"], sql=document["sql"], severity=severity)
+def _known(contract: str, document: Mapping[str, Any], name: str, known: tuple[str, ...]) -> None:
+    value = document.get(name, known[0])
+    if value not in known:
+        raise InvalidRequest(f"contract {contract}: {name} is {value!r}; known: {', '.join(known)}")

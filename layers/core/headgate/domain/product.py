@@ -28,6 +28,8 @@ class Product:
     training: TrainingConfig | None
     policy: Mapping[str, Any]
     document: Mapping[str, Any]
+    retired: tuple[str, ...] = ()
+    """Datasets it had and gives up on purpose: without this, a contract that is gone is taken for a slip."""
 
     @property
     def digest(self) -> str:
@@ -91,6 +93,7 @@ class Product:
             training=training,
             policy=document["policy"],
             document=document,
+            retired=tuple(document.get("retired", ())),
         )
 
 

@@ -17,6 +17,7 @@ from headgate.domain.events import DomainEvent
 from headgate.domain.identity import Principal
 from headgate.domain.policy import hrn
 from headgate.domain.product import Product, ProductRecord
+from headgate.domain.product_diff import DatasetChange, product_diff
 from headgate.ports import Clock, EventBus, ObjectStore, ProductCatalog
 from headgate.services.access import Guard
 from headgate.services.clock import iso
@@ -51,7 +52,8 @@ class ApplyProduct:
         """Applies ``document`` as product ``name``; the same bundle again changes nothing.
 
         Raises InvalidRequest for the bundle, AccessDenied, Conflict when the product was changed meanwhile,
-        and PreconditionFailed when its model belongs to another product.
+        and PreconditionFailed when its model belongs to another product, or when a contract breaks what was
+        promised without declaring it.
         """
         product = read_bundle(document)
         if product.name != name:
@@ -59,6 +61,7 @@ class ApplyProduct:
         current = self._current(name)
         proposed = AppliedProduct(self._record(product, current), product)
         self._authorize(principal, proposed, current)
+        self._check_contracts(product, current)
         self._check_model_is_free(product)
         changed = current is None or current.record.spec != proposed.record.spec
         if changed:
@@ -104,6 +107,15 @@ class ApplyProduct:
             if not decision.allowed:
                 raise InvalidRequest(f"bundle.policy: would shut out {principal.id}: {decision.reason}")
 
+    def _check_contracts(self, product: Product, current: AppliedProduct | None) -> None:
+        """Versions, readers and droppers rely on a contract: what breaks them must be meant."""
+        refused = [c for c in product_diff(current.product if current else None, product) if c.refused]
+        if refused:
+            told = "; ".join(f"bundle.datasets.{c.dataset}: {_sentences(c)}: {c.remedy}" for c in refused)
+            raise PreconditionFailed(
+                f"breaking contract changes that are not declared (`headgate product diff` shows them): {told}"
+            )
+
     def _check_model_is_free(self, product: Product) -> None:
         """Model names are shared by all products: a second owner would govern the first one's model."""
         if product.training is None:
@@ -121,3 +133,7 @@ class ApplyProduct:
         name = digest({"product": record.name, "spec": record.spec, "at": record.updated_at})
         detail = {"spec": record.spec, "stage": record.stage, "principal": principal.id}
         self.bus.publish([DomainEvent(events.PRODUCT_APPLIED, record.name, name, record.updated_at, detail)])
+
+
+def _sentences(dataset: DatasetChange) -> str:
+    return "; ".join(change.sentence for change in dataset.refused)

@@ -1,5 +1,6 @@
 """`headgate product`: apply a product folder, and look at what is applied."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -7,8 +8,13 @@ from rich.console import Console
 
 from headgate.cli.commands.context import ProductOption, invocation
 from headgate.cli.compile_product import compile_product, find_product
+from headgate.cli.failures import ApiRefused, CommandFailed
+from headgate.cli.invocation import Invocation
 from headgate.cli.output import sheet, table
 from headgate.cli.state import repository
+from headgate.domain.bundle import read_bundle
+from headgate.domain.product import Product
+from headgate.domain.product_diff import product_diff
 
 app = typer.Typer(no_args_is_help=True, help="Apply products and look at them.")
 PRODUCTS_FOLDER = "infra/products"
@@ -33,6 +39,39 @@ def apply(
     call.remember(product=bundle["name"])
     counts = {part: len(bundle[part]) for part in ("datasets", "views", "feature_sets")}
     call.output.details({"product": bundle["name"], **counts, **answer})
+
+
+@app.command()
+def diff(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(help="A folder, or a name under infra/products.")],
+) -> None:
+    """What applying the folder would change in the datasets; fails when `apply` would be refused for it."""
+    call = invocation(context)
+    new = read_bundle(compile_product(find_product(repository(call.folder) / PRODUCTS_FOLDER, product)))
+    changes = product_diff(_applied(call, new.name), new)
+    rows = [
+        {"dataset": c.dataset, "version": f"{c.before or '-'} -> {c.after or '-'}", **asdict(change)}
+        for c in changes
+        for change in c.changes
+    ]
+    columns = [(f, f) for f in ("dataset", "version", "kind", "column", "breaking", "sentence")]
+    document = {"product": new.name, "datasets": [c.to_document() for c in changes]}
+    call.output.rows(document, rows, columns, "no dataset changes")
+    refused = [c for c in changes if c.refused]
+    if refused:
+        told = "; ".join(f"{c.dataset}: {c.remedy}" for c in refused)
+        raise CommandFailed(f"breaking changes that are not declared, so `apply` will be refused: {told}")
+
+
+def _applied(call: Invocation, name: str) -> Product | None:
+    """The product as it is applied, None before the first time."""
+    try:
+        return Product.from_document(call.client().product(name)["bundle"])
+    except ApiRefused as refused:
+        if refused.code == 404:
+            return None
+        raise
 
 
 @app.command("list")

@@ -1,0 +1,154 @@
+"""What the parts of a contract must agree on, with each other and with the contracts beside it.
+
+Yields sentences; whoever calls says where.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from headgate.domain.column_type import ColumnType
+from headgate.domain.contract import BOUNDS, CLASSIFICATIONS, COLUMN_CHECKS, Column, Contract
+from headgate.domain.contract_rules import Reference
+
+RESERVED = ("this", "request")
+"""Names that SQL gives to the drop itself and to the rows of a call."""
+
+
+def contract_problems(contract: Contract, contracts: Mapping[str, Contract]) -> Iterator[str]:
+    """Everything that is wrong with ``contract`` among ``contracts``, itself included."""
+    if contract.name.lower() in RESERVED:
+        yield f"{contract.name!r} is no name for a dataset: SQL rules call the drop so"
+    for column in contract.columns:
+        yield from (f"columns.{column.name}: {problem}" for problem in _column(column, contract))
+    yield from _names(contract)
+    yield from _layout(contract)
+    yield from _checks(contract, contracts)
+
+
+def _column(column: Column, contract: Contract) -> Iterator[str]:
+    kind = column.kind
+    if column.classification not in CLASSIFICATIONS:
+        yield f"classification is {column.classification!r}; known: {', '.join(CLASSIFICATIONS)}"
+    for name in column.warn:
+        if name not in COLUMN_CHECKS:
+            yield f"{name!r} is no check that can be a warning; these can: {', '.join(COLUMN_CHECKS)}"
+    yield from _type_fits(column, kind, contract)
+    yield from _bounds(column, kind)
+    lengths = (column.min_length, column.max_length)
+    if any(length is not None for length in lengths) and kind.kind not in ("VARCHAR", "BLOB"):
+        yield f"a length is declared, and {column.type} has none"
+    if None not in lengths and lengths[0] > lengths[1]:  # type: ignore[operator]
+        yield f"min_length {lengths[0]} is above max_length {lengths[1]}"
+    if column.multiple_of is not None and not (kind.integer or kind.kind == "DECIMAL"):
+        yield f"multiple_of is not exact for {column.type}; use an integer type or DECIMAL"
+    if kind.nested and (column.pattern is not None or column.allowed is not None or column.unique):
+        yield f"pattern, allowed and unique cannot be checked for {column.type}"
+
+
+def _type_fits(column: Column, kind: ColumnType, contract: Contract) -> Iterator[str]:
+    inside = [part.kind for part in kind.parts()]
+    if contract.format == "csv" and kind.nested:
+        yield f"type {column.type} cannot be written in CSV; use json, jsonl or parquet"
+    if contract.format != "parquet" and "BLOB" in inside:
+        yield f"BLOB has no text form in {contract.format}; use parquet, or VARCHAR with base64"
+    if column.primary_key and kind.nested:
+        yield f"{column.type} cannot be part of a primary key"
+    if column.format is not None and not (kind.temporal or kind.kind == "TIME"):
+        yield f"a format is declared, and {column.type} is no date or time"
+    if column.format is not None and contract.format == "parquet":
+        yield "a format is declared, and Parquet holds no text dates"
+
+
+def _bounds(column: Column, kind: ColumnType) -> Iterator[str]:
+    given = {name: getattr(column, name) for name in BOUNDS if getattr(column, name) is not None}
+    if given and (kind.nested or kind.kind in ("BLOB", "BOOLEAN", "UUID")):
+        yield f"{', '.join(given)} cannot be checked for {column.type}"
+    for name, value in given.items():
+        if kind.numeric and isinstance(value, str):
+            yield f"{name} is {value!r}, no number"
+        if not kind.numeric and not isinstance(value, str):
+            yield f"{name} is {value!r}; write a {column.type} as text"
+    for low, high in (("minimum", "maximum"), ("exclusive_minimum", "exclusive_maximum")):
+        one, other = given.get(low), given.get(high)
+        if isinstance(one, int | float) and isinstance(other, int | float) and one > other:
+            yield f"{low} {one} is above {high} {other}"
+
+
+def _names(contract: Contract) -> Iterator[str]:
+    names = {c.name for c in contract.columns}
+    claimed: dict[str, str] = {}
+    for column in contract.columns:
+        for former in column.former_names:
+            if former == column.name:
+                yield f"columns.{column.name}: its former name is its name"
+            if former in claimed:
+                yield f"columns.{column.name}: {former!r} is a former name of {claimed[former]} too"
+            claimed[former] = column.name
+    for column in contract.columns:
+        other = claimed.get(column.name)
+        if other is not None and other in names and other in column.former_names:
+            yield f"columns.{column.name}: it and {other} swap names; files would not tell which is which"
+    paths = [c.path or c.name for c in contract.columns]
+    for path in sorted({p for p in paths if paths.count(p) > 1}):
+        yield f"columns: two are read from {path!r}"
+
+
+def _layout(contract: Contract) -> Iterator[str]:
+    dialect = contract.csv
+    if contract.format != "csv" and dialect != type(dialect)():
+        yield f"csv: a dialect is declared, and the format is {contract.format}"
+    if contract.format == "parquet" and contract.encoding != "utf-8":
+        yield f"encoding: {contract.encoding} is declared, and Parquet is no text"
+    declared = {c.path or c.name for c in contract.columns}
+    for name in dialect.names:
+        if name not in declared and contract.undeclared == "refuse":
+            yield f"csv.names: {name!r} is no column of the contract"
+    absent = [c.name for c in contract.columns if c.must_be_there and (c.path or c.name) not in dialect.names]
+    if dialect.names and absent:
+        yield f"csv.names: required columns are missing: {', '.join(absent)}"
+
+
+def _checks(contract: Contract, contracts: Mapping[str, Contract]) -> Iterator[str]:
+    columns = {c.name: c for c in contract.columns}
+    for fresh in contract.freshness:
+        if fresh.column not in columns:
+            yield f"freshness: there is no column {fresh.column!r}"
+        elif not columns[fresh.column].kind.temporal:
+            yield f"freshness: {fresh.column} is {columns[fresh.column].type}, no date or timestamp"
+    for reference in contract.references:
+        yield from _reference(reference, columns, contracts)
+    for rule in contract.rules:
+        for name in rule.datasets:
+            if name not in contracts:
+                yield f"rules.{rule.name}: reads {name!r}, which is no dataset of the product"
+    if contract.unique_across_versions:
+        if contract.operation != "append":
+            yield "unique_across_versions: only what is appended has a history to be unique in"
+        if not contract.keys:
+            yield "unique_across_versions: no column is unique or of the primary key"
+    checks = [
+        *(rule.check for rule in contract.rules),
+        *(reference.check for reference in contract.references),
+        *(fresh.check for fresh in contract.freshness),
+    ]
+    for check in sorted({c for c in checks if checks.count(c) > 1}):
+        yield f"{check!r} is declared twice; a refused drop is explained by the check's name"
+
+
+def _reference(
+    reference: Reference, columns: Mapping[str, Column], contracts: Mapping[str, Contract]
+) -> Iterator[str]:
+    if reference.dataset not in contracts:
+        yield f"{reference.check}: {reference.dataset!r} is no dataset of the product"
+        return
+    theirs = {c.name: c for c in contracts[reference.dataset].columns}
+    for mine, other in zip(reference.columns, reference.key, strict=True):
+        if mine not in columns:
+            yield f"{reference.check}: there is no column {mine!r}"
+        elif other not in theirs:
+            yield f"{reference.check}: {reference.dataset} has no column {other!r}"
+        elif not _comparable(columns[mine].kind, theirs[other].kind):
+            yield f"{reference.check}: {columns[mine].type} is compared with {theirs[other].type}"
+
+
+def _comparable(one: ColumnType, other: ColumnType) -> bool:
+    return one.holds(other) or other.holds(one)
