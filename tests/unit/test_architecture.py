@@ -40,6 +40,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "numpy": ("adapters/engines",),
     "chalice": ("functions/api",),
     "jwt": ("adapters/identity", "cli"),
+    "pyiceberg": ("adapters/iceberg",),
     "typer": ("cli",),
     "rich": ("cli",),
     "yaml": ("cli",),
