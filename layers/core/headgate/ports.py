@@ -15,6 +15,7 @@ from headgate.domain.contract import Contract
 from headgate.domain.cost import Budget, CostLine
 from headgate.domain.dataset import ColumnStats, QuarantineRecord, SourceRef
 from headgate.domain.dataset_input import DatasetInput
+from headgate.domain.erasure import ErasureRecord
 from headgate.domain.events import DomainEvent
 from headgate.domain.external_object import ExternalObject
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureVersionRecord, FeatureView
@@ -133,6 +134,10 @@ class DatasetCatalog(Protocol):
         """
         ...
 
+    def bury(self, product: str, dataset: str, sha256s: Sequence[str], erasure: str) -> None:
+        """From now on `commit_view` says of these bytes that they were erased. Idempotent."""
+        ...
+
 
 class RefCatalog(Protocol):
     """Names of versions: tags, branches, and holds that keep a version from being collected. What adds a name
@@ -207,6 +212,24 @@ class QuarantineCatalog(Protocol):
         """Replace an open record by ``record``, whose state is replayed or discarded. Raises Conflict when it
         is closed by now.
         """
+        ...
+
+    def redact_quarantine(self, record: QuarantineRecord) -> None:
+        """Replace a record, open or closed, by ``record``, which tells less of the rows."""
+        ...
+
+
+class ErasureCatalog(Protocol):
+    """What was asked to be erased, and what became of it."""
+
+    def put_erasure(self, record: ErasureRecord) -> None: ...
+
+    def erasure(self, product: str, name: str) -> ErasureRecord:
+        """Raises NotFound."""
+        ...
+
+    def erasures(self, product: str, limit: int = 100) -> Sequence[ErasureRecord]:
+        """Newest first."""
         ...
 
 
@@ -372,6 +395,14 @@ class OnlineStore(Protocol):
         """Rows by (view, key); absent ones are left out."""
         ...
 
+    def keys(self, product: str, view: str) -> Iterator[str]:
+        """Every key of a view, in no order. Reads the whole store: for what is rare."""
+        ...
+
+    def remove(self, product: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Rows by (view, key) are gone; absent ones already are."""
+        ...
+
 
 class EventBus(Protocol):
     """Publishes facts. Raises Throttled, or StateUnknown when some were not accepted."""
@@ -432,6 +463,45 @@ class IngestEngine(Protocol):
         ...
 
 
+KeyColumns = Sequence[Sequence[str]]
+"""The columns of a key, each by its present name and the names it had."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What is left of a file: rows, statistics of its columns, and how many rows have a true label."""
+
+    rows: int
+    columns: tuple[ColumnStats, ...] = ()
+    positives: int = 0
+
+
+class ErasureEngine(Protocol):
+    """Finds the rows of a subject in data files, and writes files without them. A file in which a key column
+    has none of its names holds no subject.
+    """
+
+    def holding(
+        self, uris: Sequence[str], keys: KeyColumns, values: Sequence[Sequence[str]]
+    ) -> Mapping[str, int]:
+        """Rows of the subject by URI; files without any are left out."""
+        ...
+
+    def without(
+        self,
+        source: Path,
+        keys: KeyColumns,
+        values: Sequence[Sequence[str]],
+        target: Path,
+        columns: Sequence[tuple[str, str]] = (),
+        label: str = "",
+    ) -> Rest:
+        """Write ``source`` to ``target`` without the subject's rows, the others as they were. Statistics are
+        made of ``columns`` (name, type), positives are counted of ``label``.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class BuiltPartition:
     month: str
@@ -470,7 +540,7 @@ class ImportEngine(Protocol):
 
 
 class ExternalObjects(Protocol):
-    """Buckets that are not the platform's. Raises NotFound, AccessDenied, Throttled."""
+    """Buckets that are not the platform's. Raises NotFound, PermissionMissing, Throttled."""
 
     def is_versioned(self, bucket: str) -> bool:
         """Whether each write makes a version of its own, so that what was imported stays readable."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef
-from headgate.domain.errors import AccessDenied, DropRefused, NotFound, Permanent
+from headgate.domain.errors import AccessDenied, DropRefused, NotFound, Permanent, PermissionMissing
 from headgate.domain.external_object import ExternalObject, ImportRequest
 from headgate.domain.file_table import FileTable, ReadSegment
 from headgate.domain.identity import Principal
@@ -130,7 +130,7 @@ class ImportPrefix:
                 sent += 1
         except DropRefused:
             raise
-        except AccessDenied as denied:
+        except PermissionMissing as denied:
             raise DropRefused(
                 "access_denied", f"{denied}; the stack's parameter ImportBucketArns names what may be read"
             ) from denied

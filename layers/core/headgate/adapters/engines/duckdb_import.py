@@ -82,7 +82,7 @@ def _compare_columns(found: dict[str, str], contract: Contract) -> None:
             f"required columns are missing: {', '.join(missing)}; found {', '.join(found)}"
             " (what only the path says, as in year=2013/, is no column of the file)",
         )
-    unexpected = [name for name in found if name not in known]
+    unexpected = [n for n in found if n not in known] if contract.undeclared == "refuse" else []
     if unexpected:
         raise DropRefused(
             "unexpected_column", f"columns the contract does not declare: {', '.join(unexpected)}"
