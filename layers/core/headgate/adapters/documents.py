@@ -13,6 +13,7 @@ from headgate.domain.audit import AuditEntry
 from headgate.domain.canonical import canonical_json
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import QuarantineRecord
+from headgate.domain.erasure import ErasureRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import SOURCE, DomainEvent
 from headgate.domain.feature import FeatureVersionRecord
@@ -53,6 +54,10 @@ def quarantine_record(text: str) -> QuarantineRecord:
     fields = document_of(text)
     fields["sample"] = tuple(fields["sample"])
     return QuarantineRecord(**fields)
+
+
+def erasure_record(text: str) -> ErasureRecord:
+    return ErasureRecord.from_document(document_of(text))
 
 
 def feature_record(text: str) -> FeatureVersionRecord:

@@ -89,6 +89,8 @@ class CommitView:
     objects: Mapping[str, int] = field(default_factory=dict)
     contents: Mapping[str, int] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
+    erased: frozenset[str] = frozenset()
+    """The sha256s among its sources whose bytes held rows that were erased since."""
 
     def known(self, source: SourceRef) -> int | None:
         """The version that holds this source as far as this head shows, or None when it is new here."""

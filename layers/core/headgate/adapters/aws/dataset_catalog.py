@@ -1,4 +1,5 @@
-"""Versions in the catalog table: ``DATASET#<p>/<d>`` with HEAD, COUNTER, V#, OBJECT#, SOURCE#, REFUSED#.
+"""Versions in the catalog table: ``DATASET#<p>/<d>`` with HEAD, COUNTER, V#, OBJECT#, SOURCE#,
+REFUSED#, ERASED#.
 
 A head carries its manifest, compressed, so that a commit reads one batch of items and nothing else.
 """
@@ -66,7 +67,9 @@ class DynamoDatasetCatalog:
         objects = {f"OBJECT#{s.identity}": s.identity for s in sources}
         contents = {f"SOURCE#{s.sha256}": s.sha256 for s in sources}
         refused = {f"REFUSED#{quarantine_name(s.identity)}": s.identity for s in sources}
-        items = self._table.get_many(pk, [head_key(branch), "COUNTER", *objects, *contents, *refused])
+        erased = {f"ERASED#{s.sha256}": s.sha256 for s in sources}
+        keys = [head_key(branch), "COUNTER", *objects, *contents, *refused, *erased]
+        items = self._table.get_many(pk, keys)
         head = items.get(head_key(branch))
         if head is None and branch != MAIN:
             raise NotFound(f"dataset {product}/{dataset} has no branch {branch!r}")
@@ -78,7 +81,13 @@ class DynamoDatasetCatalog:
             objects={name: number(items[sk], "ordinal") for sk, name in objects.items() if sk in items},
             contents={name: _addition(items[sk], seen) for sk, name in contents.items() if sk in items},
             refused=frozenset(name for sk, name in refused.items() if sk in items),
+            erased=frozenset(name for sk, name in erased.items() if sk in items),
         )
+
+    def bury(self, product: str, dataset: str, sha256s: Sequence[str], erasure: str) -> None:
+        for sha256 in sha256s:
+            pk = dataset_key(product, dataset)
+            self._table.put({"pk": pk, "sk": f"ERASED#{sha256}", "erasure": erasure})
 
     def commit_version(
         self, record: VersionRecord, manifest: Manifest, view: CommitView, reuses: Sequence[int] = ()

@@ -1,6 +1,6 @@
 """The online table: the newest feature row of each key, under ``<product>#<view>#<entity key>``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -52,6 +52,31 @@ class DynamoOnlineStore:
                 view, key = names[item["pk"]["S"]]
                 found[view, key] = _row(product, view, key, item)
         return found
+
+    def keys(self, product: str, view: str) -> Iterator[str]:
+        """A key too long for DynamoDB was cut when it was written, and comes back so."""
+        prefix = f"{product}#{view}#"
+        request: dict[str, Any] = {
+            "TableName": self._table.name,
+            "FilterExpression": "begins_with(pk, :prefix)",
+            "ExpressionAttributeValues": marshal({":prefix": prefix}),
+            "ProjectionExpression": "pk",
+            "ConsistentRead": True,
+        }
+        while True:
+            with translated(f"scanning {self._table.name}", write=False):
+                page = self._table.client.scan(**request)
+            yield from (str(item["pk"]["S"]).removeprefix(prefix) for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def remove(self, product: str, keys: Sequence[tuple[str, str]]) -> None:
+        for view, key in keys:
+            with translated(f"writing {self._table.name}", write=True):
+                self._table.client.delete_item(
+                    TableName=self._table.name, Key=marshal({"pk": _pk(product, view, key)})
+                )
 
     def _write_group(self, puts: list[Put]) -> int:
         """Rows that are older than what is there are left out, one by one as they are found."""

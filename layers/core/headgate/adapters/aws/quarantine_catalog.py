@@ -44,6 +44,9 @@ class DynamoQuarantineCatalog:
         except Conflict as conflict:
             raise Conflict(f"the drop {record.dataset}/{record.id} is not open any more") from conflict
 
+    def redact_quarantine(self, record: QuarantineRecord) -> None:
+        self._table.put(_item(record))
+
 
 def _item(record: QuarantineRecord) -> Item:
     return {

@@ -26,6 +26,7 @@ class _Dataset:
     tags: dict[str, Tag] = field(default_factory=dict)
     branches: dict[str, Branch] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
     collected: dict[int, str] = field(default_factory=dict)
 
     def record(self, ordinal: int) -> VersionRecord:
@@ -106,12 +107,17 @@ class MemoryDatasets(CatalogPart):
                 next_ordinal=len(kept.versions) + 1,
                 objects={s.identity: taken for s, (taken, _) in known.items() if taken is not None},
                 contents={s.sha256: added for s, (_, added) in known.items() if added is not None},
+                erased=frozenset(s.sha256 for s in sources if s.sha256 in kept.erased),
                 refused=frozenset(
                     s.identity
                     for s in sources
                     if (product, dataset, quarantine_name(s.identity)) in self._quarantine
                 ),
             )
+
+    def bury(self, product: str, dataset: str, sha256s: Sequence[str], erasure: str) -> None:  # noqa: ARG002 - who asks is not told by whom
+        with self._faults.effect("catalog.bury"), self._lock:
+            self._dataset(product, dataset).erased.update(sha256s)
 
     def commit_version(
         self, record: VersionRecord, manifest: Manifest, view: CommitView, reuses: Sequence[int] = ()
@@ -231,6 +237,11 @@ class MemoryDatasets(CatalogPart):
             known = self._quarantine.get(key)
             if known is None or documents.quarantine_record(known).state != "open":
                 raise Conflict(f"the drop {record.dataset}/{record.id} is not open any more")
+            self._quarantine[key] = documents.text_of_record(record)
+
+    def redact_quarantine(self, record: QuarantineRecord) -> None:
+        with self._faults.effect("catalog.redact_quarantine"), self._lock:
+            key = (record.product, record.dataset, record.id)
             self._quarantine[key] = documents.text_of_record(record)
 
     def _dataset(self, product: str, dataset: str) -> _Dataset:

@@ -1,6 +1,6 @@
 """Newest feature rows by key, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import RLock
 
 from headgate.adapters import documents
@@ -27,6 +27,16 @@ class MemoryOnlineStore:
         with self._faults.read("online.read"), self._lock:
             found = {(view, key): self._rows.get((product, view, key)) for view, key in keys}
         return {name: row for name, row in found.items() if row is not None}
+
+    def keys(self, product: str, view: str) -> Iterator[str]:
+        with self._faults.read("online.keys"), self._lock:
+            found = [key for p, v, key in self._rows if (p, v) == (product, view)]
+        yield from found
+
+    def remove(self, product: str, keys: Sequence[tuple[str, str]]) -> None:
+        with self._faults.effect("online.remove"), self._lock:
+            for view, key in keys:
+                self._rows.pop((product, view, key), None)
 
     def _is_newer(self, key: tuple[str, str, str], row: OnlineRow) -> bool:
         """Whether what is there is newer than ``row``."""
