@@ -19,6 +19,7 @@ from headgate.domain.erasure import ErasureRecord
 from headgate.domain.events import DomainEvent
 from headgate.domain.external_object import ExternalObject
 from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureVersionRecord, FeatureView
+from headgate.domain.garbage import CollectionRecord
 from headgate.domain.job import Job
 from headgate.domain.lineage import Edge
 from headgate.domain.manifest import Manifest
@@ -188,6 +189,22 @@ class GarbageCatalog(Protocol):
 
     def clear_collected(self, product: str, dataset: str, ordinals: Sequence[int]) -> None:
         """Take marks back."""
+        ...
+
+
+class CollectionCatalog(Protocol):
+    """What became of each collection of garbage."""
+
+    def put_collection(self, record: CollectionRecord) -> None:
+        """Replace what is kept under the record's id."""
+        ...
+
+    def collection(self, product: str, dataset: str, name: str) -> CollectionRecord:
+        """Raises NotFound."""
+        ...
+
+    def collections(self, product: str, dataset: str, limit: int = 100) -> Sequence[CollectionRecord]:
+        """Newest first."""
         ...
 
 

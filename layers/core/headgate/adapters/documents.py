@@ -17,6 +17,7 @@ from headgate.domain.erasure import ErasureRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import SOURCE, DomainEvent
 from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.garbage import CollectionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
@@ -58,6 +59,10 @@ def quarantine_record(text: str) -> QuarantineRecord:
 
 def erasure_record(text: str) -> ErasureRecord:
     return ErasureRecord.from_document(document_of(text))
+
+
+def collection_record(text: str) -> CollectionRecord:
+    return CollectionRecord.from_document(document_of(text))
 
 
 def feature_record(text: str) -> FeatureVersionRecord:

@@ -1,13 +1,18 @@
-"""Marks of collected versions in the catalog table: an attribute of ``DATASET#<p>/<d>`` / ``V#``."""
+"""Garbage in the catalog table: the mark of a collected version is an attribute of ``DATASET#<p>/<d>`` /
+``V#``, what became of each collection stands under ``COLLECTION#<id>``.
+"""
 
 from collections.abc import Sequence
 
+from headgate.adapters import documents
 from headgate.adapters.aws.dataset_catalog import dataset_key, version_key
-from headgate.adapters.aws.dynamo import PRESENT, TRANSACTION_ITEMS, Table, Update, Write
+from headgate.adapters.aws.dynamo import PRESENT, TRANSACTION_ITEMS, Table, Update, Write, text
+from headgate.domain.errors import NotFound
+from headgate.domain.garbage import CollectionRecord
 
 
 class DynamoGarbageCatalog:
-    """The GarbageCatalog port."""
+    """The GarbageCatalog and CollectionCatalog ports."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -18,6 +23,26 @@ class DynamoGarbageCatalog:
 
     def clear_collected(self, product: str, dataset: str, ordinals: Sequence[int]) -> None:
         self._each(product, dataset, ordinals, "REMOVE #collected", {})
+
+    def put_collection(self, record: CollectionRecord) -> None:
+        self._table.put(
+            {
+                "pk": dataset_key(record.product, record.dataset),
+                "sk": f"COLLECTION#{record.id}",
+                "document": documents.text_of_record(record),
+            }
+        )
+
+    def collection(self, product: str, dataset: str, name: str) -> CollectionRecord:
+        item = self._table.get(pk=dataset_key(product, dataset), sk=f"COLLECTION#{name}")
+        if item is None:
+            raise NotFound(f"dataset {product}/{dataset} has no collection {name!r}")
+        return documents.collection_record(text(item))
+
+    def collections(self, product: str, dataset: str, limit: int = 100) -> Sequence[CollectionRecord]:
+        items = self._table.query(dataset_key(product, dataset), "COLLECTION#")
+        found = [documents.collection_record(text(item)) for item in items]
+        return sorted(found, key=lambda r: (r.requested_at, r.id), reverse=True)[:limit]
 
     def _each(
         self, product: str, dataset: str, ordinals: Sequence[int], change: str, values: dict[str, str]

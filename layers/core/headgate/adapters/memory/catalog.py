@@ -1,5 +1,6 @@
 """The whole catalog in one object, as it is one table in the cloud."""
 
+from headgate.adapters.memory.collections import MemoryCollections
 from headgate.adapters.memory.datasets import MemoryDatasets
 from headgate.adapters.memory.erasures import MemoryErasures
 from headgate.adapters.memory.features import MemoryFeatures
@@ -8,8 +9,17 @@ from headgate.adapters.memory.products import MemoryProducts
 from headgate.adapters.memory.runs import MemoryRuns
 
 
-class MemoryCatalog(MemoryDatasets, MemoryErasures, MemoryFeatures, MemoryProducts, MemoryRuns, MemoryModels):
-    """The Dataset-, Erasure-, Feature-, Product-, Run- and ModelCatalog ports.
+class MemoryCatalog(
+    MemoryDatasets,
+    MemoryCollections,
+    MemoryErasures,
+    MemoryFeatures,
+    MemoryProducts,
+    MemoryRuns,
+    MemoryModels,
+):
+    """Every catalog's port: of datasets, names, quarantine, garbage, collections, erasures, features, products,
+    runs and models.
 
     Fault names: ``catalog.<method>``.
     """
