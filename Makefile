@@ -75,8 +75,13 @@ test-e2e: layers ## from a dropped file to a prediction, on the emulator
 	@$(IN_VENV) -m pytest tests/e2e
 
 .PHONY: bench
-bench: layers ## measure, and save the numbers under build/bench
-	@$(IN_VENV) -m pytest tests/bench
+bench: setup ## measure beside DVC and pyiceberg; one table, saved as build/bench/data.json
+	@$(BOOTSTRAP) bench
+	@$(IN_VENV) -m tests.bench
+
+.PHONY: drill
+drill: setup ## kill the ingest worker 50 times during 500 drops; saved as build/bench/drill.json
+	@$(IN_VENV) -m tests.bench.fault_drill
 
 .PHONY: lint
 lint: setup-lint ## ruff, and the template as written and as SAM expands it

@@ -65,6 +65,12 @@ ENVIRONMENTS = (
     Environment("function", ".envs/function", "infra/local/function-requirements.txt", compiled=True),
     Environment("trainer", ".envs/trainer", "infra/trainer/requirements.txt", paths=("infra/trainer",)),
     Environment("sam", ".envs/sam", "infra/setup/sam.txt"),
+    Environment(
+        "bench",
+        ".envs/bench",
+        "infra/bench/requirements.txt",
+        from_source=True,  # antlr4-python3-runtime 4.9.3, which DVC needs, is published as source alone
+    ),
 )
 
 
