@@ -37,7 +37,8 @@ def limits() -> Limits:
 def by_copy(source: Path, scratch: Path) -> Prepared:
     import duckdb
 
-    connection = duckdb.connect(config={"threads": THREADS, "enable_progress_bar": False})
+    connection = duckdb.connect(config={"threads": THREADS})
+    connection.execute("SET enable_progress_bar = false")
     types = ", ".join(f"'{name}': '{kind}'" for name, kind in csv_file.TYPES.items())
     reader = f"read_csv('{source}', auto_detect=false, header=true, columns={{{types}}})"
     copy = f"COPY (SELECT * FROM {reader}) TO '{scratch / 'out.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
