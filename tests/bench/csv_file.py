@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headgate.domain.contract import Contract
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 PRODUCT, DATASET, TWIN = "bench", "sales", "young_sales"
 ROWS_A_MEGABYTE = 12_515
@@ -86,4 +89,20 @@ def write_csv(path: Path, first: int, rows: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
-        connection.execute(f"COPY ({_SELECT.format(first=first, last=first + rows)}) TO '{path}' (HEADER)")
+        _write(connection, path, first, rows)
+
+
+def write_many(folder: Path, files: int, rows: int) -> list[Path]:
+    """Files of ``rows`` sales each, no id in two of them."""
+    import duckdb
+
+    folder.mkdir(parents=True)
+    paths = [folder / f"{number:05d}.csv" for number in range(files)]
+    with duckdb.connect() as connection:
+        for number, path in enumerate(paths):
+            _write(connection, path, number * rows, rows)
+    return paths
+
+
+def _write(connection: DuckDBPyConnection, path: Path, first: int, rows: int) -> None:
+    connection.execute(f"COPY ({_SELECT.format(first=first, last=first + rows)}) TO '{path}' (HEADER)")

@@ -33,9 +33,7 @@ PEERS = {"DVC": "dvc", "pyiceberg": "pyiceberg"}
 def rows(drops: int = DROPS, on_emulator: int = DROPS_ON_EMULATOR) -> list[Row]:
     folder = WORK / "drops"
     say(f"{drops} drops: making the files")
-    for number in range(drops):
-        csv_file.write_csv(folder / f"{number:05d}.csv", number * ROWS_A_DROP, ROWS_A_DROP)
-    files = sorted(folder.glob("*.csv"))
+    files = csv_file.write_many(folder, drops, ROWS_A_DROP)
     try:
         return [*_in_memory(files), *_on_emulator(files[:on_emulator])]
     finally:
