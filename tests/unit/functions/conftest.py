@@ -85,14 +85,26 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> MemoryPlatform:
-    """A platform with a champion. For forking only."""
-    made = MemoryPlatform(tmp_path_factory.mktemp("served"))
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> MemoryPlatform:
+    """January and February are taken in and built. For forking only."""
+    made = MemoryPlatform(tmp_path_factory.mktemp("prepared"))
     made.apply_product(bundle())
     take_in(made, 1, 2)
     build(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def served(prepared: MemoryPlatform) -> MemoryPlatform:
+    """With a champion. For forking only."""
+    made = prepared.fork()
     train_champion(made)
     return made
+
+
+@pytest.fixture
+def untrained(prepared: MemoryPlatform) -> MemoryPlatform:
+    return prepared.fork()
 
 
 @pytest.fixture

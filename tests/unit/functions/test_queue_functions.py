@@ -183,13 +183,6 @@ def test_a_failed_build_gives_back_every_message_it_was_for(platform: MemoryPlat
 # --- train
 
 
-@pytest.fixture
-def untrained(empty: MemoryPlatform) -> MemoryPlatform:
-    take_in(empty, 1, 2)
-    build(empty)
-    return empty
-
-
 @pytest.mark.parametrize(
     "case", ["feature-version-built", "asked-for-by-hand", "event-and-command-of-one-run"]
 )
