@@ -67,7 +67,7 @@ class MemoryPlatform:
             for name in ("landing", "lake", "models", "logs")
         )
         self.scratch = MemoryScratch(self.root / "scratch")
-        self.limits = Limits(600 * 1024**2, 2)
+        self.limits = Limits(600 * 1024**2, 1)
         self._ids = 0
         self.restart()
 
@@ -96,7 +96,7 @@ class MemoryPlatform:
         self.products = Products(self.catalog, self.lake)
         guard = Guard(self.bus, self.clock, self.new_id)
         self.guard = guard
-        statistics = NumpyStatistics(resamples=100)
+        statistics = NumpyStatistics(resamples=40)
         evaluation = EvaluateModel(self.lake, DuckDbEvaluationEngine(self.limits, root), statistics)
         features = DuckDbFeatureEngine(self.limits, root)
         self.apply = ApplyProduct(self.products, self.catalog, self.lake, guard, self.bus, self.clock)

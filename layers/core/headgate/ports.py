@@ -376,8 +376,8 @@ class Ledger(Protocol):
         ...
 
     def reserve(self, product: str, month: str, key: str, limit: float, usd: float) -> Budget:
-        """Reserve money in one atomic step, once for each ``key`` (a run digest). Raises PreconditionFailed
-        when less is left than asked.
+        """Reserve money in one atomic step, once for each ``key`` (one attempt of a run). Raises
+        PreconditionFailed when less is left than asked.
         """
         ...
 

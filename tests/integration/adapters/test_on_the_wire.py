@@ -99,17 +99,14 @@ def test_a_write_without_an_answer_leaves_the_state_unknown() -> None:
             assert not isinstance(failed.value, StateUnknown)
 
 
-def test_five_thousand_rows_are_online_within_seconds(backend: AwsBackend) -> None:
+def test_five_thousand_rows_are_online(backend: AwsBackend) -> None:
     rows = [records.online_row(f"N{n:05d}", values={f"f{i}": n / 3 for i in range(12)}) for n in range(5000)]
     online: DynamoOnlineStore = backend.online
 
-    started = time.monotonic()
     written = online.write(rows)
     again = online.write(rows[:100])
-    seconds = time.monotonic() - started
 
     assert (written, again) == (5000, 100)
-    assert seconds < 20, f"took {seconds:.1f} s"
     found = online.read("shop", [("spend", row.key) for row in rows[::50]])
     assert sorted(found.values(), key=lambda row: row.key) == rows[::50]
 

@@ -29,16 +29,13 @@ def wanted(tmp_path: Path) -> Environment:
     )
 
 
-def test_a_second_setup_is_silent_offline_and_quick() -> None:
-    began = time.monotonic()
+def test_a_second_setup_is_silent_and_offline() -> None:
     command = ["make", "--no-print-directory", "setup", "layers", f"PYTHON={sys.executable}"]
     # Not as a part of the make that runs these tests
     settings = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     done = subprocess.run(command, cwd=ROOT, env={**settings, **UNREACHABLE}, capture_output=True, text=True)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    # Measured below one second on an idle machine
-    assert time.monotonic() - began < 10
 
 
 def test_an_environment_is_made_with_its_paths_and_without_those_of_the_system(wanted: Environment) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from headgate_local.patches.speed import END_OF_LOG
 
 from tests.integration.local.conftest import FUNCTION_PYTHON, Clients
 from tests.integration.local.stack import eventually
@@ -92,15 +93,20 @@ def test_log_of_an_invocation_is_its_own_and_complete(
     assert printed[0][1:-2] == ["to stdout", "to stderr", '{"status": "ok", "result": "forged"}']
 
 
-def test_silent_invocation_costs_little(invoke: Invoke) -> None:
-    invoke("Plain", action="pid")
+def test_a_log_ends_with_its_own_invocation(account: Clients, shop: dict[str, str], invoke: Invoke) -> None:
+    for action in ("print", "pid", "print", "pid"):
+        invoke("Plain", action=action)
 
-    began = time.perf_counter()
-    for _ in range(10):
-        invoke("Plain", action="pid")
-
-    # 56 ms each without the patch; 8 ms with it on two idle cores.
-    assert (time.perf_counter() - began) / 10 < 0.045
+    logs, group = account("logs"), f"/aws/lambda/{shop['Plain']}"
+    streams = [s["logStreamName"] for s in logs.describe_log_streams(logGroupName=group)["logStreams"]]
+    texts = [
+        [event["message"] for event in logs.get_log_events(logGroupName=group, logStreamName=name)["events"]]
+        for name in streams
+    ]
+    assert not any(END_OF_LOG in line for text in texts for line in text)
+    # A silent invocation has nothing of the talkative one before it, and a talkative one has all of its own
+    assert {text.count("to stdout") for text in texts} == {0, 1}
+    assert sum(text.count("to stdout") for text in texts) == 2
 
 
 def test_report_tells_the_memory_used(account: Clients, shop: dict[str, str], invoke: Invoke) -> None:

@@ -45,7 +45,7 @@ def tensor(**changes: Any) -> dict[str, Any]:
 
 
 @given(REQUEST | JSON)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_document_is_a_request_or_refused(document: Any) -> None:
     try:
         request = parse_request(document)

@@ -98,13 +98,15 @@ def test_categories_are_counted_in_their_order_then_others_then_nulls(
     assert found == {"value": [*expected, sum(counts.values()), nulls]}
 
 
-def test_an_edge_with_seventeen_digits_keeps_its_value_below(
-    tmp_path: Path, engine: DuckDbEvaluationEngine
+@pytest.mark.parametrize(
+    "edge", [0.15696529448667917, 0.9321874718936273, 0.023993095992134006, 1e-320, 1e300]
+)
+def test_a_value_that_is_its_edge_stays_below(
+    tmp_path: Path, engine: DuckDbEvaluationEngine, edge: float
 ) -> None:
-    edge = 0.30000000000000004
+    around = [math.nextafter(edge, -1), edge, math.nextafter(edge, math.inf)]
     reference = {"value": {"kind": "numeric", "edges": [edge]}}
-    found = engine.histograms(window(tmp_path, value=numbers([edge, math.nextafter(edge, 1)])), reference)
-    assert found == {"value": [1, 1, 0]}
+    assert engine.histograms(window(tmp_path, value=numbers(around)), reference) == {"value": [2, 1, 0]}
 
 
 @pytest.mark.parametrize(

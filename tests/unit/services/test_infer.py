@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from headgate.adapters.memory import LogisticModel
 from headgate.domain.errors import AccessDenied, Corrupted, InvalidRequest, NotFound, Throttled
+from headgate.domain.feature import entity_key
 from headgate.domain.model import CHAMPION, AliasMove
 from headgate.ports import LoadedModel, OnlineRow
 from headgate.services.prediction_log import LOG_BYTES
@@ -18,6 +19,7 @@ from tests.support.small_product import bundle
 from tests.support.trained_run import FAIR, GOOD
 
 NORTH = ("sensor_now", "north")
+VISITED = "2024-02-29T12:30:00.000Z"
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +148,8 @@ def test_without_an_event_time_now_is_meant(live: MemoryPlatform) -> None:
 
 
 def test_a_null_key_joins_nothing(live: MemoryPlatform) -> None:
+    known = OnlineRow("shops", "sensor_now", entity_key([None]), VISITED, {"warmth": 7.5}, "f" * 64)
+    live.online.write([known])
     ask(live, by_entity({"shop": None}))
     assert logged(live)[0]["rows"][0]["features"] == {"double_size": 60, "warmth": None}
 

@@ -1,13 +1,14 @@
 """Training decisions: when a run is worth it, that equal specs are one run, money, and crashes."""
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from headgate.adapters.memory import MemoryBatchCompute
+from headgate.adapters.memory import MemoryBatchCompute, MemoryObjectStore
 from headgate.domain.cost import PriceTable
 from headgate.domain.errors import Conflict, Throttled
 from headgate.domain.training import RunRecord, run_prefix
@@ -237,6 +238,34 @@ def test_a_run_that_another_worker_is_submitting_is_left_to_it(ready: MemoryPlat
         consider(ready)
     # Then it has submitted nothing, and what it was asked stays in the queue
     assert ready.compute.submissions == ()
+
+
+@dataclass
+class SlowStore:
+    """A store during whose first write something else happens."""
+
+    inner: MemoryObjectStore
+    meanwhile: list[Callable[[], Any]]
+
+    def put(self, key: str, body: bytes, content_type: str = "") -> None:
+        self.inner.put(key, body, content_type)
+        while self.meanwhile:
+            self.meanwhile.pop()()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def test_whoever_claims_second_submits_nothing(ready: MemoryPlatform) -> None:
+    # Given a worker that is overtaken between its decision and its claim
+    store: Any = SlowStore(ready.models, [lambda: consider(ready)])
+    slow = replace(ready.train, models=store)
+    # When it comes to claim the run
+    outcome = slow.consider("shops")
+    # Then the other one's job is the run's
+    assert outcome.state == "known"
+    assert outcome.run == runs(ready)[0]
+    assert len(ready.compute.submissions) == 1
 
 
 def test_many_workers_submit_one_job(ready: MemoryPlatform) -> None:

@@ -58,7 +58,8 @@ def open_session(
     """
     import duckdb
 
-    connection = duckdb.connect(":memory:")
+    # Threads are told at once: set later, one for every core of the machine has been started before.
+    connection = duckdb.connect(":memory:", config={"threads": limits.threads})
     try:
         _configure(connection, limits, scratch)
         if any(uri.startswith(REMOTE) for uri in readable):
@@ -73,7 +74,6 @@ def open_session(
 
 def _configure(connection: "DuckDBPyConnection", limits: Limits, scratch: Path) -> None:
     connection.execute(f"SET memory_limit = '{limits.memory_bytes // 1024**2}MiB'")
-    connection.execute(f"SET threads = {limits.threads}")
     connection.execute(f"SET temp_directory = {quoted(str(scratch / 'spill'))}")
     connection.execute(f"SET max_temp_directory_size = '{limits.spill_bytes // 1024**2}MiB'")
     connection.execute("SET TimeZone = 'UTC'")

@@ -1,0 +1,45 @@
+"""Gates: what is declared is compared, parity always is, and a refusal names value and bound."""
+
+from typing import Any
+
+import pytest
+from headgate.domain.training import TrainingConfig
+from headgate.services.model_gates import gate_results, refusal
+
+from tests.support.small_product import bundle
+
+
+def results(gates: dict[str, float], auc: float = 0.7, parity: float = 0.0) -> dict[str, Any]:
+    config = TrainingConfig.from_document({**bundle()["training"], "gates": gates})
+    metrics = {"auc": auc, "baselines": {"constant": 0.5, "hour": 0.65}, "parity_max_abs_error": parity}
+    return {gate.name: gate for gate in gate_results(config, metrics)}
+
+
+@pytest.mark.parametrize(
+    ("gates", "failing"),
+    [
+        ({}, []),
+        ({"min_auc": 0.7}, []),
+        ({"min_auc": 0.7001}, ["min_auc"]),
+        ({"max_auc": 0.7}, []),
+        ({"max_auc": 0.6999}, ["max_auc"]),
+        ({"min_lift_over_baseline": 0.04}, []),
+        ({"min_lift_over_baseline": 0.06}, ["min_lift_over_baseline"]),
+        ({"min_auc": 0.9, "max_auc": 0.1}, ["min_auc", "max_auc"]),
+        ({"min_gain_over_champion": 0.5}, []),
+    ],
+)
+def test_a_bound_itself_passes(gates: dict[str, float], failing: list[str]) -> None:
+    assert [name for name, gate in results(gates).items() if not gate.passed] == failing
+
+
+def test_parity_is_checked_though_nobody_declared_it() -> None:
+    assert list(results({})) == ["max_parity_error"]
+    assert not results({}, parity=1.1e-5)["max_parity_error"].passed
+    assert results({}, parity=1e-5)["max_parity_error"].passed
+    assert results({"max_parity_error": 1e-3}, parity=9e-4)["max_parity_error"].passed
+
+
+def test_a_refusal_names_every_failed_gate_with_value_and_bound() -> None:
+    gates = tuple(results({"min_auc": 0.75, "max_auc": 0.9}, parity=0.5).values())
+    assert refusal(gates) == "min_auc: 0.7 is not >= 0.75; max_parity_error: 0.5 is not <= 1e-05"

@@ -1,0 +1,75 @@
+"""Settings: every problem is named at once, and every variable is one that the architecture names."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from headgate import config
+from headgate.config import IngestSettings, Settings, TrainSettings
+from headgate.domain.errors import ConfigurationError
+
+SHARED = {
+    "HEADGATE_ENVIRONMENT": "dev",
+    "CATALOG_TABLE_NAME": "catalog",
+    "LEDGER_TABLE_NAME": "ledger",
+    "EVENT_BUS_NAME": "bus",
+    "LAKE_BUCKET_NAME": "lake",
+}
+TRAIN = {
+    **SHARED,
+    "MODELS_BUCKET_NAME": "models",
+    "IDEMPOTENCY_TABLE_NAME": "idempotency",
+    "BATCH_QUEUES": '{"cpu": "queue"}',
+    "BATCH_JOB_DEFINITIONS": '{"cpu": "definition"}',
+    "TRAINER_IMAGE_DIGEST": "sha256:1",
+}
+EVERY = [
+    each
+    for each in vars(config).values()
+    if isinstance(each, type) and issubclass(each, Settings) and each is not Settings
+]
+
+
+def test_settings_are_read_and_parsed() -> None:
+    settings = TrainSettings.from_env(TRAIN)
+    assert settings.batch_queues == {"cpu": "queue"}
+    assert settings.environment == "dev"
+    assert IngestSettings.from_env({**SHARED, "LANDING_BUCKET_NAME": "l"}).memory_mb == 2048
+    memory = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}
+    assert IngestSettings.from_env({**SHARED, "LANDING_BUCKET_NAME": "l", **memory}).memory_mb == 512
+
+
+@pytest.mark.parametrize("settings", EVERY, ids=lambda each: each.__name__)
+def test_every_missing_variable_is_named_at_once(settings: type[Settings]) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        settings.from_env({"HEADGATE_ENVIRONMENT": "  "})
+    required = [field for field in fields(settings) if field.name != "memory_mb"]
+    assert str(refused.value).count("is missing") == len(required)
+    assert "HEADGATE_ENVIRONMENT is missing" in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["cpu", "[]", '["cpu"]', '{"cpu": 1}', '{"cpu": null}', "{"])
+def test_a_malformed_variable_is_named(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="BATCH_QUEUES is malformed") as refused:
+        TrainSettings.from_env({**TRAIN, "BATCH_QUEUES": text, "EVENT_BUS_NAME": ""})
+    assert "EVENT_BUS_NAME is missing" in str(refused.value)
+
+
+def test_a_memory_size_is_a_number() -> None:
+    with pytest.raises(ConfigurationError, match="AWS_LAMBDA_FUNCTION_MEMORY_SIZE is malformed"):
+        IngestSettings.from_env(
+            {**SHARED, "LANDING_BUCKET_NAME": "l", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "much"}
+        )
+
+
+def test_every_variable_is_in_the_architecture(root: Path) -> None:
+    page = (root / "docs/architecture.md").read_text(encoding="utf-8")
+    section = page[page.index("## Functions: environment variables") :]
+    asked: set[str] = set()
+    for settings in EVERY:
+        with pytest.raises(ConfigurationError) as refused:
+            settings.from_env({})
+        asked |= set(re.findall(r"([A-Z_]+) is missing", str(refused.value)))
+    assert asked
+    assert {name for name in asked if name not in section} == set()
