@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from headgate import config
-from headgate.config import IngestSettings, Settings, TrainSettings
+from headgate.config import BuildFeaturesSettings, IngestSettings, Settings, TrainSettings
 from headgate.domain.errors import ConfigurationError
 
 SHARED = {
@@ -35,9 +35,10 @@ def test_settings_are_read_and_parsed() -> None:
     settings = TrainSettings.from_env(TRAIN)
     assert settings.batch_queues == {"cpu": "queue"}
     assert settings.environment == "dev"
-    assert IngestSettings.from_env({**SHARED, "LANDING_BUCKET_NAME": "l"}).memory_mb == 2048
+    build = {**SHARED, "ONLINE_TABLE_NAME": "o"}
+    assert BuildFeaturesSettings.from_env(build).memory_mb == 3008
     memory = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}
-    assert IngestSettings.from_env({**SHARED, "LANDING_BUCKET_NAME": "l", **memory}).memory_mb == 512
+    assert BuildFeaturesSettings.from_env({**build, **memory}).memory_mb == 512
 
 
 @pytest.mark.parametrize("settings", EVERY, ids=lambda each: each.__name__)

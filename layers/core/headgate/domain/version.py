@@ -79,9 +79,9 @@ class CommitView:
     """What a committer must know, read together: the head, the next ordinal, and which of its sources are
     known.
 
-    ``objects`` maps a source's identity to the version that took in this very object version; ``contents`` maps
-    a sha256 to the versions that added these bytes. Unknown ones are absent. ``refused`` are the identities
-    among its sources that were quarantined at some time.
+    ``objects`` maps a source's identity to the version that took in this very object version; ``contents``
+    maps a sha256 to the versions that added these bytes. Unknown ones are absent. ``refused`` are the
+    identities among its sources that were quarantined at some time.
     """
 
     head: Head | None

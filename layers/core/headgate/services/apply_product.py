@@ -113,7 +113,7 @@ class ApplyProduct:
         if refused:
             told = "; ".join(f"bundle.datasets.{c.dataset}: {_sentences(c)}: {c.remedy}" for c in refused)
             raise PreconditionFailed(
-                f"breaking contract changes that are not declared (`headgate product diff` shows them): {told}"
+                f"breaking contract changes that nobody declared (see `headgate product diff`): {told}"
             )
 
     def _check_model_is_free(self, product: Product) -> None:
