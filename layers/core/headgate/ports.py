@@ -22,9 +22,10 @@ from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureVersionRec
 from headgate.domain.garbage import CollectionRecord
 from headgate.domain.job import Job
 from headgate.domain.lineage import Edge
-from headgate.domain.manifest import Manifest
+from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
+from headgate.domain.published_table import TableId, TableVersion
 from headgate.domain.training import RunRecord
 from headgate.domain.version import MAIN, Branch, CommitView, Head, Hold, Tag, VersionRecord
 
@@ -656,6 +657,48 @@ class Statistics(Protocol):
         self, labels: Sequence[int], scores: Sequence[float], baseline: Sequence[float], seed: int
     ) -> Mapping[str, float]:
         """AUC difference with a 95% bootstrap interval: ``{"value", "low", "high", "resamples"}``."""
+        ...
+
+
+class PublishedTable(Protocol):
+    """One table of another engine's catalog, as it was when it was opened."""
+
+    @property
+    def generation(self) -> str:
+        """What it was made for: empty, or the rebuild that made it."""
+        ...
+
+    @property
+    def ordinal(self) -> int:
+        """The newest version that it shows, 0 for none."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """The digest of that version; empty when there is none, or when the table was changed by others."""
+        ...
+
+    def publish(self, version: TableVersion) -> None:
+        """Add the version as one snapshot, in one step: readers see all of it or nothing.
+
+        Raises Conflict when another worker came first: open the table again. Raises Corrupted when the change
+        does not lead to the version's rows, PreconditionFailed when the table cannot become what the version
+        is.
+        """
+        ...
+
+
+class TableCatalog(Protocol):
+    """Tables that other engines read. Raises Throttled, StateUnknown, PermissionMissing."""
+
+    def find(self, table: TableId) -> PublishedTable | None:
+        """The table as it is now. Raises InvalidRequest when its name is another dataset's."""
+        ...
+
+    def create(self, table: TableId, schema: Sequence[SchemaColumn], generation: str) -> PublishedTable:
+        """An empty table. One of another generation goes, for good, with all files of its own; one of this
+        generation stays as it is.
+        """
         ...
 
 

@@ -19,6 +19,7 @@ SETTINGS: Mapping[str, tuple[str, type, str]] = {
     "headgateFormat": ("format", str, "csv, jsonl or parquet"),
     "headgateOperation": ("operation", str, "append or overwrite"),
     "headgatePublish": ("publish", str, "automatic or manual"),
+    "headgateTables": ("tables", list, "a list: [iceberg]"),
     "headgateNullValues": ("null_values", list, "a list such as [NA]"),
     "headgateMaxErrorRows": ("max_error_rows", int, "a number of rows"),
 }

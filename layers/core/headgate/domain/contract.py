@@ -15,6 +15,7 @@ from headgate.domain.errors import InvalidRequest
 Format = Literal["csv", "json", "jsonl", "parquet"]
 FORMATS = ("csv", "json", "jsonl", "parquet")
 OPERATIONS = ("append", "overwrite")
+TABLES = ("iceberg",)
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 BOUNDS = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
@@ -108,6 +109,8 @@ class Contract:
     csv: CsvDialect = field(default_factory=CsvDialect)
     undeclared: Literal["refuse", "ignore"] = "refuse"
     unique_across_versions: bool = False
+    tables: tuple[str, ...] = ()
+    """What else main's versions are published as, for engines that read no manifests: iceberg."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Contract":
@@ -140,6 +143,7 @@ class Contract:
             csv=CsvDialect.from_document(document.get("csv", {}), name),
             undeclared=document.get("undeclared", "refuse"),
             unique_across_versions=bool(document.get("unique_across_versions", False)),
+            tables=tuple(document.get("tables", ())),
         )
 
     @property

@@ -1,6 +1,6 @@
 """The fields of a compiled contract and their types, as a bundle must have them. Knows no meaning."""
 
-from headgate.domain.contract import BOUNDS, FORMATS, OPERATIONS
+from headgate.domain.contract import BOUNDS, FORMATS, OPERATIONS, TABLES
 from headgate.domain.shape import (
     any_text,
     either,
@@ -63,6 +63,7 @@ CONTRACT = record(
         "null_values": items(any_text),
         "operation": one_of(*OPERATIONS),
         "publish": one_of("automatic", "manual"),
+        "tables": items(one_of(*TABLES)),
         "rules": items(record({"name": text, "sql": text}, {**_SEVERITY, "datasets": items(text)})),
         "references": items(_REFERENCE),
         "freshness": items(record({"column": text, "max_age_seconds": whole(1)}, _SEVERITY)),

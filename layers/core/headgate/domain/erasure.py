@@ -181,6 +181,13 @@ class ErasureRecord:
         fields["committed"] = tuple(document["committed"])
         return cls(**fields)
 
+    def clipped(self, most: int) -> "ErasureRecord":
+        """At most so many entries a list: a catalog's item has its limits, the report has none."""
+        lists: dict[str, Any] = {
+            name: value[:most] for name, value in vars(self.findings).items() if isinstance(value, tuple)
+        }
+        return replace(self, findings=replace(self.findings, **lists), rewritten=self.rewritten[:most])
+
     def with_found(self, findings: Findings) -> "ErasureRecord":
         return replace(self, findings=self.findings.merged(findings))
 

@@ -22,6 +22,8 @@ ACTIONS: dict[str, str] = {
     "headgate:ReadDataset": "read a dataset's versions (dataset)",
     "headgate:ReadQuarantine": "read refused drops (dataset)",
     "headgate:ReplayDrop": "send a quarantined drop through ingest again (dataset)",
+    "headgate:FindSubject": "find what holds a subject's rows (dataset)",
+    "headgate:EraseSubject": "erase a subject's rows from a dataset and all that was made of it (dataset)",
     "headgate:DiscardDrop": "close a quarantined drop for good (dataset)",
     "headgate:RollbackDataset": "make a branch show an earlier version again (dataset)",
     "headgate:PublishVersion": "publish or reject versions that wait (dataset)",

@@ -34,6 +34,7 @@ from headgate.services.access import Guard
 from headgate.services.branches import PENDING, open_branch
 from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line, Proposal, Propose, schema_of
+from headgate.services.ingest_drops import ERASED
 from headgate.services.products import Products
 from headgate.services.quarantine import Quarantine
 from headgate.services.take_in import combined_checks
@@ -162,6 +163,8 @@ class ImportPrefix:
         accepted = []
         for found, source in self._unknown(line, view, hashed, report):
             try:
+                if source.sha256 in view.erased:
+                    raise DropRefused("erased", ERASED)
                 accepted.append(self._check(contract, found, source))
             except DropRefused as refusal:
                 self._refuse(request, found, refusal, report)
@@ -184,7 +187,8 @@ class ImportPrefix:
         report: ImportReport,
     ) -> list[tuple[ExternalObject, SourceRef]]:
         """What no version holds; the versions that hold the rest are published again."""
-        known = {found: ordinal for found, s in sources if (ordinal := view.known(s)) is not None}
+        fresh = [(found, s) for found, s in sources if s.sha256 not in view.erased]
+        known = {found: ordinal for found, s in fresh if (ordinal := view.known(s)) is not None}
         for ordinal in sorted(set(known.values())):
             self._versions.publish(self.catalog.dataset_version(line.product, line.dataset, ordinal))
             drops = [_drop(found) for found, at in known.items() if at == ordinal]

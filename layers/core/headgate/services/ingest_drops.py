@@ -46,6 +46,7 @@ from headgate.services.take_in import Accepted, take_in
 
 UNROUTED = "_unrouted"
 """What a drop is filed under when its key names no product."""
+ERASED = "these bytes hold rows that were erased: drop them again without those rows"
 NOBODYS = ("unknown_prefix", "unknown_product")
 SERVICE = Principal("service/ingest")
 
@@ -180,6 +181,8 @@ class IngestDrops:
         accepted = []
         for found in self._unknown(line, view, list(landed.values()), report):
             try:
+                if found.source.sha256 in view.erased:
+                    raise DropRefused("erased", ERASED)
                 accepted.append(self._convert(line, contract, found))
             except DropRefused as refusal:
                 self._refuse(line.product, line.dataset, found.drops, refusal, report)
@@ -203,7 +206,7 @@ class IngestDrops:
         again: dict[int, list[Drop]] = defaultdict(list)
         for found in landed:
             ordinal = view.known(found.source)
-            if ordinal is None:
+            if ordinal is None or found.source.sha256 in view.erased:
                 unknown.append(found)
             else:
                 again[ordinal] += found.drops

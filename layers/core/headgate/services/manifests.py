@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.domain.dataset import DataFile
-from headgate.domain.errors import Corrupted
+from headgate.domain.errors import Corrupted, NotFound
 from headgate.domain.file_table import Segment, SegmentRef, StoredFiles
 from headgate.domain.manifest import Manifest
 from headgate.ports import ObjectStore
@@ -59,8 +59,25 @@ class Manifests:
 
 
 def verified(lake: ObjectStore, key: str, digest: str) -> bytes:
-    """The bytes at ``key``. Raises NotFound, or Corrupted when they do not have ``digest``."""
+    """The bytes at ``key``. Raises NotFound, or Corrupted when they do not have ``digest``, nor one that an
+    erasure put in its place.
+    """
     body = lake.get(key)
-    if hashlib.sha256(body).hexdigest() != digest:
+    found = hashlib.sha256(body).hexdigest()
+    if found != digest and found not in stand_ins(lake, key, digest):
         raise Corrupted(f"{lake.bucket}/{key} does not have the digest that names it")
     return body
+
+
+def stand_in_key(key: str, digest: str) -> str:
+    """Where it is said which bytes stand for those that ``digest`` named before rows were erased."""
+    return f"{key.rsplit('/', 2)[0]}/erased/{digest}.json"
+
+
+def stand_ins(lake: ObjectStore, key: str, digest: str) -> tuple[str, ...]:
+    """The sha256s that an erasure let stand for ``digest``: none, almost always."""
+    try:
+        document = json.loads(lake.get(stand_in_key(key, digest)))
+    except NotFound:
+        return ()
+    return tuple(document["sha256s"])

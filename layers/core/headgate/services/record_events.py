@@ -22,6 +22,7 @@ AUDITED = frozenset(
         events.PRODUCT_APPLIED,
         events.DROP_REPLAYED,
         events.DROP_DISCARDED,
+        events.SUBJECT_ERASED,
         events.VERSIONS_REJECTED,
         events.VERSION_TAGGED,
         events.VERSION_HELD,

@@ -12,7 +12,7 @@ from headgate.adapters.engines.contract_checks import run_checks
 from headgate.adapters.engines.duckdb_ingest import column_stats
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
 from headgate.domain.column_type import UnknownType, parse_type
-from headgate.domain.contract import Contract
+from headgate.domain.contract import Column, Contract
 from headgate.domain.errors import DropRefused, Retryable
 from headgate.ports import Checked, S3AccessProvider
 
@@ -68,7 +68,12 @@ def _check(connection: "DuckDBPyConnection", uri: str, name: str, contract: Cont
     checks = run_checks(connection, contract)
     # What is kept of the file is what it holds: missing columns and wider types are the readers' to supply.
     connection.execute("CREATE OR REPLACE VIEW this AS SELECT * FROM raw")
-    held = [replace(c, type=str(parse_type(found[c.name]))) for c in contract.columns if c.name in found]
+    declared = {c.name: c for c in contract.columns}
+    held = [
+        replace(declared.get(name, Column(name, kind)), type=str(parse_type(kind)))
+        for name, kind in found.items()
+        if name in declared or _known(kind)
+    ]
     stats = column_stats(connection, replace(contract, columns=tuple(held)), rows)
     return Checked(rows, stats, tuple(checks))
 
@@ -108,6 +113,14 @@ def keeps_values(held: str, wanted: str) -> bool:
         return parse_type(wanted).holds(parse_type(held))
     except UnknownType:
         return False
+
+
+def _known(kind: str) -> bool:
+    try:
+        parse_type(kind)
+    except UnknownType:
+        return False
+    return True
 
 
 def _told(error: Exception, uri: str, name: str) -> str:

@@ -1,0 +1,1 @@
+"""Iceberg tables on the Glue catalog: the only place that imports pyiceberg."""
