@@ -363,9 +363,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     products, guard, bus, clock = parts.products, parts.guard, parts.bus, parts.clock
     catalog, datasets = DynamoProductCatalog(parts.catalog), DynamoDatasetCatalog(parts.catalog)
     models, ledger = DynamoModelCatalog(parts.catalog), parts.ledger()
-    history = Datasets(
-        products, datasets, DynamoRefCatalog(parts.catalog), parts.lake, guard, bus, clock
-    )
+    history = Datasets(products, datasets, DynamoRefCatalog(parts.catalog), parts.lake, guard, bus, clock)
     return ControlPlane(
         apply_product=ApplyProduct(products, catalog, parts.lake, guard, bus, clock),
         read=ReadPlatform(
