@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.template.reading import listed, of_type, statements, target_of
 
-PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record")
+PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record", "Maintain")
 QUEUES = tuple(f"{pipe}{kind}" for pipe in PIPES for kind in ("Queue", "Dlq"))
 EVENTS = {
     "IngestQueue": {"IngestJobFailedRule"},

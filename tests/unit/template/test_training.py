@@ -101,7 +101,7 @@ def test_an_ingest_job_runs_the_same_code_with_the_role_of_the_function(resource
         return {s["Sid"]: s for s in role_statements(resources[role]["Properties"])}
 
     job, function = granted("IngestJobRole"), granted("IngestRole")
-    own = {"WriteOwnLog", "Consume", "HandOverLargeDrops"}
+    own = {"WriteOwnLog", "Consume", "HandOverLargeDrops", "ImportInParts"}
     assert job == {sid: statement for sid, statement in function.items() if sid not in own}
 
 
