@@ -4,7 +4,7 @@ import os
 from functools import cache
 from typing import Any
 
-from chalicelib import governance, history, imports, models, products, quarantine
+from chalicelib import governance, history, imports, models, products, quarantine, tables
 from chalicelib.application import answer, create_app
 from headgate import bootstrap
 from headgate.entrypoint import count, function, logger
@@ -22,6 +22,7 @@ app = create_app(
         *history.ENDPOINTS,
         *quarantine.ENDPOINTS,
         *imports.ENDPOINTS,
+        *tables.ENDPOINTS,
         *models.ENDPOINTS,
         *governance.ENDPOINTS,
     ),
