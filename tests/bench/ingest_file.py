@@ -35,9 +35,9 @@ def rows(megabytes: int = MEGABYTES) -> list[Row]:
 def _of_engine(what: str, size: float, measured: Measured) -> list[Row]:
     engine, copy = _typical_round(measured, "engine")
     note = (
-        f"{measured['engine'][0]['rows']:,} rows, 8 columns: not null on all, unique on one, ranges on five; "
+        f"{measured['engine'][0]['rows']:,} rows, 8 columns: not null on all, unique on one, ranges on five. "
         f"{size / engine:.0f} MB/s, COPY alone {size / copy:.0f} MB/s; of {len(measured['engine'])} rounds the "
-        "one of median ratio"
+        f"one of median ratio; processor time {_processor_ratio(measured):.2f}x"
     )
     peak, peak_of_copy = (max(m["peak_mb"] for m in measured[way]) for way in ("engine", "copy"))
     memory = "resident memory of a process that does nothing else, interpreter included"
@@ -61,15 +61,19 @@ def _of_service(what: str, measured: Measured) -> list[Row]:
 
 
 def _typical_round(measured: Measured, way: str) -> tuple[float, float]:
-    """Seconds of ``way`` and of COPY in the round whose ratio is the median: what was measured together is
-    compared.
-    """
+    """Seconds of ``way`` and of COPY in the round whose ratio is the median: compared is what was near."""
     pairs = [(m["seconds"], c["seconds"]) for m, c in zip(measured[way], measured["copy"], strict=True)]
     return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
 
 
+def _processor_ratio(measured: Measured) -> float:
+    """As the neighbours of a busy machine do not change it."""
+    engine, copy = (min(m["cpu_seconds"] for m in measured[way]) for way in ("engine", "copy"))
+    return float(engine / copy)
+
+
 def _measured(source: Path) -> Measured:
-    """Every way once to warm the page cache and its own code, then in turns, so that all share one machine's
+    """Every way once to warm the page cache (these numbers are left out), then in turns, so that all share one machine's
     moods.
     """
     found: Measured = {"copy": [], "engine": [], "service": []}
@@ -81,10 +85,8 @@ def _measured(source: Path) -> Measured:
             if number == 0 and way == "service":
                 continue
             result = in_own_process("tests.bench.ingest_file_process", way, str(source))
-            say(
-                f"{way:<8} {result['seconds']:6.2f} s  {result['peak_mb']:5.0f} MB"
-                + (" (warm-up)" if not number else "")
-            )
+            numbers = (result["seconds"], result["cpu_seconds"], result["peak_mb"])
+            say("{:<8} {:6.2f} s, {:5.1f} s of processors, {:5.0f} MB".format(way, *numbers))
             if number:
                 results.append(result)
     return found
