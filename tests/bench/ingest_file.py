@@ -35,7 +35,7 @@ def rows(megabytes: int = MEGABYTES) -> list[Row]:
 def _of_engine(what: str, size: float, measured: Measured) -> list[Row]:
     engine, copy = _typical_round(measured, "engine")
     note = (
-        f"{measured['engine'][0]['rows']:,} rows, 8 columns: not null on all, unique on one, ranges on five. "
+        f"{measured['engine'][0]['rows']:,} rows, 8 columns: not null on all, one unique, five in ranges. "
         f"{size / engine:.0f} MB/s, COPY alone {size / copy:.0f} MB/s; of {len(measured['engine'])} rounds the "
         f"one of median ratio; processor time {_processor_ratio(measured):.2f}x"
     )
@@ -73,7 +73,7 @@ def _processor_ratio(measured: Measured) -> float:
 
 
 def _measured(source: Path) -> Measured:
-    """Every way once to warm the page cache (these numbers are left out), then in turns, so that all share one machine's
+    """Every way once to warm the page cache, which is not counted, then in turns: all share one machine's
     moods.
     """
     found: Measured = {"copy": [], "engine": [], "service": []}
