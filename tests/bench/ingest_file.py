@@ -36,8 +36,8 @@ def _of_engine(what: str, size: float, measured: Measured) -> list[Row]:
     engine, copy = _typical_round(measured, "engine")
     note = (
         f"{measured['engine'][0]['rows']:,} rows, 8 columns: not null on all, one unique, five in ranges. "
-        f"{size / engine:.0f} MB/s, COPY alone {size / copy:.0f} MB/s; of {len(measured['engine'])} rounds the "
-        f"one of median ratio; processor time {_processor_ratio(measured):.2f}x"
+        f"{size / engine:.0f} MB/s, COPY alone {size / copy:.0f} MB/s; the round of median ratio of "
+        f"{len(measured['engine'])}; processor time {_processor_ratio(measured):.2f}x"
     )
     peak, peak_of_copy = (max(m["peak_mb"] for m in measured[way]) for way in ("engine", "copy"))
     memory = "resident memory of a process that does nothing else, interpreter included"
