@@ -1,4 +1,4 @@
-"""Version events by queue: each version of a dataset that asks for it becomes a snapshot of an Iceberg table."""
+"""Version events by queue: versions of datasets that ask for it become snapshots of Iceberg tables."""
 
 import os
 from functools import cache

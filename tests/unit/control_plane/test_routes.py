@@ -74,6 +74,14 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "import-objects": lambda b: (
         (b["dataset"], b["uri"]) == ("flights", "s3://archive/flights/2012 and before/")
     ),
+    "rebuild-table": lambda b: (b["generation"], b["principal"]) == ("generation-1", "user/alice"),
+    "request-erasure": lambda b: (
+        (b["state"], b["subjects"], b["columns"], b["dry_run"]) == ("asked", 2, ["flight"], False)
+        and "UA1545" not in str(b)
+    ),
+    "find-subject": lambda b: b["dry_run"] and b["state"] == "asked",
+    "list-erasures": lambda b: [(e["id"], e["findings"]["rows"]) for e in b["erasures"]] == [("e-1", 2)],
+    "get-erasure": lambda b: b["state"] == "erased" and b["findings"]["models"] == ["model/late_arrival/2"],
     "list-features": lambda b: b["features"][0]["inputs"] == {"flights": DATASET_DIGEST},
     "list-gates": lambda b: b == {"gates": []},
     "check-gate": lambda b: b["passed"] and b["checked_by"] == "user/alice",
@@ -96,7 +104,18 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "list-reports": lambda b: b["reports"][0]["psi"] == 0.3,
 }
 OTHER_STATUS = dict.fromkeys(
-    ("start-run", "replay-quarantined", "replay-with-a-fixed-object", "replay-rule", "import-objects"), 202
+    (
+        *(
+            "start-run",
+            "replay-quarantined",
+            "replay-with-a-fixed-object",
+            "replay-rule",
+            "request-erasure",
+            "find-subject",
+        ),
+        *("import-objects", "rebuild-table"),
+    ),
+    202,
 )
 
 # case -> status, type, and what the sentence must hold.
@@ -115,6 +134,7 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "stranger-reads": (403, "AccessDenied", "no statement allows headgate:ReadProduct"),
     "scientist-reads-decisions": (403, "AccessDenied", "flights#AuditIsForEngineers"),
     "unknown-product": (404, "NotFound", "'nothing'"),
+    "scientist-rebuilds": (403, "AccessDenied", "no statement allows headgate:PublishTable"),
     "unknown-dataset": (404, "NotFound", "it has flights"),
     "unknown-version": (404, "NotFound", "99"),
     "unknown-hold": (404, "NotFound", "no hold 'nothing'"),

@@ -48,6 +48,7 @@ from headgate.services.record_events import RecordEvents
 from headgate.services.request_import import RequestImport
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
+from headgate.services.request_rebuild import RequestRebuild
 from headgate.services.rollback_dataset import RollbackDataset
 from headgate.services.trace_prediction import TracePrediction
 
@@ -72,6 +73,7 @@ _CONTRACT = {
     "publish": "manual",
     "columns": _COLUMNS,
 }
+    "tables": ["iceberg"],
 _SPINE = {
     "name": "departures",
     "kind": "spine",
@@ -269,6 +271,8 @@ class World:
         self.ingest_queue = MemoryQueue("ingest", self.faults)
         self.bus.subscribe(RecordEvents(self.ledger, MemoryObjectStore("logs", self.folder)).record)
         self.restart()
+        self.maintain_queue = MemoryQueue("maintain", self.faults)
+        self.publish_queue = MemoryQueue("publish", self.faults)
 
     def restart(self) -> None:
         """New service objects over the same stores, as in another process."""
@@ -297,6 +301,8 @@ class World:
             request_import=RequestImport(products, guard, self.ingest_queue),
             quarantine=ReviewQuarantine(products, catalog, self.ingest_queue, guard, bus, clock),
             history=History(datasets),
+            request_rebuild=RequestRebuild(products, guard, self.publish_queue, lambda: "generation-1"),
+            erasure=RequestErasure(datasets, catalog, self.maintain_queue, self.new_id),
             names=NameVersion(datasets),
             rollback=RollbackDataset(datasets),
             merge=MergeBranch(datasets),
