@@ -111,6 +111,7 @@ def test_a_product_is_applied_read_and_trained_through_the_adapters(
     for case, key in {
         "list-dataset-versions": "versions",
         "list-quarantine": "quarantine",
+        "list-erasures": "erasures",
         "list-features": "features",
         "list-runs": "runs",
         "list-models": "models",
