@@ -4,7 +4,7 @@ import os
 from functools import cache
 from typing import Any
 
-from chalicelib import governance, history, imports, models, products, quarantine
+from chalicelib import erasure, governance, history, imports, models, products, quarantine, tables
 from chalicelib.application import answer, create_app
 from headgate import bootstrap
 from headgate.entrypoint import count, function, logger
@@ -21,7 +21,9 @@ app = create_app(
         *products.ENDPOINTS,
         *history.ENDPOINTS,
         *quarantine.ENDPOINTS,
+        *erasure.ENDPOINTS,
         *imports.ENDPOINTS,
+        *tables.ENDPOINTS,
         *models.ENDPOINTS,
         *governance.ENDPOINTS,
     ),

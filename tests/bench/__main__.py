@@ -41,7 +41,7 @@ def main() -> int:
             rows += PARTS[part]()
         except Exception as error:  # the other parts are worth measuring all the same
             traceback.print_exc()
-            rows.append(not_measured(part, "", f"{type(error).__name__}: {error}"))
+            rows.append(not_measured(part, "", f"{type(error).__name__}: {str(error).splitlines()[-1:]}"))
             failed = True
     shutil.rmtree(WORK, ignore_errors=True)
     saved = ROOT / "build/bench/data.json"

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,6 @@ def seconds_of(act: Callable[[], Any]) -> float:
     started = time.perf_counter()
     act()
     return time.perf_counter() - started
-
-
-def last_over_first(seconds: Sequence[float], window: int) -> float:
-    """Time of the last ``window`` over that of the first: sums, so that no rare slow one is left out."""
-    return sum(seconds[-window:]) / sum(seconds[:window])
 
 
 def peak_megabytes() -> float:
@@ -67,7 +62,7 @@ def in_own_process(module: str, *arguments: str, python: Path | None = None) -> 
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{module} ended with status {done.returncode}:\n{done.stderr.strip()[-2000:]}")
+        raise RuntimeError(f"{module} ended with status {done.returncode}: {done.stderr.strip()[-2000:]}")
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return answer
 

@@ -1,7 +1,8 @@
 """The same appends by others: `python -m tests.bench.peers dvc|pyiceberg <drops> <scratch> <seconds>`.
 
 Runs in the environment `.envs/bench`, which holds the peers and nothing of this project: this module imports
-the standard library, and a peer where it is measured. Prints ``{"version", "seconds": [a float an append]}``.
+the standard library, and a peer where it is measured. As with ours, the last appends are measured in turns
+with the first of a twin. Prints ``{"version", "appends", "first", "last"}``, seconds of 100 appends each.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+WINDOW = 100
 Append = Callable[[Path], None]
 
 
 def by_dvc(scratch: Path) -> Append:
     """A directory under DVC that a file is added to; no Git around it, whose commits would only add time."""
     os.environ["DVC_NO_ANALYTICS"] = "1"
-    os.chdir(scratch)
     from dvc.repo import Repo  # type: ignore[import-not-found]
 
+    os.chdir(scratch)
     repository = Repo.init(no_scm=True)
     data = scratch / "data"
     data.mkdir()
 
     def append(file: Path) -> None:
+        os.chdir(scratch)
         shutil.copyfile(file, data / file.name)
         repository.add("data")
 
@@ -57,19 +60,31 @@ PEERS: dict[str, Callable[[Path], Append]] = {"dvc": by_dvc, "pyiceberg": by_pyi
 
 
 def main(peer: str, drops: Path, scratch: Path, most_seconds: float) -> None:
-    scratch = scratch.resolve()
     files = sorted(drops.resolve().glob("*.csv"))
-    scratch.mkdir(parents=True)
-    append, seconds, began = PEERS[peer](scratch), [], time.perf_counter()
-    for file in files:
-        started = time.perf_counter()
-        append(file)
-        seconds.append(time.perf_counter() - started)
-        if time.perf_counter() - began > most_seconds:
-            break
+    old, young = (_made(peer, scratch.resolve() / name) for name in ("old", "young"))
+    appends, began = 0, time.perf_counter()
+    while appends < len(files) - WINDOW and time.perf_counter() - began < most_seconds:
+        old(files[appends])
+        appends += 1
+    first, last = 0.0, 0.0
+    for number in range(WINDOW):
+        first += _seconds(young, files[number])
+        last += _seconds(old, files[appends + number])
     os.chdir("/")
-    shutil.rmtree(scratch)
-    print(json.dumps({"version": metadata.version(peer), "seconds": seconds}))
+    shutil.rmtree(scratch.resolve())
+    found = {"version": metadata.version(peer), "appends": appends + WINDOW, "first": first, "last": last}
+    print(json.dumps(found))
+
+
+def _made(peer: str, scratch: Path) -> Append:
+    scratch.mkdir(parents=True)
+    return PEERS[peer](scratch)
+
+
+def _seconds(append: Append, file: Path) -> float:
+    started = time.perf_counter()
+    append(file)
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Routes of training runs, models, their reports, and the trace of a prediction."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from headgate.domain.lineage import TraceStep
-from headgate.domain.model import CHAMPION
+from headgate.domain.model import CHAMPION, ModelVersion, model_node
 from headgate.domain.shape import nullable, one_of, record, text, whole
 from headgate.services.control_plane import ControlPlane
 from headgate.services.promote_model import ALIASES, Expected, Promotion
@@ -46,14 +47,20 @@ def list_models(plane: ControlPlane, call: Call) -> Document:
 
     200: {"model", "aliases": {"champion": int|null, "challenger": int|null}, "models": [{"model",
     "version", "product", "digest", "run", "feature_set", "feature_version", "artifact_key", "signature",
-    "metrics", "gates": [{"name", "passed", "value", "comparison", "bound"}], "created_at"}]}
+    "metrics", "gates": [{"name", "passed", "value", "comparison", "bound"}], "created_at",
+    "contains_erased": [id]}]}; the last are the erasures of rows it was trained on.
     """
     listing = plane.read.models(call.principal, call.product, call.limit)
+    erased = plane.erasure.erased_in(call.product)
     return {
         "model": listing.model,
         "aliases": dict(listing.aliases),
-        "models": [asdict(version) for version in listing.versions],
+        "models": [_flagged(version, erased) for version in listing.versions],
     }
+
+
+def _flagged(model: ModelVersion, erased: Mapping[str, list[str]]) -> Document:
+    return {**asdict(model), "contains_erased": erased.get(model_node(model.model, model.version), [])}
 
 
 def get_model(plane: ControlPlane, call: Call) -> Document:
@@ -61,7 +68,8 @@ def get_model(plane: ControlPlane, call: Call) -> Document:
 
     200: one entry of the list of models.
     """
-    return asdict(plane.read.model(call.principal, call.product, call.version))
+    found = plane.read.model(call.principal, call.product, call.version)
+    return _flagged(found, plane.erasure.erased_in(call.product))
 
 
 def promote_model(plane: ControlPlane, call: Call) -> Document:

@@ -20,7 +20,9 @@ from headgate.config import (
     InferSettings,
     IngestJobSettings,
     IngestSettings,
+    MaintainSettings,
     MonitorSettings,
+    PublishSettings,
     RecordSettings,
     RegisterSettings,
     Settings,
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
     from headgate.services.authorize_request import AuthorizeRequest
     from headgate.services.build_features import BuildFeatures
     from headgate.services.control_plane import ControlPlane
+    from headgate.services.erase_subject import EraseSubject
     from headgate.services.evaluate_model import EvaluateModel
     from headgate.services.import_prefix import ImportPrefix
     from headgate.services.infer import Infer
     from headgate.services.ingest_drops import IngestDrops
     from headgate.services.monitor_model import MonitorModel
+    from headgate.services.publish_iceberg import PublishIceberg
     from headgate.services.record_events import RecordEvents
     from headgate.services.register_model import RegisterModel
     from headgate.services.submit_training import SubmitTraining
@@ -195,6 +199,25 @@ def import_prefix(environ: Mapping[str, str]) -> "ImportPrefix":
     )
 
 
+def publish(environ: Mapping[str, str]) -> "PublishIceberg":
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.sqs import SqsQueue
+    from headgate.adapters.iceberg.glue_tables import GlueIcebergTables
+    from headgate.services.publish_iceberg import PublishIceberg
+
+    settings = PublishSettings.from_env(environ)
+    parts = _parts(settings)
+    return PublishIceberg(
+        products=parts.products,
+        catalog=DynamoDatasetCatalog(parts.catalog),
+        lake=parts.lake,
+        tables=GlueIcebergTables(parts.clients, settings.glue_database, settings.lake_bucket),
+        queue=SqsQueue(parts.clients, settings.publish_queue_url),
+        guard=parts.guard,
+        clock=parts.clock,
+    )
+
+
 def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
@@ -322,6 +345,52 @@ def record(environ: Mapping[str, str]) -> "RecordEvents":
     return RecordEvents(parts.ledger(), parts.bucket(settings.logs_bucket))
 
 
+def erase_subject(environ: Mapping[str, str]) -> "EraseSubject":
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.online import DynamoOnlineStore
+    from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
+    from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+    from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.adapters.aws.s3_access import s3_access
+    from headgate.adapters.engines.duckdb_erasure import DuckDbErasureEngine
+    from headgate.services.datasets import Datasets
+    from headgate.services.erase_data import EraseData
+    from headgate.services.erase_made import EraseMade
+    from headgate.services.erase_subject import EraseSubject
+    from headgate.services.find_subject import FindSubject
+
+    settings = MaintainSettings.from_env(environ)
+    parts = _parts(settings)
+    catalog = DynamoDatasetCatalog(parts.catalog)
+    datasets = Datasets(
+        *(parts.products, catalog, DynamoRefCatalog(parts.catalog), parts.lake),
+        *(parts.guard, parts.bus, parts.clock),
+    )
+    engine = DuckDbErasureEngine(_limits(settings.memory_mb), _scratch(), s3_access(parts.clients), _httpfs())
+    finder = FindSubject(
+        products=parts.products,
+        datasets=catalog,
+        runs=DynamoRunCatalog(parts.catalog),
+        models=DynamoModelCatalog(parts.catalog),
+        quarantine=DynamoQuarantineCatalog(parts.catalog),
+        landing=parts.bucket(settings.landing_bucket),
+        lake=parts.lake,
+        artifacts=parts.bucket(settings.models_bucket),
+        logs=parts.bucket(settings.logs_bucket),
+        online=DynamoOnlineStore(parts.table(settings.online_table), parts.clock),
+        engine=engine,
+        scratch=parts.scratch,
+    )
+    made = EraseMade(
+        *(catalog, finder.quarantine, finder.landing, parts.lake, finder.artifacts, finder.logs),
+        *(finder.online, engine, parts.scratch, parts.clock),
+    )
+    data = EraseData(datasets, engine, parts.scratch)
+    return EraseSubject(finder, data, made, DynamoErasureCatalog(parts.catalog), datasets)
+
+
 def authorize(environ: Mapping[str, str]) -> "AuthorizeRequest":
     """Needs no AWS service: the key set is in the environment."""
     from headgate.adapters.identity.jwt_verifier import JwtVerifier
@@ -334,6 +403,7 @@ def authorize(environ: Mapping[str, str]) -> "AuthorizeRequest":
 
 def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.product_catalog import DynamoProductCatalog
@@ -352,7 +422,9 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.promote_model import PromoteModel
     from headgate.services.publish_version import PublishVersion
     from headgate.services.read_platform import ReadPlatform
+    from headgate.services.request_erasure import RequestErasure
     from headgate.services.request_import import RequestImport
+    from headgate.services.request_rebuild import RequestRebuild
     from headgate.services.request_training import RequestTraining
     from headgate.services.review_quarantine import ReviewQuarantine
     from headgate.services.rollback_dataset import RollbackDataset
@@ -386,6 +458,12 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
         merge=MergeBranch(history),
         publish=PublishVersion(history),
         request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
+        erasure=RequestErasure(
+            history,
+            DynamoErasureCatalog(parts.catalog),
+            SqsQueue(parts.clients, settings.maintain_queue_url),
+            new_id,
+        ),
         quarantine=ReviewQuarantine(
             products=products,
             catalog=DynamoQuarantineCatalog(parts.catalog),
@@ -393,6 +471,9 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             guard=guard,
             bus=bus,
             clock=clock,
+        ),
+        request_rebuild=RequestRebuild(
+            products, guard, SqsQueue(parts.clients, settings.publish_queue_url), new_id
         ),
         request_import=RequestImport(products, guard, SqsQueue(parts.clients, settings.ingest_queue_url)),
     )

@@ -28,6 +28,9 @@ _VARIABLES = {
     "prediction_queue_url": "PREDICTION_QUEUE_URL",
     "train_queue_url": "TRAIN_QUEUE_URL",
     "ingest_queue_url": "INGEST_QUEUE_URL",
+    "publish_queue_url": "PUBLISH_QUEUE_URL",
+    "glue_database": "GLUE_DATABASE_NAME",
+    "maintain_queue_url": "MAINTAIN_QUEUE_URL",
     "largest_drop_bytes": "LARGEST_DROP_BYTES",
     "job_memory_mb": "JOB_MEMORY_MB",
     "memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
@@ -135,6 +138,14 @@ class ApiSettings(Settings):
     logs_bucket: str
     train_queue_url: str
     ingest_queue_url: str
+    maintain_queue_url: str
+    publish_queue_url: str
+
+
+@dataclass(frozen=True)
+class PublishSettings(Settings):
+    glue_database: str
+    publish_queue_url: str
 
 
 @dataclass(frozen=True)
@@ -148,3 +159,13 @@ class MonitorSettings(Settings):
 class RecordSettings(Settings):
     logs_bucket: str
     idempotency_table: str
+
+
+@dataclass(frozen=True)
+class MaintainSettings(Settings):
+    landing_bucket: str
+    models_bucket: str
+    logs_bucket: str
+    online_table: str
+    maintain_queue_url: str
+    memory_mb: int = 3008

@@ -81,7 +81,7 @@ every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda funct
 
 def test_the_template_declares_the_functions_of_the_design() -> None:
     assert {function.code.name for function in FUNCTIONS} == {
-        *("ingest", "build_features", "train", "register", "infer", "api", "authorize", "monitor", "record")
+        *("ingest", "build_features", "train", "register", "infer", "api", "authorize", "monitor", "record", "publish", "maintain")
     }
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from tests.integration.template.conftest import STACK, Platform
 
 pytestmark = pytest.mark.emulator
-PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record")
+PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record", "Publish", "Maintain")
 BUCKETS = ("Landing", "Lake", "Models", "Logs")
 KEY = "flights/flights/2013 01+a%b é.csv"
 

@@ -88,7 +88,7 @@ class FakeAws:
         )
 
 
-QUEUES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record")
+QUEUES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record", "Maintain")
 
 
 @dataclass

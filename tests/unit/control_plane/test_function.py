@@ -84,6 +84,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv("TRAIN_QUEUE_URL", queue)
         ingest = boto3.client("sqs").create_queue(QueueName="ingest")["QueueUrl"]
         monkeypatch.setenv("INGEST_QUEUE_URL", ingest)
+        publish = boto3.client("sqs").create_queue(QueueName="publish")["QueueUrl"]
+        monkeypatch.setenv("PUBLISH_QUEUE_URL", publish)
+        maintain = boto3.client("sqs").create_queue(QueueName="maintain")["QueueUrl"]
+        monkeypatch.setenv("MAINTAIN_QUEUE_URL", maintain)
         yield boto3.client("sqs"), queue
 
 
@@ -107,6 +111,7 @@ def test_a_product_is_applied_read_and_trained_through_the_adapters(
     for case, key in {
         "list-dataset-versions": "versions",
         "list-quarantine": "quarantine",
+        "list-erasures": "erasures",
         "list-features": "features",
         "list-runs": "runs",
         "list-models": "models",

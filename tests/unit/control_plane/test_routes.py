@@ -74,6 +74,14 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "import-objects": lambda b: (
         (b["dataset"], b["uri"]) == ("flights", "s3://archive/flights/2012 and before/")
     ),
+    "rebuild-table": lambda b: (b["generation"], b["principal"]) == ("generation-1", "user/alice"),
+    "request-erasure": lambda b: (
+        (b["state"], b["subjects"], b["columns"], b["dry_run"]) == ("asked", 2, ["flight"], False)
+        and "UA1545" not in str(b)
+    ),
+    "find-subject": lambda b: b["dry_run"] and b["state"] == "asked",
+    "list-erasures": lambda b: [(e["id"], e["findings"]["rows"]) for e in b["erasures"]] == [("e-1", 2)],
+    "get-erasure": lambda b: b["state"] == "erased" and b["findings"]["models"] == ["model/late_arrival/2"],
     "list-features": lambda b: b["features"][0]["inputs"] == {"flights": DATASET_DIGEST},
     "list-gates": lambda b: b == {"gates": []},
     "check-gate": lambda b: b["passed"] and b["checked_by"] == "user/alice",
@@ -82,9 +90,10 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "start-run": lambda b: b == {"product": "flights", "reason": "manual", "principal": "user/alice"},
     "get-run": lambda b: b["state"] == "REGISTERED",
     "list-models": lambda b: (
-        b["aliases"] == {"champion": 1, "challenger": None} and [m["version"] for m in b["models"]] == [2, 1]
+        b["aliases"] == {"champion": 1, "challenger": None}
+        and [(m["version"], m["contains_erased"]) for m in b["models"]] == [(2, ["e-1"]), (1, [])]
     ),
-    "get-model": lambda b: b["version"] == 2 and b["gates"][0]["name"] == "min_auc",
+    "get-model": lambda b: b["gates"][0]["name"] == "min_auc" and b["contains_erased"] == ["e-1"],
     "promote-model": lambda b: (b["from_version"], b["to_version"], b["principal"]) == (1, 2, "user/alice"),
     "body-in-base64": lambda b: b["reason"] == "ja é" and b["alias"] == "champion",
     "trace-prediction": lambda b: b["sources"][0]["sha256"] == SOURCE.sha256 and not b["truncated"],
@@ -96,7 +105,18 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "list-reports": lambda b: b["reports"][0]["psi"] == 0.3,
 }
 OTHER_STATUS = dict.fromkeys(
-    ("start-run", "replay-quarantined", "replay-with-a-fixed-object", "replay-rule", "import-objects"), 202
+    (
+        *(
+            "start-run",
+            "replay-quarantined",
+            "replay-with-a-fixed-object",
+            "replay-rule",
+            "request-erasure",
+            "find-subject",
+        ),
+        *("import-objects", "rebuild-table"),
+    ),
+    202,
 )
 
 # case -> status, type, and what the sentence must hold.
@@ -105,11 +125,16 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "principal-with-broken-tags": (401, "Unauthenticated", "principal"),
     "principal-in-the-body": (400, "InvalidRequest", "body: unknown field 'principal'"),
     "scientist-promotes": (403, "AccessDenied", "flights#OnlyEngineersPromote"),
+    "scientist-erases": (403, "AccessDenied", "no statement allows headgate:EraseSubject"),
+    "erasure-without-reason": (400, "InvalidRequest", "a reason is needed"),
+    "erasure-of-an-unknown-column": (400, "InvalidRequest", "no column passenger"),
+    "unknown-erasure": (404, "NotFound", "e-404"),
     "scientist-replays": (403, "AccessDenied", "no statement allows headgate:ReplayDrop"),
     "replay-with-an-object-of-another-dataset": (400, "InvalidRequest", "no drop of flights/flights"),
     "discard-without-reason": (400, "InvalidRequest", "body.reason: missing"),
     "unknown-quarantine-state": (400, "InvalidRequest", "query.state: one of open, replayed, discarded"),
     "import-from-no-place": (400, "InvalidRequest", "s3://<bucket>/<prefix> is needed"),
+    "scientist-rebuilds": (403, "AccessDenied", "no statement allows headgate:PublishTable"),
     "scientist-imports": (403, "AccessDenied", "no statement allows headgate:ImportObjects"),
     "unknown-quarantined": (404, "NotFound", "flights/q-404"),
     "stranger-reads": (403, "AccessDenied", "no statement allows headgate:ReadProduct"),

@@ -19,6 +19,7 @@ from headgate.adapters.memory import (
 )
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef, dataset_node
+from headgate.domain.erasure import ErasureRecord, Findings
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord, features_node
 from headgate.domain.file_table import FileTable
@@ -45,7 +46,9 @@ from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.record_events import RecordEvents
+from headgate.services.request_erasure import RequestErasure
 from headgate.services.request_import import RequestImport
+from headgate.services.request_rebuild import RequestRebuild
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
@@ -70,6 +73,7 @@ _CONTRACT = {
     "version": "1.0.0",
     "format": "csv",
     "publish": "manual",
+    "tables": ["iceberg"],
     "columns": _COLUMNS,
 }
 _SPINE = {
@@ -267,6 +271,8 @@ class World:
         self.bus = MemoryEventBus(self.faults)
         self.queue = MemoryQueue("train", self.faults)
         self.ingest_queue = MemoryQueue("ingest", self.faults)
+        self.maintain_queue = MemoryQueue("maintain", self.faults)
+        self.publish_queue = MemoryQueue("publish", self.faults)
         self.bus.subscribe(RecordEvents(self.ledger, MemoryObjectStore("logs", self.folder)).record)
         self.restart()
 
@@ -295,6 +301,8 @@ class World:
             trace_prediction=TracePrediction(products, ledger, guard),
             request_training=RequestTraining(products, guard, self.queue),
             request_import=RequestImport(products, guard, self.ingest_queue),
+            request_rebuild=RequestRebuild(products, guard, self.publish_queue, lambda: "generation-1"),
+            erasure=RequestErasure(datasets, catalog, self.maintain_queue, self.new_id),
             quarantine=ReviewQuarantine(products, catalog, self.ingest_queue, guard, bus, clock),
             history=History(datasets),
             names=NameVersion(datasets),
@@ -388,6 +396,13 @@ def lived_world(folder: Path) -> World:
         "p-1", {"prediction": "p-1", "product": "flights", "model": "late_arrival", "version": 1}
     )
     assert applied.record.stage == "poc"
+    catalog.put_erasure(
+        ErasureRecord(
+            *("e-1", "flights", "flights", ("flight",), 1, "salt", "5" * 64, "asked", "user/alice"),
+            *("2030-01-01T00:00:00.000Z", False, "erased", "2030-01-01T00:01:00.000Z"),
+            findings=Findings(rows=2, models=("model/late_arrival/2",)),
+        )
+    )
     world.settle()
     return world
 

@@ -37,7 +37,7 @@ def functions(resources: Resources) -> Resources:
         for name, resource in resources.items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    assert len(found) == 9
+    assert len(found) == 11
     return found
 
 

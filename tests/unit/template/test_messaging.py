@@ -8,11 +8,12 @@ import pytest
 
 from tests.unit.template.reading import listed, of_type, statements, target_of
 
-PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record")
+PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record", "Publish", "Maintain")
 QUEUES = tuple(f"{pipe}{kind}" for pipe in PIPES for kind in ("Queue", "Dlq"))
 EVENTS = {
     "IngestQueue": {"IngestJobFailedRule"},
     "FeatureQueue": {"DatasetVersionCommittedRule"},
+    "PublishQueue": {"DatasetVersionCommittedRule"},
     "TrainQueue": {"FeatureVersionBuiltRule"},
     "RegisterQueue": {"JobEndedRule"},
     "MonitorQueue": {"FeatureVersionBuiltRule", "AliasMovedRule", "MonitorScheduleRule"},
@@ -90,7 +91,7 @@ def test_every_target_and_its_dead_letter_queue_let_the_rule_in(resources: dict[
         for target in rule["Targets"]
     ]
 
-    assert len(targets) == 8
+    assert len(targets) == 9
     for rule, target in targets:
         assert rule in senders(target_of(target["Arn"]))
         assert rule in senders(target_of(target["DeadLetterConfig"]["Arn"]))

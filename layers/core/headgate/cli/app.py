@@ -16,6 +16,8 @@ from rich.text import Text
 from headgate.cli.client import Transport, reach_loopback_directly, urllib_transport
 from headgate.cli.commands import (
     data,
+    engines,
+    erase,
     governance,
     history,
     naming,
@@ -70,7 +72,11 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     app.add_typer(products.app, name="product")
     for command in (*history.COMMANDS, *naming.COMMANDS, *publication.COMMANDS):
         data.data.command()(command)
+    data.data.command("import")(engines.import_objects)
+    data.data.command()(engines.rebuild_iceberg)
     data.data.add_typer(quarantine.app, name="quarantine")
+    data.data.command()(erase.erase)
+    data.data.command()(erase.erasures)
     app.add_typer(data.data, name="data")
     app.add_typer(data.features, name="features")
     app.add_typer(training.runs, name="runs")

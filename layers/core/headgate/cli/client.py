@@ -5,7 +5,7 @@ urllib: the whole conversation is JSON over a handful of requests, which does no
 """
 
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Protocol
@@ -123,6 +123,24 @@ class ApiClient:
 
     def discard(self, product: str, dataset: str, name: str, reason: str) -> Document:
         return self.call("POST", f"{_quarantined(product, dataset, name)}/discard", {"reason": reason})
+
+    def erase(
+        self,
+        product: str,
+        dataset: str,
+        columns: Sequence[str],
+        values: Sequence[Sequence[str]],
+        reason: str,
+        dry_run: bool,
+    ) -> Document:
+        body = {"columns": columns, "values": values, "reason": reason, "dry_run": dry_run}
+        return self.call("POST", path("products", product, "datasets", dataset, "erasures"), body)
+
+    def erasures(self, product: str) -> Document:
+        return self.get(path("products", product, "erasures"))
+
+    def erasure(self, product: str, name: str) -> Document:
+        return self.get(path("products", product, "erasures", name))
 
     def features(self, product: str) -> Document:
         return self.get(path("products", product, "features"))

@@ -16,7 +16,7 @@ from headgate.domain.errors import HeadgateError
 
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 ENVIRONMENTS = (".venv", ".envs/emulator", ".envs/function", ".envs/trainer")
-QUEUES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record")
+QUEUES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record", "Maintain", "Publish")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ FUNCTIONS = (
     "authorize",
     "monitor",
     "record",
+    "maintain",
 )
 JOBS = "job"
 JOB_GROUP = "/aws/batch/job"

@@ -1,7 +1,7 @@
 """What queues deliver, as domain values. This is the one place where S3 keys are decoded, and encoded."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -9,6 +9,7 @@ from headgate.domain.dataset import Drop
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import DomainEvent
 from headgate.domain.external_object import ImportRequest, import_of
+from headgate.domain.published_table import PublishRequest, publish_of
 
 REPLAY = "headgateReplay"
 """Stands in a notification that the control plane sent: S3 has no such field."""
@@ -33,6 +34,17 @@ def drops_of(message_id: str, body: str) -> list[Drop]:
 def import_request(message_id: str, body: str) -> ImportRequest | None:
     """The import that the control plane or the worker itself sent, or None for any other message."""
     return import_of(message_id, _document(body))
+
+
+def publish_request(body: str) -> PublishRequest:
+    """The request in a message: the control plane's, or what a version's event asks for. Raises
+    InvalidRequest.
+    """
+    asked = publish_of(_document(body))
+    if asked is not None:
+        return asked
+    fact = bus_event(body)
+    return PublishRequest(fact.product, fact.detail["dataset"])
 
 
 def replay_of(drop: Drop) -> dict[str, Any]:
@@ -100,6 +112,17 @@ def job_change(body: str) -> Mapping[str, Any]:
 def is_job_change(body: str) -> bool:
     """True for an AWS Batch job state change."""
     return _document(body).get("detail-type") == "Batch Job State Change"
+
+
+def maintenance(body: str, kinds: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
+    """The kind and the document of a command to the function that maintains. Raises InvalidRequest for any
+    other kind.
+    """
+    document = _document(body)
+    kind = document.get("kind")
+    if kind not in kinds:
+        raise InvalidRequest(f"the message is no command of {', '.join(kinds)}; its kind is {kind!r}")
+    return str(kind), document
 
 
 def is_scheduled(body: str) -> bool:

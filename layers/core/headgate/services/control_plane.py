@@ -11,7 +11,9 @@ from headgate.services.name_version import NameVersion
 from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
 from headgate.services.read_platform import ReadPlatform
+from headgate.services.request_erasure import RequestErasure
 from headgate.services.request_import import RequestImport
+from headgate.services.request_rebuild import RequestRebuild
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
@@ -30,9 +32,11 @@ class ControlPlane:
     trace_prediction: TracePrediction
     request_training: RequestTraining
     quarantine: ReviewQuarantine
+    erasure: RequestErasure
     history: History
     names: NameVersion
     rollback: RollbackDataset
     merge: MergeBranch
     publish: PublishVersion
     request_import: RequestImport
+    request_rebuild: RequestRebuild

@@ -105,30 +105,53 @@ class _CatchUp:
 
     def run(self) -> None:
         """Raises Conflict or StateUnknown: look again."""
-        table = self.use_case.tables.find(self.id)
-        if table is not None and self.request.generation not in ("", table.generation):
-            table = None
-        lacking = self._lacking(table.ordinal if table else 0)
-        now, rest = lacking[:MOST_VERSIONS], lacking[MOST_VERSIONS:]
+        table = self._current(self.request.generation)
+        lacking = self._lacking(table)
+        erasure = self._erasure(lacking)
+        if table is not None and erasure not in ("", table.generation):
+            table = self._current(erasure)
+            lacking = self._lacking(table)
         before: Manifest | None = None
-        for record in now:
-            try:
-                manifest = self.manifests.load(record.digest)
-            except NotFound:
-                self.skipped.append(record.ordinal)
+        for record in lacking[:MOST_VERSIONS]:
+            manifest = self._manifest(record)
+            if manifest is None:
                 continue
             if table is None:
-                table = self.use_case.tables.create(self.id, manifest.schema, self.request.generation)
-            before = before or self._shown(table)
-            self._add(table, record, manifest, before)
+                generation = erasure or self.request.generation
+                table = self.use_case.tables.create(self.id, manifest.schema, generation)
+            self._add(table, record, manifest, before or self._shown(table))
             self.published.append(record.ordinal)
             before = manifest
-        if rest:
+        if len(lacking) > MOST_VERSIONS:
             self.use_case.queue.send(self.request.to_message())
             self.more = True
 
-    def _lacking(self, ordinal: int) -> Sequence[VersionRecord]:
-        """Main's readable versions after ``ordinal``, oldest first; of a whole history the newest alone."""
+    def _current(self, generation: str) -> PublishedTable | None:
+        """The table, None when there is none of the generation that is asked for."""
+        table = self.use_case.tables.find(self.id)
+        return table if table is None or generation in ("", table.generation) else None
+
+    def _erasure(self, lacking: Sequence[VersionRecord]) -> str:
+        """The generation that the newest erasure among the versions asks for. What was erased is in a table's
+        own files as well (bounds of columns, names of files), so it is made anew.
+        """
+        for record in reversed(lacking):
+            manifest = self._manifest(record) if record.operation == "delete" else None
+            if manifest is not None and manifest.note.get("erasure"):
+                return f"erasure-{manifest.note['erasure']}"
+        return ""
+
+    def _manifest(self, record: VersionRecord) -> Manifest | None:
+        try:
+            return self.manifests.load(record.digest)
+        except NotFound:
+            if record.ordinal not in self.skipped:
+                self.skipped.append(record.ordinal)
+            return None
+
+    def _lacking(self, table: PublishedTable | None) -> Sequence[VersionRecord]:
+        """Main's readable versions that the table does not show, oldest first; for a new one the newest."""
+        ordinal = table.ordinal if table else 0
         found: list[VersionRecord] = []
         for record in newest_first(self.use_case.catalog, self.id.product, self.id.dataset):
             if record.ordinal <= ordinal or (not ordinal and len(found) == MOST_HISTORY):
