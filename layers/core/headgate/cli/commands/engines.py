@@ -1,4 +1,4 @@
-"""`headgate data import|rebuild-iceberg`: what comes from other engines' files, and what goes to their tables."""
+"""`headgate data`: what reaches other engines, and what comes from where it lies."""
 
 from typing import Annotated
 
