@@ -18,8 +18,8 @@ class MemoryCatalog(
     MemoryRuns,
     MemoryModels,
 ):
-    """Every catalog's port: of datasets, names, quarantine, garbage, collections, erasures, features, products,
-    runs and models.
+    """Every catalog's port: of datasets, names, quarantine, garbage, collections, erasures, features,
+    products, runs and models.
 
     Fault names: ``catalog.<method>``.
     """
