@@ -1,4 +1,4 @@
-"""`headgate data import|rebuild-iceberg`: what comes from other engines' files, and what goes to their tables."""
+"""`headgate data import|rebuild-iceberg`: what other engines wrote comes in, and what they read is made."""
 
 from typing import Annotated
 
