@@ -6,11 +6,21 @@ from functools import cache
 from typing import Any
 
 from headgate import bootstrap
-from headgate.domain import erasure
+from headgate.domain import erasure, garbage
 from headgate.domain.erasure import ErasureRequest
+from headgate.domain.garbage import CollectionRequest
 from headgate.domain.notification import maintenance
 from headgate.entrypoint import count, each_message, function, logger
+from headgate.services.collect_garbage import CollectGarbage
 from headgate.services.erase_subject import EraseSubject
+
+LAST_MILLISECONDS = 60_000
+"""With less time left the rest is asked for by message."""
+
+
+@cache
+def collector() -> CollectGarbage:
+    return bootstrap.collect_garbage(os.environ)
 
 
 @cache
@@ -18,7 +28,7 @@ def eraser() -> EraseSubject:
     return bootstrap.erase_subject(os.environ)
 
 
-def erase(document: Mapping[str, Any]) -> None:
+def erase(document: Mapping[str, Any], _context: Any) -> None:
     record = eraser().handle(ErasureRequest.from_message(document))
     keys = {"product": record.product, "dataset": record.dataset, "erasure": record.id}
     found = {"rows": record.findings.rows, "files": len(record.findings.files), "problem": record.problem}
@@ -26,15 +36,29 @@ def erase(document: Mapping[str, Any]) -> None:
     count("SubjectsErased", record.subjects if record.state == "erased" else 0)
 
 
-COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {erasure.KIND: erase}
+def collect(document: Mapping[str, Any], context: Any) -> None:
+    def out_of_time() -> bool:
+        return int(context.get_remaining_time_in_millis()) < LAST_MILLISECONDS
+
+    record = collector().collect(CollectionRequest.from_message(document), out_of_time)
+    keys = {"product": record.product, "dataset": record.dataset, "collection": record.id}
+    found = {"objects": record.objects, "deleted": record.deleted, "bytes": record.deleted_bytes}
+    logger().info("garbage considered", extra={**keys, **found, "state": record.state})
+    count("ObjectsCollected", record.deleted if record.state == "done" else 0)
+
+
+COMMANDS: Mapping[str, Callable[[Mapping[str, Any], Any], None]] = {
+    erasure.KIND: erase,
+    garbage.KIND: collect,
+}
 
 
 @function
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    return each_message(event, lambda _, body: act(body))
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return each_message(event, lambda _, body: act(body, context))
 
 
-def act(body: str) -> None:
+def act(body: str, context: Any) -> None:
     """One command, by its kind."""
     kind, document = maintenance(body, tuple(COMMANDS))
-    COMMANDS[kind](document)
+    COMMANDS[kind](document, context)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from headgate.cli.logs import told
 from headgate.domain import events
 
 from tests.e2e.conftest import LARGEST_DROP_BYTES
@@ -74,7 +75,7 @@ def test_a_large_drop_becomes_a_version_by_a_job(bulk: Stack, tap: EventTap) -> 
     assert {event.detail["ordinal"] for event in heard} == {version["ordinal"]}
 
     def said() -> bool:
-        return any(line.message.startswith("drop handed over") for line in bulk.log("ingest"))
+        return any(told(line).startswith("drop handed over") for line in bulk.log("ingest"))
 
     assert eventually("the hand-over in the log", said)
 

@@ -8,7 +8,7 @@ from headgate.domain.contract import Contract
 from headgate.domain.dataset import ColumnStats, DataFile, Drop, SourceRef
 from headgate.domain.version import MAIN, VersionRecord
 from headgate.services.branches import Versions, open_branch
-from headgate.services.commit_version import Authorship, CommitVersion, Line
+from headgate.services.commit_version import Authorship, Line
 from headgate.services.datasets import Datasets
 from headgate.services.history import History
 from headgate.services.manifests import Manifests, data_key
@@ -90,8 +90,8 @@ class HistoryDesk:
         if branch == "pending":
             open_branch(p.catalog, p.catalog, line, "service/ingest", self.datasets.now())
         applied = contract or p.products.get(PRODUCT).product.contract(DATASET)
-        accepted = [self._accepted(piece) for piece in pieces]
-        commits = CommitVersion(p.catalog, p.lake, p.bus, p.clock)
+        accepted = [self.written(piece) for piece in pieces]
+        commits = self.datasets.commits
         by = Authorship("service/ingest")
         record = commits.commit(line, take_in(applied, accepted), by, [a.source for a in accepted])
         commits.publish(record)
@@ -112,12 +112,13 @@ class HistoryDesk:
     def history_of(self, ordinal: int) -> VersionRecord:
         return self.platform.catalog.dataset_version(PRODUCT, DATASET, ordinal)
 
-    def _accepted(self, piece: str) -> Accepted:
+    def written(self, piece: str) -> Accepted:
+        """The first half of a commit: the piece's bytes in the lake."""
         body = piece.encode()
         sha256 = hashlib.sha256(body).hexdigest()
         source = SourceRef("landing", f"{PRODUCT}/{DATASET}/{piece}.csv", f"id-of-{piece}", sha256, len(body))
         key = data_key(PRODUCT, DATASET, sha256)
-        self.platform.lake.put(key, body)
+        self.datasets.lake.put(key, body)
         columns = (ColumnStats("visit_id", "VARCHAR", 0, piece, piece),)
         file = DataFile(key, len(body), sha256, 10, columns, source, (0, 10))
         drop = Drop("landing", source.key, source.version_id, 1, piece)

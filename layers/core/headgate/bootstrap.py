@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from headgate.adapters.engines.duckdb_session import Limits
     from headgate.services.authorize_request import AuthorizeRequest
     from headgate.services.build_features import BuildFeatures
+    from headgate.services.collect_garbage import CollectGarbage
     from headgate.services.control_plane import ControlPlane
     from headgate.services.erase_subject import EraseSubject
     from headgate.services.evaluate_model import EvaluateModel
@@ -345,6 +346,40 @@ def record(environ: Mapping[str, str]) -> "RecordEvents":
     return RecordEvents(parts.ledger(), parts.bucket(settings.logs_bucket))
 
 
+def collect_garbage(environ: Mapping[str, str]) -> "CollectGarbage":
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+    from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.adapters.aws.sqs import SqsQueue
+    from headgate.services.collect_garbage import CollectGarbage
+    from headgate.services.version_uses import VersionUses
+
+    settings = MaintainSettings.from_env(environ)
+    parts = _parts(settings)
+    datasets, garbage = DynamoDatasetCatalog(parts.catalog), DynamoGarbageCatalog(parts.catalog)
+    return CollectGarbage(
+        uses=VersionUses(
+            products=parts.products,
+            datasets=datasets,
+            refs=DynamoRefCatalog(parts.catalog),
+            features=DynamoFeatureCatalog(parts.catalog),
+            runs=DynamoRunCatalog(parts.catalog),
+            models=DynamoModelCatalog(parts.catalog),
+        ),
+        datasets=datasets,
+        marks=garbage,
+        collections=garbage,
+        lake=parts.lake,
+        queue=SqsQueue(parts.clients, settings.maintain_queue_url),
+        bus=parts.bus,
+        clock=parts.clock,
+        least_grace=settings.least_grace_seconds,
+    )
+
+
 def erase_subject(environ: Mapping[str, str]) -> "EraseSubject":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
@@ -405,6 +440,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.product_catalog import DynamoProductCatalog
     from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
@@ -422,6 +458,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.promote_model import PromoteModel
     from headgate.services.publish_version import PublishVersion
     from headgate.services.read_platform import ReadPlatform
+    from headgate.services.request_collection import RequestCollection
     from headgate.services.request_erasure import RequestErasure
     from headgate.services.request_import import RequestImport
     from headgate.services.request_rebuild import RequestRebuild
@@ -457,6 +494,12 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
         rollback=RollbackDataset(history),
         merge=MergeBranch(history),
         publish=PublishVersion(history),
+        collections=RequestCollection(
+            history,
+            DynamoGarbageCatalog(parts.catalog),
+            SqsQueue(parts.clients, settings.maintain_queue_url),
+            new_id,
+        ),
         request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
         erasure=RequestErasure(
             history,

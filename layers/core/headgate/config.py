@@ -31,6 +31,7 @@ _VARIABLES = {
     "publish_queue_url": "PUBLISH_QUEUE_URL",
     "glue_database": "GLUE_DATABASE_NAME",
     "maintain_queue_url": "MAINTAIN_QUEUE_URL",
+    "least_grace_seconds": "GC_LEAST_GRACE_SECONDS",
     "largest_drop_bytes": "LARGEST_DROP_BYTES",
     "job_memory_mb": "JOB_MEMORY_MB",
     "memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
@@ -46,6 +47,7 @@ def _mapping(text: str) -> Mapping[str, str]:
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "memory_mb": int,
+    "least_grace_seconds": int,
     "job_memory_mb": int,
     "largest_drop_bytes": int,
     "batch_queues": _mapping,
@@ -169,3 +171,5 @@ class MaintainSettings(Settings):
     online_table: str
     maintain_queue_url: str
     memory_mb: int = 3008
+    least_grace_seconds: int = 3600
+    """No collection of garbage goes below: a worker takes 15 minutes at most from an object to its commit."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import boto3
 import pytest
 from headgate.adapters.aws.session import AwsClients
 from headgate_local.launch import Emulator, start
 
+from tests.integration.iceberg.deployment import Deployment
 from tests.integration.iceberg.world import World
 
 
@@ -27,12 +27,20 @@ def emulator(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
 
 @pytest.fixture(scope="session")
 def clients(emulator: Emulator) -> Iterator[AwsClients]:
-    """Clients as a function makes them: the endpoint comes from the environment alone."""
-    keys = emulator.root_credentials
-    session = boto3.Session(keys.access_key_id, keys.secret_access_key, region_name=emulator.region)
+    """Clients as a function makes them: everything comes from the environment."""
     with pytest.MonkeyPatch.context() as environment:
+        for name, value in emulator.root_credentials.environment().items():
+            environment.setenv(name, value)
         environment.setenv("AWS_ENDPOINT_URL", emulator.endpoint)
-        yield AwsClients(session)
+        environment.setenv("AWS_DEFAULT_REGION", emulator.region)
+        yield AwsClients()
+
+
+@pytest.fixture
+def deployment(clients: AwsClients) -> Deployment:
+    made = Deployment(clients)
+    made.apply()
+    return made
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ CALLS = {
     "s3": lambda client, to: client.get_object(Bucket=to, Key="a/spec/b"),
     "dynamodb": lambda client, to: client.get_item(TableName=to, Key={"pk": {"S": "a"}, "sk": {"S": "b"}}),
     "sqs": lambda client, to: client.send_message(QueueUrl=to, MessageBody="{}"),
+    "glue": lambda client, to: client.get_table(DatabaseName=to, Name="none"),
     "events": lambda client, to: client.put_events(Entries=[
         {"EventBusName": to, "Source": "headgate", "DetailType": "Tried", "Detail": "{}"}]),
     "batch": lambda client, to: client.submit_job(

@@ -74,7 +74,7 @@ def test_a_drop_reaches_ingest(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("event", "functions"),
     [
-        ("DatasetVersionCommitted", ["build-features", "record"]),
+        ("DatasetVersionCommitted", ["build-features", "publish", "record"]),
         ("FeatureVersionBuilt", ["train", "monitor", "record"]),
         ("AliasMoved", ["monitor", "record"]),
         ("DropQuarantined", ["record"]),
@@ -111,6 +111,10 @@ def test_an_event_reaches_those_who_care(platform: Platform, event: str, functio
         ("infer", "sqs", "PREDICTION_QUEUE_URL", "allowed"),
         ("api", "sqs", "TRAIN_QUEUE_URL", "allowed"),
         ("train", "batch", "BATCH_QUEUES", "allowed"),
+        ("publish", "glue", "GLUE_DATABASE_NAME", "EntityNotFoundException"),
+        ("publish", "glue", "another_database", "AccessDenied"),
+        ("publish", "sqs", "PUBLISH_QUEUE_URL", "allowed"),
+        ("ingest", "glue", "headgate_test", "AccessDenied"),
     ],
 )
 def test_a_role_allows_what_its_function_does(
@@ -158,6 +162,24 @@ def test_an_operator_may_look_and_change_nothing(platform: Platform, person: Cal
         queues.receive_message(QueueUrl=outputs["IngestDlqUrl"])
     with pytest.raises(ClientError, match="AccessDenied"):
         person(policy, "s3").get_object(Bucket=outputs["LakeBucketName"], Key="x")
+
+
+def test_a_bucket_is_imported_from_only_when_the_deployment_names_it(platform: Platform) -> None:
+    for bucket in ("archive", "archive-of-others"):
+        platform.client("s3").create_bucket(Bucket=bucket)
+        platform.client("s3").put_object(Bucket=bucket, Key="a/spec/b", Body=b"rows")
+    before = [_tried(platform, name, "s3", "archive") for name in ("ingest", "build-features", "publish")]
+
+    arns = "arn:aws:s3:::archive,arn:aws:s3:::archive-too"
+    platform.deployer.deploy(platform.template, STACK, {"ImportBucketArns": arns})
+    named = [_tried(platform, name, "s3", "archive") for name in ("ingest", "build-features", "publish")]
+    unnamed = _tried(platform, "ingest", "s3", "archive-of-others")
+    others = _tried(platform, "record", "s3", "archive")
+    platform.deployer.deploy(platform.template, STACK, {"ImportBucketArns": ""})
+
+    assert before == ["AccessDenied"] * 3
+    assert named == ["allowed"] * 3
+    assert (unnamed, others) == ("AccessDenied", "AccessDenied")
 
 
 def test_gpu_comes_and_goes_with_its_parameter(platform: Platform) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from headgate.adapters.aws.batch import AwsBatchCompute
 from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
 from headgate.adapters.aws.dynamo import Table
+from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
 from headgate.adapters.aws.eventbridge import EventBridgeBus
 from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
 from headgate.adapters.aws.host import SystemClock, TemporaryDisk
@@ -39,6 +40,7 @@ from headgate.ports import (
     BatchCompute,
     Clock,
     DatasetCatalog,
+    ErasureCatalog,
     EventBus,
     FeatureCatalog,
     Ledger,
@@ -67,6 +69,8 @@ class Backend(Protocol):
     def refs(self) -> RefCatalog: ...
     @property
     def quarantine(self) -> QuarantineCatalog: ...
+    @property
+    def erasures(self) -> ErasureCatalog: ...
     @property
     def features(self) -> FeatureCatalog: ...
     @property
@@ -100,7 +104,7 @@ class MemoryBackend:
     def __init__(self, directory: Path) -> None:
         catalog = MemoryCatalog()
         self.store = MemoryObjectStore("lake", directory / "objects")
-        self.datasets = self.refs = self.quarantine = catalog
+        self.datasets = self.refs = self.quarantine = self.erasures = catalog
         self.features = self.products = self.runs = self.models = catalog
         self.ledger = MemoryLedger()
         self.online = MemoryOnlineStore()
@@ -144,6 +148,10 @@ class AwsBackend:
     @cached_property
     def quarantine(self) -> DynamoQuarantineCatalog:
         return DynamoQuarantineCatalog(self._versions)
+
+    @cached_property
+    def erasures(self) -> DynamoErasureCatalog:
+        return DynamoErasureCatalog(self._versions)
 
     @cached_property
     def features(self) -> DynamoFeatureCatalog:

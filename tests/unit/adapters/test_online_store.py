@@ -85,3 +85,22 @@ class TestOnlineStore:
         assert [error for _, error in outcomes if error] == []
         found = backend.online.read("shop", [("spend", key) for key in keys])
         assert {row.event_time for row in found.values()} == {records.at(4)}
+
+    def test_the_keys_of_a_view_are_told_and_no_others(self, backend: Backend) -> None:
+        keys = ["1", "a b|ü#1", "x#y"]
+        backend.online.write([records.online_row(key) for key in keys])
+        backend.online.write(
+            [records.online_row("2", product="bank"), records.online_row("3", view="spender")]
+        )
+
+        assert sorted(backend.online.keys("shop", "spend")) == sorted(keys)
+        assert list(backend.online.keys("nobody", "spend")) == []
+
+    def test_a_removed_row_is_gone_and_removing_it_again_does_nothing(self, backend: Backend) -> None:
+        backend.online.write([records.online_row("1"), records.online_row("2")])
+
+        for _ in range(2):
+            backend.online.remove("shop", [("spend", "1"), ("spend", "never there")])
+
+        assert read_one(backend, "1") is None
+        assert read_one(backend, "2") is not None

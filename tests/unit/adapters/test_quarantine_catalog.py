@@ -89,3 +89,16 @@ class TestQuarantineCatalog:
         assert seen() == {refused.identity}
         backend.quarantine.close_quarantine(closed(record))
         assert seen() == {refused.identity}
+
+    @pytest.mark.parametrize("record", [records.refused("q1"), closed(records.refused("q1"))])
+    def test_what_a_record_tells_of_rows_can_be_taken_away_open_or_closed(
+        self, backend: Backend, record: QuarantineRecord
+    ) -> None:
+        backend.quarantine.add_quarantine(records.refused("q1"))
+        if record.state != "open":
+            backend.quarantine.close_quarantine(record)
+        told = replace(record, reason="(erased)", sample=())
+
+        backend.quarantine.redact_quarantine(told)
+
+        assert backend.quarantine.quarantined("shop", "orders", "q1") == told

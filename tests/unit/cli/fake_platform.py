@@ -88,7 +88,7 @@ class FakeAws:
         )
 
 
-QUEUES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record", "Maintain")
+QUEUES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Record", "Maintain", "Publish")
 
 
 @dataclass

@@ -280,3 +280,81 @@ def test_a_refusal_names_the_statement(place: Workplace) -> None:
     code, document = place.json("data", "publish", "orders")
 
     assert (code, document["statement"]) == (1, "shop#OnlyApprovers")
+
+
+COLLECTION: dict[str, Any] = {
+    "id": "c-1",
+    "dataset": "orders",
+    "requested_at": "2030-01-01T00:00:00.000Z",
+    "requested_by": "user/alice",
+    "dry_run": False,
+    "state": "done",
+    "problem": "",
+    "versions": 12,
+    "given_up": 2,
+    "scanned": 40,
+    "objects": 3,
+    "bytes": 4_200_000,
+    "deleted": 3,
+    "report": "shop/collections/orders/c-1.json",
+    "listed": [
+        {
+            "key": "shop/datasets/orders/data/abc.parquet",
+            "bytes": 4_000_000,
+            "last_modified": "2029-01-01T00:00:00.000Z",
+            "reason": "no kept version reaches it",
+        }
+    ],
+    "kept": [{"ordinal": 12, "reason": "head of main"}],
+}
+
+
+def test_gc_waits_and_tells_what_went_and_what_stayed_and_why(place: Workplace) -> None:
+    place.api.on("POST", f"{ONE}/collections", {**COLLECTION, "state": "asked", "objects": 0}, 202)
+    place.api.on("GET", f"{ONE}/collections/c-1", COLLECTION)
+
+    code, text = place.run("data", "gc", "orders", "--keep-last", "5", "--grace-hours", "2")
+
+    assert code == 0
+    assert place.api.asked[0].body == {"dry_run": False, "keep_last": 5, "grace_seconds": 7200}
+    for told in (
+        "2 version(s) of 12 given up, 3 object(s) of 40, 4.2 MB",
+        "data/abc.parquet",
+        "no kept version reaches it",
+        "and 2 more, in the lake at shop/collections/orders/c-1.json",
+        "head of main",
+    ):
+        assert told in text
+    assert "waiting for the collector" in place.notes
+
+
+def test_a_dry_run_says_what_would_go(place: Workplace) -> None:
+    place.api.on("POST", f"{ONE}/collections", {**COLLECTION, "dry_run": True}, 202)
+
+    code, text = place.run("data", "gc", "orders", "--dry-run")
+
+    assert (code, place.api.asked[-1].body) == (0, {"dry_run": True})
+    assert "2 version(s) of 12 would go" in text
+
+
+def test_gc_that_failed_says_why(place: Workplace) -> None:
+    failed = {**COLLECTION, "state": "failed", "problem": "a manifest cannot be read", "listed": []}
+    place.api.on("POST", f"{ONE}/collections", failed, 202)
+
+    assert place.run("data", "gc", "orders")[0] == 1
+    assert "a manifest cannot be read" in place.notes
+
+
+def test_gc_that_lasts_too_long_says_where_to_look(place: Workplace) -> None:
+    place.api.on("POST", f"{ONE}/collections", {**COLLECTION, "state": "running"}, 202)
+
+    assert place.run("data", "gc", "orders", "--timeout", "0")[0] == 1
+    assert "headgate data collections orders c-1" in place.notes
+
+
+def test_collections_are_listed_and_shown(place: Workplace) -> None:
+    place.api.on("GET", f"{ONE}/collections", {"collections": [COLLECTION]})
+    place.api.on("GET", f"{ONE}/collections/c-1", COLLECTION)
+
+    assert "user/alice" in place.run("data", "collections", "orders")[1]
+    assert "head of main" in place.run("data", "collections", "orders", "c-1")[1]

@@ -28,10 +28,20 @@ class Door:
     counted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        from chalicelib import erasure, governance, history, imports, models, products, quarantine, tables
+        from chalicelib import (
+            erasure,
+            garbage,
+            governance,
+            history,
+            imports,
+            models,
+            products,
+            quarantine,
+            tables,
+        )
         from chalicelib.application import create_app
 
-        groups = (products, history, quarantine, erasure, imports, tables, models, governance)
+        groups = (products, history, quarantine, garbage, erasure, imports, tables, models, governance)
         endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
         self.endpoints = endpoints
         log = logging.getLogger("control-plane-test")

@@ -58,6 +58,19 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
         )
     ),
     "reject-version": lambda b: b["version"]["message"] == "the tower's clock was off",
+    "request-collection": lambda b: (
+        (b["state"], b["dry_run"], b["retention"]["keep_last"])
+        == (
+            "asked",
+            True,
+            5,
+        )
+    ),
+    "list-collections": lambda b: (
+        [(c["id"], c["given_up"]) for c in b["collections"]] == [("c-1", 1)]
+        and "listed" not in b["collections"][0]
+    ),
+    "get-collection": lambda b: b["listed"][0]["reason"] == "v1" and b["kept"][0]["ordinal"] == 2,
     "list-pending": lambda b: (
         [(p["dataset"], p["published"], p["total"]) for p in b["pending"]] == [("flights", 2, 1)]
         and b["pending"][0]["versions"][0]["checks"][0]["name"] == "required"
@@ -111,6 +124,7 @@ OTHER_STATUS = dict.fromkeys(
             "replay-quarantined",
             "replay-with-a-fixed-object",
             "replay-rule",
+            "request-collection",
             "request-erasure",
             "find-subject",
         ),
@@ -142,6 +156,10 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "unknown-product": (404, "NotFound", "'nothing'"),
     "unknown-dataset": (404, "NotFound", "it has flights"),
     "unknown-version": (404, "NotFound", "99"),
+    "unknown-collection": (404, "NotFound", "c-404"),
+    "scientist-collects": (403, "AccessDenied", "no statement allows headgate:CollectGarbage"),
+    "collection-that-keeps-nothing": (400, "InvalidRequest", "body.keep_last: a whole number"),
+    "collection-without-a-word-on-deleting": (400, "InvalidRequest", "body.dry_run: missing"),
     "unknown-hold": (404, "NotFound", "no hold 'nothing'"),
     "version-name-that-is-none": (400, "InvalidRequest", "path.reference"),
     "scientist-publishes": (403, "AccessDenied", "no statement allows headgate:PublishVersion"),

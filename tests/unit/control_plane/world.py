@@ -23,6 +23,7 @@ from headgate.domain.erasure import ErasureRecord, Findings
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureVersionRecord, features_node
 from headgate.domain.file_table import FileTable
+from headgate.domain.garbage import CollectionRecord, Garbage, Kept, Retention
 from headgate.domain.identity import Principal
 from headgate.domain.lineage import Edge
 from headgate.domain.manifest import Manifest, SchemaColumn
@@ -46,6 +47,7 @@ from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.record_events import RecordEvents
+from headgate.services.request_collection import RequestCollection
 from headgate.services.request_erasure import RequestErasure
 from headgate.services.request_import import RequestImport
 from headgate.services.request_rebuild import RequestRebuild
@@ -309,6 +311,7 @@ class World:
             rollback=RollbackDataset(datasets),
             merge=MergeBranch(datasets),
             publish=PublishVersion(datasets),
+            collections=RequestCollection(datasets, catalog, self.maintain_queue, self.new_id),
         )
 
     def apply(self, **changes: Any) -> AppliedProduct:
@@ -420,7 +423,26 @@ def _give_history(world: World) -> None:
     work, first = Line("flights", "flights", "work"), dataset_version(1)
     start_branch(catalog, work, Head(first, manifest(1)), ALICE.id, at)
     catalog.add_tag("flights", "flights", Tag("first", 1, first.digest, ALICE.id, at))
+    catalog.put_collection(_collection())
     catalog.add_hold("flights", "flights", Hold("case-7", 1, ALICE.id, at, "asked for"))
+
+
+def _collection() -> CollectionRecord:
+    return CollectionRecord(
+        id="c-1",
+        product="flights",
+        dataset="flights",
+        requested_by=ALICE.id,
+        requested_at="2030-01-01T00:00:00.000Z",
+        dry_run=True,
+        retention=Retention(),
+        state="done",
+        collected=((1, 1),),
+        objects=1,
+        bytes=10,
+        listed=(Garbage("flights/datasets/flights/data/x", "v", 10, "2030-01-01T00:00:00.000Z", "v1"),),
+        kept=(Kept(2, "head of main"),),
+    )
 
 
 def lineage() -> list[Edge]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 import pytest
+from headgate.adapters.memory import ANY_EFFECT, Crash
 from headgate.domain.dataset import Drop
 from headgate.domain.erasure import ErasureRequest, Findings, Subject, entity_parts
 from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest
@@ -17,7 +18,7 @@ from headgate.services.commit_version import Line
 from headgate.services.erase_subject import erasure_key
 from headgate.services.feature_manifests import load_features
 
-from tests.support.crash_points import after_every_crash
+from tests.support.crash_points import REDELIVERY_SECONDS, side_effects
 from tests.support.erasure_desk import ErasureDesk
 from tests.support.memory_platform import ALICE, MemoryPlatform
 from tests.support.serving import ASKER, by_entity, train_champion
@@ -283,19 +284,30 @@ def test_a_dropped_file_that_cannot_be_read_is_told_and_left(desk: ErasureDesk) 
     assert [t.split("@")[0] for t in desk.traces(GONE)] == ["landing/shops/visits/notes.txt"]
 
 
-def test_a_crash_anywhere_is_healed_by_redelivery(prepared: MemoryPlatform) -> None:
+def test_a_crash_after_any_side_effect_is_healed_by_redelivery(prepared: MemoryPlatform) -> None:
     asked = ErasureDesk(prepared.fork())
     asked.ask(GONE)
     (message,) = asked.queue.receive(1)
     request = ErasureRequest.from_message(message)
     expected = [i for i in asked.ids("v2") if i != GONE]
 
-    def act(platform: MemoryPlatform) -> None:
-        ErasureDesk(platform).erasing.handle(request)
+    def act(platform: MemoryPlatform) -> ErasureDesk:
+        desk = ErasureDesk(platform)
+        desk.erasing.handle(request)
+        return desk
 
     asked.platform.faults.clear()
-    for platform, crash in after_every_crash(asked.platform, act):
-        desk = ErasureDesk(platform)
+    effects = side_effects(asked.platform, act)
+    assert len(effects) > 30
+    for nth, effect in enumerate(effects, start=1):
+        platform = asked.platform.fork()
+        platform.faults.fail_at(ANY_EFFECT, nth, "after")
+        with pytest.raises(Crash):
+            act(platform)
+        platform.faults.clear()
+        platform.restart()
+        platform.clock.advance(REDELIVERY_SECONDS)
+        desk, crash = act(platform), f"after side effect {nth}, {effect}"
         record = platform.catalog.erasure("shops", request.id)
         assert record.state == "erased", crash
         assert desk.traces(GONE) == [], crash

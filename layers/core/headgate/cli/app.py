@@ -18,6 +18,7 @@ from headgate.cli.commands import (
     data,
     engines,
     erase,
+    garbage,
     governance,
     history,
     naming,
@@ -70,7 +71,7 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     for command in FIRST:
         app.command()(command)
     app.add_typer(products.app, name="product")
-    for command in (*history.COMMANDS, *naming.COMMANDS, *publication.COMMANDS):
+    for command in (*history.COMMANDS, *naming.COMMANDS, *publication.COMMANDS, *garbage.COMMANDS):
         data.data.command()(command)
     data.data.command("import")(engines.import_objects)
     data.data.command()(engines.rebuild_iceberg)

@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from headgate.cli.client import ApiClient
 from headgate.cli.failures import CommandFailed
+
+PART_BYTES = 64 << 20
+"""Larger files are put in parts of this size: at most 10,000, so 640 GB."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,39 @@ def drop_file(s3: Any, bucket: str, product: str, dataset: str, file: Path) -> D
     """Puts one file. ``s3`` is a boto3 client; its errors come through as CommandFailed."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    body = file.read_bytes()
-    key = f"{product}/{dataset}/{file.name}"
+    key, size = f"{product}/{dataset}/{file.name}", file.stat().st_size
     try:
-        answer = s3.put_object(Bucket=bucket, Key=key, Body=body)
+        with file.open("rb") as stream:
+            put = _put_whole if size <= PART_BYTES else _put_in_parts
+            version_id, digest = put(s3, bucket, key, stream)
     except (BotoCoreError, ClientError) as error:
         raise CommandFailed(f"{file}: not dropped at s3://{bucket}/{key}: {error}") from error
-    digest = hashlib.sha256(body).hexdigest()
-    return Dropped(product, dataset, bucket, key, answer.get("VersionId", "null"), digest, len(body))
+    return Dropped(product, dataset, bucket, key, version_id, digest, size)
+
+
+def _put_whole(s3: Any, bucket: str, key: str, stream: BinaryIO) -> tuple[str, str]:
+    body = stream.read()
+    answer = s3.put_object(Bucket=bucket, Key=key, Body=body)
+    return answer.get("VersionId", "null"), hashlib.sha256(body).hexdigest()
+
+
+def _put_in_parts(s3: Any, bucket: str, key: str, stream: BinaryIO) -> tuple[str, str]:
+    """A part in memory at a time; an upload that fails leaves nothing behind."""
+    target = {"Bucket": bucket, "Key": key}
+    upload = s3.create_multipart_upload(**target)["UploadId"]
+    digest = hashlib.sha256()
+    parts: list[dict[str, Any]] = []
+    try:
+        while body := stream.read(PART_BYTES):
+            digest.update(body)
+            number = len(parts) + 1
+            sent = s3.upload_part(**target, UploadId=upload, PartNumber=number, Body=body)
+            parts.append({"ETag": sent["ETag"], "PartNumber": number})
+        answer = s3.complete_multipart_upload(**target, UploadId=upload, MultipartUpload={"Parts": parts})
+    except BaseException:
+        s3.abort_multipart_upload(**target, UploadId=upload)
+        raise
+    return answer.get("VersionId", "null"), digest.hexdigest()
 
 
 def wait_for(

@@ -52,6 +52,15 @@ class HistoryClient:
     def reject(self, version: str | None, reason: str) -> Document:
         return self._post("reject", {"version": version, "reason": reason})
 
+    def collect(self, dry_run: bool, retention: dict[str, int]) -> Document:
+        return self._post("collections", {"dry_run": dry_run, **retention})
+
+    def collections(self) -> Document:
+        return self.api.get(self._at("collections"))
+
+    def collection(self, name: str) -> Document:
+        return self.api.get(self._at("collections", name))
+
     def _post(self, what: str, body: dict[str, Any]) -> Document:
         return self.api.call("POST", self._at(what), body)
 

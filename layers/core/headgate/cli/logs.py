@@ -23,6 +23,7 @@ FUNCTIONS = (
     "monitor",
     "record",
     "maintain",
+    "publish",
 )
 JOBS = "job"
 JOB_GROUP = "/aws/batch/job"

@@ -88,6 +88,7 @@ class CollectGarbage:
     bus: EventBus
     clock: Clock
     least_grace: float
+    saved_every: int = SAVED_EVERY
 
     def collect(
         self, request: CollectionRequest, out_of_time: Callable[[], bool] = lambda: False
@@ -206,10 +207,10 @@ class CollectGarbage:
     def _sweep(
         self, record: CollectionRecord, garbage: Sequence[Garbage], out_of_time: Callable[[], bool]
     ) -> tuple[CollectionRecord, bool]:
-        for start in range(0, len(garbage), SAVED_EVERY):
+        for start in range(0, len(garbage), self.saved_every):
             if out_of_time():
                 return record, False
-            group = garbage[start : start + SAVED_EVERY]
+            group = garbage[start : start + self.saved_every]
             for each in group:
                 self.lake.delete(each.key, each.version_id)
             record = record.with_deleted(group)

@@ -11,6 +11,7 @@ from headgate.services.name_version import NameVersion
 from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
 from headgate.services.read_platform import ReadPlatform
+from headgate.services.request_collection import RequestCollection
 from headgate.services.request_erasure import RequestErasure
 from headgate.services.request_import import RequestImport
 from headgate.services.request_rebuild import RequestRebuild
@@ -38,5 +39,6 @@ class ControlPlane:
     rollback: RollbackDataset
     merge: MergeBranch
     publish: PublishVersion
+    collections: RequestCollection
     request_import: RequestImport
     request_rebuild: RequestRebuild

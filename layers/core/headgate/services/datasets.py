@@ -1,6 +1,7 @@
 """What every use case of a dataset's history begins with: the product's policy, then names and manifests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from headgate.domain.contract import Contract
@@ -45,7 +46,20 @@ class Datasets:
 
     def manifest_of(self, record: VersionRecord) -> Manifest:
         """Raises Collected."""
-        return self.manifests(record.product, record.dataset).load(readable(record).digest)
+        with self.reading(record):
+            return self.manifests(record.product, record.dataset).load(readable(record).digest)
+
+    @contextmanager
+    def reading(self, *records: VersionRecord) -> Iterator[None]:
+        """Around reading what versions are made of: what is missing because a version was collected meanwhile
+        raises Collected.
+        """
+        try:
+            yield
+        except NotFound:
+            for record in records:
+                readable(self.versions.fresh(record))
+            raise
 
     def allow(
         self,

@@ -70,7 +70,8 @@ class History:
         record = self.datasets.versions.resolve(product, dataset, name)
         manifest = self.datasets.manifest_of(record)
         read = self.datasets.manifests(product, dataset).read
-        listed = list(islice(_lazily(manifest, read), files))
+        with self.datasets.reading(record):
+            listed = list(islice(_lazily(manifest, read), files))
         return Shown(record, manifest, listed, self.names(product, dataset).get(record.ordinal, ()))
 
     def names(self, product: str, dataset: str) -> Mapping[int, Sequence[str]]:

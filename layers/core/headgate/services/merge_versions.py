@@ -71,12 +71,13 @@ class MergeVersions:
         source = self.datasets.manifest_of(self.datasets.versions.fresh(theirs))
         base = self.datasets.manifest_of(kin.base) if kin.base else None
         _check_unbroken(kin, theirs, ours)
-        files = merge_files(
-            base.table if base else FileTable(),
-            parent.table if parent else FileTable(),
-            source.table,
-            read,
-        )
+        with self.datasets.reading(theirs, *([kin.base] if kin.base else [])):
+            files = merge_files(
+                base.table if base else FileTable(),
+                parent.table if parent else FileTable(),
+                source.table,
+                read,
+            )
         _check_replaced(kin, files, parent)
         schema_from = _newer_schema(source, parent, base)
         return Proposal(

@@ -1,4 +1,4 @@
-"""`headgate data`: what reaches other engines, and what comes from where it lies."""
+"""`headgate data import|rebuild-iceberg`: what other engines wrote comes in, and what they read is made."""
 
 from typing import Annotated
 
