@@ -1,7 +1,9 @@
 """A dataset's history over the in-memory platform: versions made of named pieces, and what each shows."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from headgate.domain.contract import Contract
@@ -30,6 +32,7 @@ class HistoryDesk:
     """Every use case of history. A piece is a file whose bytes are its name."""
 
     platform: MemoryPlatform
+    objects: Iterator[int] = field(default_factory=count, kw_only=True)
 
     @property
     def datasets(self) -> Datasets:
@@ -113,10 +116,11 @@ class HistoryDesk:
         return self.platform.catalog.dataset_version(PRODUCT, DATASET, ordinal)
 
     def written(self, piece: str) -> Accepted:
-        """The first half of a commit: the piece's bytes in the lake."""
+        """The first half of a commit: the piece's bytes in the lake, from an object of its own each time."""
         body = piece.encode()
         sha256 = hashlib.sha256(body).hexdigest()
-        source = SourceRef("landing", f"{PRODUCT}/{DATASET}/{piece}.csv", f"id-of-{piece}", sha256, len(body))
+        version_id = f"{next(self.objects)}-of-{piece}"
+        source = SourceRef("landing", f"{PRODUCT}/{DATASET}/{piece}.csv", version_id, sha256, len(body))
         key = data_key(PRODUCT, DATASET, sha256)
         self.datasets.lake.put(key, body)
         columns = (ColumnStats("visit_id", "VARCHAR", 0, piece, piece),)

@@ -136,6 +136,12 @@ class DatasetCatalog(Protocol):
         """
         ...
 
+    def remember(self, product: str, dataset: str, objects: Mapping[str, int]) -> None:
+        """From now on `commit_view` says of these objects (by identity) that a version holds them, unless it
+        says so of one already. Idempotent.
+        """
+        ...
+
     def bury(self, product: str, dataset: str, sha256s: Sequence[str], erasure: str) -> None:
         """From now on `commit_view` says of these bytes that they were erased. Idempotent."""
         ...

@@ -113,6 +113,16 @@ class TestDatasetCatalog:
         assert seen.contents == {A.sha256: 1, B.sha256: 2}
         assert [seen.known(s) for s in (A, A_COPY, B, records.source("c"))] == [1, 1, 2, None]
 
+    def test_an_object_is_remembered_with_the_first_version_that_is_said_of_it(
+        self, backend: Backend
+    ) -> None:
+        backend.datasets.remember("shop", "orders", {A.identity: 3})
+        backend.datasets.remember("shop", "orders", {A.identity: 7, B.identity: 7})
+
+        seen = view(backend, A, B, records.source("c"))
+        assert seen.objects == {A.identity: 3, B.identity: 7}
+        assert seen.contents == {}
+
     def test_as_many_sources_as_a_commit_takes_are_known_after_it(self, backend: Backend) -> None:
         sources = tuple(records.source(str(n)) for n in range(MAX_SOURCES))
 

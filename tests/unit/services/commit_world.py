@@ -77,6 +77,13 @@ class Queue:
     waiting: list[Drop] = field(default_factory=list)
     done: list[Drop] = field(default_factory=list)
 
+    def take(self, batch: Sequence[Drop]) -> None:
+        """What is delivered waits until it is finished, also where that was once before."""
+        for drop in batch:
+            if drop in self.done:
+                self.done.remove(drop)
+                self.waiting.append(drop)
+
     def finish(self, drop: Drop) -> None:
         if drop in self.waiting:
             self.waiting.remove(drop)
@@ -115,6 +122,7 @@ class CommitWorld:
 
     def deliver(self, batch: Sequence[Drop], meanwhile: Sequence[Callable[[], object]] = ()) -> IngestReport:
         """A worker takes a batch; one that dies takes nothing off the queue."""
+        self.queue.take(batch)
         try:
             report = self.ingest(meanwhile).ingest(batch)
         except Crash:
@@ -205,11 +213,15 @@ class CommitWorld:
             held = self.replayed[before.digest] if before else ()
             other = self.replayed[record.second_parent] if record.second_parent else ()
             added = {s.identity for s in record.sources}
-            assert record.operation == "overwrite" or added.isdisjoint(self.taken)
+            assert added.isdisjoint(self.taken)
             self.taken |= added
+            # Of several objects with the same bytes one is the file's source
+            new = added & _names(files)
+            brought = {f.source.sha256 for f in files if f.source.identity in new}
+            assert brought == {s.sha256 for s in record.sources}
             expected = {
-                "append": _names(held) | added,
-                "overwrite": added,
+                "append": _names(held) | new,
+                "overwrite": new,
                 "rollback": _names(other),
                 "merge": _names(held) | _names(other),
             }

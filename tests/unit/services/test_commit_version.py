@@ -203,9 +203,6 @@ def test_of_what_a_rival_took_in_a_part_nothing_is_committed(desk: Desk) -> None
     assert desk.names() == ["b"]
 
 
-@pytest.mark.xfail(
-    reason="a commit that is given no view does not look whether its sources are known", strict=True
-)
 def test_what_was_taken_in_before_the_first_look_is_not_taken_in_again(desk: Desk) -> None:
     first = desk.commit("a")
 
@@ -249,7 +246,6 @@ def test_a_lost_answer_is_not_taken_for_a_rivals_version(desk: Desk) -> None:
     assert desk.names() == ["theirs", "mine"]
 
 
-@pytest.mark.xfail(reason="a version is looked up by its digest alone, not by its branch", strict=True)
 def test_a_lost_answer_is_not_taken_for_the_same_version_of_another_branch(desk: Desk) -> None:
     """Equal files on equal parents have one digest, on whichever branch they are: here both are emptied."""
     desk.commit("a")

@@ -81,8 +81,9 @@ class CommitVersion:
         sources: Sequence[SourceRef] = (),
         view: CommitView | None = None,
     ) -> VersionRecord:
-        """The version that ``propose`` asks for on top of the head; retries with jitter when another
-        committer was first. ``view`` saves the first read.
+        """The version that ``propose`` asks for on top of the head, or the one that holds ``sources``
+        already; retries with jitter when another committer was first. ``view`` saves the first read: who
+        gives it has looked for the sources in it.
 
         Raises Conflict or StateUnknown when that did not help, Throttled, and what ``propose`` raises.
         """
@@ -92,8 +93,8 @@ class CommitVersion:
             seen = view
             if seen is None or attempt:
                 seen = self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
-            if attempt and (ordinal := _already(line, seen, sources)) is not None:
-                return self.catalog.dataset_version(line.product, line.dataset, ordinal)
+                if (ordinal := _already(line, seen, sources)) is not None:
+                    return self.catalog.dataset_version(line.product, line.dataset, ordinal)
             manifest, proposal = self._next(line, manifests, seen, propose)
             record = self._record(line, manifest, proposal, by, sources)
             try:
@@ -128,12 +129,15 @@ class CommitVersion:
         return manifest, proposal
 
     def _landed(self, record: VersionRecord) -> VersionRecord | None:
-        """The version of a commit whose answer was lost, if it is there."""
+        """The version of a commit whose answer was lost, if it is there. Equal files on equal parents have
+        one digest on every branch.
+        """
         view = self.catalog.commit_view(record.product, record.dataset, record.branch, ())
         if view.next_ordinal <= record.ordinal:
             return None
         found = self.catalog.dataset_version(record.product, record.dataset, record.ordinal)
-        return found if found.digest == record.digest else None
+        same = (found.digest, found.branch) == (record.digest, record.branch)
+        return found if same else None
 
     def _record(
         self,

@@ -7,7 +7,7 @@ anywhere is healed by the queue's redelivery.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line
 from headgate.services.file_digest import file_sha256
 from headgate.services.hand_over_drop import HandOverDrop
+from headgate.services.landed_drops import Landed, by_bytes, sorted_out
 from headgate.services.manifests import data_key
 from headgate.services.products import Products
 from headgate.services.quarantine import Quarantine
@@ -62,18 +63,6 @@ class IngestReport:
     quarantined: list[QuarantineRecord] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
     handed_over: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Landed:
-    """Dropped bytes on scratch disk; ``seconds`` is what fetching them took. ``drops`` are all that brought
-    these bytes, the first of them being ``source``.
-    """
-
-    drops: list[Drop]
-    source: SourceRef
-    path: Path
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -163,8 +152,7 @@ class IngestDrops:
         self, line: Line, contract: Contract, group: list[Drop], directory: Path, report: IngestReport
     ) -> None:
         """Landed bytes, one read of what is known, then data files of what is new, then the commit."""
-        landed: dict[str, _Landed] = {}
-        sources: list[SourceRef] = []
+        landed: list[Landed] = []
         for index, drop in enumerate(group):
             try:
                 found = self._land(drop, directory / str(index))
@@ -173,13 +161,12 @@ class IngestDrops:
             except Exception as error:  # a full disk, say, costs its own message alone
                 report.failed[drop.message_id] = error
             else:
-                sources.append(found.source)
-                landed.setdefault(found.source.sha256, found).drops.append(drop)
+                landed.append(found)
         if not landed:
             return
-        view = self._view(line, sources)
+        view = self._view(line, [found.source for found in landed])
         accepted = []
-        for found in self._unknown(line, view, list(landed.values()), report):
+        for found in self._unknown(line, view, by_bytes(landed), report):
             try:
                 if found.source.sha256 in view.erased:
                     raise DropRefused("erased", ERASED)
@@ -199,22 +186,23 @@ class IngestDrops:
             return self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
 
     def _unknown(
-        self, line: Line, view: CommitView, landed: list["_Landed"], report: IngestReport
-    ) -> list["_Landed"]:
+        self, line: Line, view: CommitView, landed: list[Landed], report: IngestReport
+    ) -> list[Landed]:
         """What no version holds yet; the versions that hold the rest are published again."""
-        unknown: list[_Landed] = []
-        again: dict[int, list[Drop]] = defaultdict(list)
-        for found in landed:
-            ordinal = view.known(found.source)
-            if ordinal is None or found.source.sha256 in view.erased:
-                unknown.append(found)
-            else:
-                again[ordinal] += found.drops
-                report.repeated += [d.message_id for d in found.drops]
-        for ordinal, drops in sorted(again.items()):
+        unknown, again = sorted_out(view, landed)
+        for ordinal, arrivals in sorted(again.items()):
+            drops = [drop for drop, _ in arrivals]
+            self._remember(line, view, ordinal, (source for _, source in arrivals))
             self.versions.publish(self.catalog.dataset_version(line.product, line.dataset, ordinal))
             self.refusals.taken_in(line.product, line.dataset, drops, view.refused, ordinal)
+            report.repeated += [drop.message_id for drop in drops]
         return unknown
+
+    def _remember(self, line: Line, view: CommitView, ordinal: int, sources: Iterable[SourceRef]) -> None:
+        """Objects known by their bytes alone: a late message of one brings back nothing that goes later."""
+        late = {s.identity: ordinal for s in sources if s.identity not in view.objects}
+        if late:
+            self.catalog.remember(line.product, line.dataset, late)
 
     def _contract(self, product: str, dataset: str) -> Contract:
         """Raises DropRefused when the key names no product or dataset, or policy does not let ingest commit
@@ -236,7 +224,7 @@ class IngestDrops:
             raise DropRefused("access_denied", str(denied)) from denied
         return contract
 
-    def _land(self, drop: Drop, directory: Path) -> "_Landed":
+    def _land(self, drop: Drop, directory: Path) -> Landed:
         """The dropped bytes on scratch disk, with digest. Raises DropRefused when the version is gone."""
         started = self.clock.monotonic()
         directory.mkdir()
@@ -246,9 +234,9 @@ class IngestDrops:
         except NotFound as missing:
             raise DropRefused("object_missing", f"the object version is gone: {missing}") from missing
         source = SourceRef(drop.bucket, drop.key, drop.version_id, sha256, path.stat().st_size)
-        return _Landed([], source, path, self.clock.monotonic() - started)
+        return Landed(((drop, source),), path, self.clock.monotonic() - started)
 
-    def _convert(self, line: Line, contract: Contract, landed: "_Landed") -> Accepted:
+    def _convert(self, line: Line, contract: Contract, landed: Landed) -> Accepted:
         """The drop as a data file in the lake. Raises DropRefused."""
         started = self.clock.monotonic()
         target = landed.path.with_name("data.parquet")
@@ -266,7 +254,7 @@ class IngestDrops:
             (0, converted.rows),
         )
         seconds = landed.seconds + self.clock.monotonic() - started
-        return Accepted(tuple(landed.drops), landed.source, file, converted.checks, seconds)
+        return Accepted(landed.drops, landed.source, file, converted.checks, seconds, landed.copies)
 
     def _commit_all(
         self,
@@ -281,7 +269,7 @@ class IngestDrops:
         for start in range(0, len(accepted), size):
             group = accepted[start : start + size]
             by = Authorship(SERVICE.id, "", sum(a.seconds for a in group), sum(a.source.bytes for a in group))
-            sources = [a.source for a in group]
+            sources = [source for a in group for source in a.sources]
             drops = [d for a in group for d in a.drops]
             try:
                 record = self.versions.commit(

@@ -14,13 +14,20 @@ from headgate.services.commit_version import Proposal, Propose, schema_of
 
 @dataclass(frozen=True)
 class Accepted:
-    """Drops of equal bytes that became a data file in the lake; ``seconds`` is what taking them in took."""
+    """Drops of equal bytes that became a data file in the lake; ``seconds`` is what taking them in took.
+    ``copies`` are the objects beside ``source`` that brought the same bytes.
+    """
 
     drops: tuple[Drop, ...]
     source: SourceRef
     file: DataFile
     checks: tuple[dict[str, Any], ...]
     seconds: float
+    copies: tuple[SourceRef, ...] = ()
+
+    @property
+    def sources(self) -> tuple[SourceRef, ...]:
+        return (self.source, *self.copies)
 
 
 def take_in(contract: Contract, accepted: Sequence[Accepted]) -> Propose:

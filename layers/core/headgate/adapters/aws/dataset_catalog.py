@@ -6,7 +6,8 @@ A head carries its manifest, compressed, so that a commit reads one batch of ite
 
 import base64
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from headgate.adapters import documents
@@ -23,7 +24,7 @@ from headgate.adapters.aws.dynamo import (
     text,
 )
 from headgate.domain.dataset import SourceRef, quarantine_name
-from headgate.domain.errors import InvalidRequest, NotFound
+from headgate.domain.errors import Conflict, InvalidRequest, NotFound
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, Head, VersionRecord
 
@@ -83,6 +84,12 @@ class DynamoDatasetCatalog:
             refused=frozenset(name for sk, name in refused.items() if sk in items),
             erased=frozenset(name for sk, name in erased.items() if sk in items),
         )
+
+    def remember(self, product: str, dataset: str, objects: Mapping[str, int]) -> None:
+        pk = dataset_key(product, dataset)
+        for identity, ordinal in objects.items():
+            with suppress(Conflict):
+                self._table.write([Put({"pk": pk, "sk": f"OBJECT#{identity}", "ordinal": ordinal}, ABSENT)])
 
     def bury(self, product: str, dataset: str, sha256s: Sequence[str], erasure: str) -> None:
         for sha256 in sha256s:

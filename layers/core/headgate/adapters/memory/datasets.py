@@ -1,6 +1,6 @@
 """Datasets in memory: heads, versions, known sources, names of versions, and quarantine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from headgate.adapters import documents
@@ -114,6 +114,12 @@ class MemoryDatasets(CatalogPart):
                     if (product, dataset, quarantine_name(s.identity)) in self._quarantine
                 ),
             )
+
+    def remember(self, product: str, dataset: str, objects: Mapping[str, int]) -> None:
+        with self._faults.effect("catalog.remember"), self._lock:
+            kept = self._dataset(product, dataset).objects
+            for identity, ordinal in objects.items():
+                kept.setdefault(identity, ordinal)
 
     def bury(self, product: str, dataset: str, sha256s: Sequence[str], erasure: str) -> None:  # noqa: ARG002 - who asks is not told by whom
         with self._faults.effect("catalog.bury"), self._lock:
