@@ -37,6 +37,10 @@ ROWS_A_DROP = 40
 VISIBILITY_SECONDS = 6
 MOST_RECEIVES = 10
 """The template's queue has 5, where a worker does not die every other second."""
+IDLE = ("ready", "done", "request ReceiveMessage")
+MOST_WAIT_SECONDS = 1.0
+BATCH_SECONDS = 0.04
+"""About what a batch takes: a kill lands anywhere in it."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,16 @@ class DrillReport:
         return {**asdict(self), "ok": not self.problems}
 
 
+def last_line(journal: Path) -> str:
+    """What a worker noted last; empty before it did."""
+    return (journal.read_text(encoding="utf-8").splitlines() or [""])[-1]
+
+
+def is_busy(line: str) -> bool:
+    """Whether a worker that noted this last is in the middle of a batch."""
+    return line != "" and not line.startswith(IDLE)
+
+
 @dataclass
 class Workers:
     """Worker processes; the one that is killed is replaced at once."""
@@ -108,12 +122,19 @@ class Workers:
         process = self.running.pop(journal)
         process.kill()
         process.wait()
-        noted = (journal.read_text(encoding="utf-8").splitlines() or ["start"])[-1]
+        noted = last_line(journal) or "start"
         return noted.partition(" ")[0] if noted.startswith(("batch", "done")) else noted
 
     def victims(self) -> list[Path]:
-        """Those that have begun to work, where there are any: killing a Python that starts proves little."""
-        return sorted(j for j in self.running if j.stat().st_size) or sorted(self.running)
+        """Those in the middle of a batch, else those that wait for one: killing a Python that starts proves
+        little.
+        """
+        noted = {journal: last_line(journal) for journal in sorted(self.running)}
+        busy = [journal for journal, line in noted.items() if is_busy(line)]
+        return busy or [journal for journal, line in noted.items() if line] or list(noted)
+
+    def busy(self) -> bool:
+        return any(is_busy(last_line(journal)) for journal in self.running)
 
     def dead(self) -> list[Path]:
         """Those that ended although nobody killed them."""
@@ -171,6 +192,7 @@ def _storm(
                 emulator.drop(f"{csv_file.PRODUCT}/{csv_file.DATASET}/{file.name}", file.read_bytes())
             )
             continue
+        _wait_for_work(workers, chance)
         during = workers.kill(chance.choice(workers.victims()))
         report.interrupted[during] = report.interrupted.get(during, 0) + 1
         workers.start()
@@ -178,6 +200,14 @@ def _storm(
         if report.kills % 10 == 0:
             tell(f"  {report.kills} kills, {len(drops)} drops")
     return drops
+
+
+def _wait_for_work(workers: Workers, chance: random.Random) -> None:
+    """Until somebody has a batch, and then some moment of it; a queue that stays empty ends the wait."""
+    until = time.monotonic() + MOST_WAIT_SECONDS
+    while not workers.busy() and time.monotonic() < until:
+        time.sleep(0.002)
+    time.sleep(chance.uniform(0, BATCH_SECONDS))
 
 
 def _drain(
