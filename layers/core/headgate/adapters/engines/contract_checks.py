@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
+from headgate.adapters.engines.file_statistics import proven_checks
 from headgate.domain.contract import Column, Contract
 from headgate.domain.errors import DropRefused
 
@@ -21,7 +22,10 @@ def run_checks(connection: "DuckDBPyConnection", contract: Contract) -> list[dic
     Raises DropRefused at the first check of severity error that fails, with a sample of failing rows.
     """
     results = []
-    conditions = [(name, bad) for c in contract.columns for name, bad in column_conditions(c)]
+    proven = proven_checks(connection, contract)
+    every = [(name, bad) for c in contract.columns for name, bad in column_conditions(c)]
+    results += [_passed(name) for name, _ in every if name in proven]
+    conditions = [(name, bad) for name, bad in every if name not in proven]
     if conditions:
         counts = connection.execute(
             f"SELECT {', '.join(f'count(*) FILTER ({bad})' for _, bad in conditions)} FROM this"
@@ -74,9 +78,14 @@ def unique_keys(contract: Contract) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _check_unique(connection: "DuckDBPyConnection", name: str, columns: tuple[str, ...]) -> None:
     names = ", ".join(identifier(c) for c in columns)
     present = " AND ".join(f"{identifier(c)} IS NOT NULL" for c in columns)
-    repeated = (
-        f"SELECT {names}, count(*) AS copies FROM this WHERE {present} GROUP BY ALL HAVING count(*) > 1"
+    keys = f"SELECT {names} FROM this WHERE {present}"
+    # Which keys repeat is only asked when some do: counting each costs a fifth more.
+    differ = (
+        f"SELECT (SELECT count(*) FROM ({keys})) - (SELECT count(*) FROM (SELECT DISTINCT * FROM ({keys})))"
     )
+    if connection.execute(differ).fetchone() == (0,):
+        return
+    repeated = f"SELECT *, count(*) AS copies FROM ({keys}) GROUP BY ALL HAVING count(*) > 1"
     row = connection.execute(f"SELECT count(*), coalesce(sum(copies), 0) FROM ({repeated})").fetchone()
     if row and row[0]:
         raise DropRefused(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.contract_checks import run_checks
-from headgate.adapters.engines.duckdb_ingest import column_stats
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
+from headgate.adapters.engines.file_statistics import column_stats
 from headgate.domain.column_type import UnknownType, parse_type
 from headgate.domain.contract import Column, Contract
 from headgate.domain.errors import DropRefused, Retryable

@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.contract_checks import run_checks
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
+from headgate.adapters.engines.file_statistics import column_stats
 from headgate.domain.contract import Contract
-from headgate.domain.dataset import ColumnStats
 from headgate.domain.errors import DropRefused
 from headgate.ports import Converted
 
@@ -81,7 +81,7 @@ def _convert(
             raise DropRefused("no_rows", f"{source_name} has a header but no rows")
         connection.execute(f"CREATE VIEW this AS SELECT * FROM {quoted(str(target))}")
         checks = run_checks(connection, contract)
-        return Converted(target, rows, column_stats(connection, contract, rows), tuple(checks))
+        return Converted(target, rows, column_stats(connection, contract, rows, target), tuple(checks))
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
@@ -214,19 +214,6 @@ def _column_list(contract: Contract, found: list[str], cast: bool = False) -> st
 
 def _write(connection: "DuckDBPyConnection", select: str, target: Path) -> None:
     connection.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
-
-
-def column_stats(connection: "DuckDBPyConnection", contract: Contract, rows: int) -> tuple[ColumnStats, ...]:
-    """Nulls, minimum and maximum of every column of the view ``this``, in one pass."""
-    parts = []
-    for column in contract.columns:
-        name = identifier(column.name)
-        parts += [f"count({name})", f"CAST(min({name}) AS VARCHAR)", f"CAST(max({name}) AS VARCHAR)"]
-    values: tuple[Any, ...] = connection.execute(f"SELECT {', '.join(parts)} FROM this").fetchone() or ()
-    return tuple(
-        ColumnStats(c.name, c.type, rows - values[3 * i], values[3 * i + 1], values[3 * i + 2])
-        for i, c in enumerate(contract.columns)
-    )
 
 
 def _scalar(connection: "DuckDBPyConnection", sql: str) -> int:
