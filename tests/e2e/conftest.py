@@ -16,7 +16,7 @@ from headgate.cli.state import Home
 from headgate_local.issuer import LocalIssuer
 from headgate_local.platform_steps import Place, build_layers, deploy_platform, start_emulator
 
-from tests.e2e import shops
+from tests.e2e import archive, shops
 from tests.e2e.credentials import CredentialWatch
 from tests.e2e.event_tap import EventTap, open_tap
 from tests.e2e.stack import Stack
@@ -48,7 +48,11 @@ def watched(place: Place, pytestconfig: pytest.Config) -> Iterator[tuple[Stack, 
         start_emulator(place, bound_to_parent=True) as emulator,
         CredentialWatch(emulator.state.pid) as watch,
     ):
-        changes = {"LargestDropBytes": str(LARGEST_DROP_BYTES)}
+        changes = {
+            "LargestDropBytes": str(LARGEST_DROP_BYTES),
+            "GarbageGraceSeconds": "1",
+            "ImportBucketArns": f"arn:aws:s3:::{archive.SHELF_BUCKET}",
+        }
         state = deploy_platform(place, emulator.state, lambda _progress: None, changes=changes)
         stack = Stack(state, emulator.state, LocalIssuer(place.home.identity))
         pytestconfig.stash[STACK] = stack
