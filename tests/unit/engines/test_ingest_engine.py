@@ -14,6 +14,7 @@ from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.contract import Contract
 from headgate.domain.errors import DropRefused
+from headgate.domain.source_limits import SourceLimits
 
 COLUMNS = [
     {"name": "a", "type": "INTEGER", "required": True, "primary_key": True, "minimum": 0},
@@ -38,7 +39,7 @@ def contract(kind: str = "csv", **changes: object) -> Contract:
 
 @pytest.fixture
 def engine() -> DuckDbIngestEngine:
-    return DuckDbIngestEngine(Limits(256 * 1024**2, 2), max_source_bytes=1_000_000)
+    return DuckDbIngestEngine(Limits(256 * 1024**2, 2), SourceLimits(max_bytes=1_000_000))
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -167,7 +168,7 @@ def test_json_lines_are_read_and_checked(engine: DuckDbIngestEngine, tmp_path: P
 @pytest.mark.parametrize(
     ("body", "rule"),
     [
-        (b'{"a": 1, "b": 2, "c": "x", "d": "q"}\n{"a": ', "unreadable"),
+        (b'{"a": 1, "b": 2, "c": "x", "d": "q"}\n{"a": ', "broken_json"),
         (b'{"b": 2}\n', "missing_column"),
         (b'{"a": "one", "b": 2, "c": "x", "d": "q"}\n', "wrong_type"),
         (b'{"a": null, "b": 2, "c": "x", "d": "q"}\n', "not_null:a"),
