@@ -86,7 +86,7 @@ class DiffReport:
     """What is asked, and what is known of it. Times are ISO-8601 UTC.
 
     ``key`` is empty where whole rows are compared, and ``note`` says why. What is None is not known yet;
-    ``unchanged`` counts rows.
+    ``unchanged`` counts rows; ``made_of`` is the digest of the files that were read.
     """
 
     id: str
@@ -107,6 +107,7 @@ class DiffReport:
     files: FileChange | None = None
     rows: RowDiff | None = None
     unchanged: int | None = None
+    made_of: str = ""
 
     @property
     def different(self) -> bool | None:
@@ -141,6 +142,7 @@ class DiffReport:
             files=None,
             rows=None,
             unchanged=None,
+            made_of="",
         )
 
     @classmethod
