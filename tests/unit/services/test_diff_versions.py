@@ -63,6 +63,7 @@ def test_an_append_adds_rows_and_shares_files(grown: DiffDesk) -> None:
     rows = rows_of(report)
     assert (rows.added, rows.removed, rows.changed, report.unchanged) == (1, 0, 0, 2)
     assert report.files == FileChange(1, 2, 0, 0, 1, 1)
+    assert list(grown.show(report.id).rows.samples.added[0].values) == [c["name"] for c in COLUMNS]  # type: ignore[union-attr]
     assert rows.samples.added[0].values == {
         "visit_id": "c",
         "visited_at": "2024-01-05 10:30:00",

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 
-from headgate.domain.canonical import canonical_json
 from headgate.domain.errors import NotFound
 from headgate.domain.version_diff import DiffReport
 from headgate.ports import ObjectStore
@@ -28,8 +27,10 @@ class DiffReports:
         return DiffReport.from_document(json.loads(body))
 
     def put(self, report: DiffReport) -> None:
+        """Fields keep their order: rows are shown as their version has its columns."""
         key = self._key(report.product, report.dataset, report.id)
-        self.lake.put(key, canonical_json(report.to_document()), "application/json")
+        body = json.dumps(report.to_document(), ensure_ascii=False, allow_nan=False)
+        self.lake.put(key, body.encode("utf-8"), "application/json")
 
     def forget(self, product: str, dataset: str, name: str = "") -> None:
         """The report, or all of the dataset's, with every older version of the objects."""

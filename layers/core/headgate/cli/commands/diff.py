@@ -27,7 +27,7 @@ def diff(
             metavar="FROM", help="v12, main, a branch, a tag, a digest, or main@2026-11-23T08:00."
         ),
     ],
-    after: Annotated[str, typer.Argument(metavar="[TO]", help="Likewise.", show_default=True)] = "main",
+    after: Annotated[str, typer.Argument(metavar="TO", help="Likewise.")] = "main",
     product: ProductOption = None,
     key: Annotated[
         str | None,
