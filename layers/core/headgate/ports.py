@@ -580,7 +580,7 @@ class DiffEngine(Protocol):
     def compare(self, asked: RowComparison, seconds: float) -> RowDiff:
         """Raises PreconditionFailed when it takes longer than ``seconds`` or more than the engine may use,
         InvalidRequest when a value of a file does not fit its column's type, Retryable when a file cannot be
-        read now. No message holds a value.
+        read now, Corrupted when it is not what it should be. No message holds a value.
         """
         ...
 

@@ -52,10 +52,10 @@ class FileChange:
 
     shared: int
     shared_rows: int
-    removed: int
-    removed_rows: int
-    added: int
-    added_rows: int
+    removed: int = 0
+    removed_rows: int = 0
+    added: int = 0
+    added_rows: int = 0
 
 
 @dataclass(frozen=True)

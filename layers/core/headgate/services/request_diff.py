@@ -12,6 +12,7 @@ from headgate.domain.row_diff import RowDiff
 from headgate.domain.version_diff import (
     DiffedVersion,
     DiffReport,
+    FileChange,
     diff_id,
     hidden_columns,
     restricted_names,
@@ -23,9 +24,9 @@ from headgate.services.diff_reports import DiffReports
 from headgate.services.version_delta import VersionDelta
 
 ACTION = "headgate:DiffVersions"
-MOST_FILES = 10_000
-"""With more files than that in a version, only the report tells of files and statistics: an answer is waited
-for.
+MOST_STATISTICS = 200_000
+"""Files times columns of a version: with more, only the report tells of files and statistics, since an answer
+is waited for. So many were read and summed up in 2 s.
 """
 
 
@@ -37,6 +38,7 @@ class RequestDiff:
 
     datasets: Datasets
     queue: MessageQueue
+    most_statistics: int = MOST_STATISTICS
 
     @property
     def reports(self) -> DiffReports:
@@ -97,11 +99,13 @@ class RequestDiff:
     def _begun(self, report: DiffReport, delta: VersionDelta) -> DiffReport:
         """What is kept of the question holds no value: an erasure that runs beside it would not find one."""
         told = replace(report, schema=delta.schema)
-        if delta.few_files(MOST_FILES):
+        if delta.before.digest == delta.after.digest:
+            table = delta.new.table
+            return _equal(replace(told, files=FileChange(table.files, table.rows), statistics=()))
+        if delta.small(self.most_statistics):
             told = replace(told, files=delta.shared.change, statistics=delta.statistics)
             if delta.same_rows:
-                at, rows = report.requested_at, told.files.shared_rows if told.files else 0
-                return replace(told, state="done", finished_at=at, rows=RowDiff(), unchanged=rows)
+                return _equal(told)
         if not delta.pairs:
             raise InvalidRequest(
                 f"v{delta.before.ordinal} and v{delta.after.ordinal} have no column in common: no row of one "
@@ -110,6 +114,13 @@ class RequestDiff:
         self.reports.put(report)
         self.queue.send(report.to_message())
         return told
+
+
+def _equal(report: DiffReport) -> DiffReport:
+    """Done: every row is in a file that both versions share."""
+    shared = report.files.shared_rows if report.files else 0
+    at = report.requested_at
+    return replace(report, state="done", finished_at=at, rows=RowDiff(), unchanged=shared)
 
 
 def _key(contract: Contract, delta: VersionDelta, asked: Sequence[str] | None) -> tuple[tuple[str, ...], str]:

@@ -42,12 +42,9 @@ class VersionDelta:
     def schema(self) -> tuple[SchemaChange, ...]:
         return schema_changes(self.old.schema, self.new.schema, self.pairs)
 
-    def few_files(self, most: int) -> bool:
-        """Whether neither version has more files than that; one version is never too much to compare with
-        itself.
-        """
-        largest = max(self.old.table.files, self.new.table.files)
-        return largest <= most or self.before.digest == self.after.digest
+    def small(self, most: int) -> bool:
+        """Whether neither version has more statistics of columns in its files than that."""
+        return all(m.table.files * len(m.schema) <= most for m in (self.old, self.new))
 
     @cached_property
     def files(self) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:

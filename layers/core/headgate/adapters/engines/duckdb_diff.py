@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.adapters.engines.diff_sql import DiffSql
 from headgate.adapters.engines.duckdb_session import Limits, open_session
-from headgate.domain.errors import InvalidRequest, PreconditionFailed, Retryable
+from headgate.domain.errors import Corrupted, InvalidRequest, PreconditionFailed, Retryable
 from headgate.domain.row_diff import (
     ChangedRow,
     DuplicateKey,
@@ -197,3 +197,7 @@ def _told(seconds: float) -> Iterator[None]:
         ) from None
     except (duckdb.HTTPException, duckdb.IOException) as error:
         raise Retryable(f"a file of the versions cannot be read now ({type(error).__name__})") from None
+    except duckdb.Error as error:
+        raise Corrupted(
+            f"the files of the versions cannot be compared: DuckDB ended with {type(error).__name__}"
+        ) from None
