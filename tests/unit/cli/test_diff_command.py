@@ -138,6 +138,23 @@ def test_what_is_done_at_once_is_not_asked_for_again(place: Workplace) -> None:
     assert len(place.api.asked) == 1
 
 
+def test_versions_of_equal_rows_are_told_to_be_no_different(place: Workplace) -> None:
+    document = {
+        **DONE,
+        "schema": [],
+        "statistics": [],
+        "rows": NOTHING,
+        "unchanged": 1200,
+        "different": False,
+    }
+    place.api.on("GET", f"{DIFFS}/{NAME}", document)
+
+    text = place.run("data", "diff", "orders", "v6")[1]
+
+    assert "1 file gone (300 rows)" in text
+    assert text.splitlines()[-1] == "no difference: 1,200 rows, the same in both"
+
+
 @pytest.mark.parametrize(("different", "code"), [(True, 1), (False, 0)])
 def test_the_exit_code_tells_of_a_difference_when_asked_to(
     place: Workplace, different: bool, code: int

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from headgate.adapters.memory import MemoryQueue
@@ -18,6 +19,7 @@ from headgate.domain.identity import Principal
 from headgate.domain.row_diff import ChangedRow, RowComparison, RowDiff
 from headgate.domain.version_diff import DiffReport, FileChange
 from headgate.services.diff_reports import DiffReports, reports_prefix
+from headgate.services.diff_versions import DiffVersions
 
 from tests.support.crash_points import after_every_crash
 from tests.support.diff_desk import DATASET, PRODUCT, DiffDesk, visit
@@ -368,6 +370,28 @@ def test_rows_that_are_erased_while_they_are_compared_are_in_no_report(grown: Di
     assert kept(grown) == []
     grown.engine = None
     assert rows_of(grown.comparing.compare(DiffReport.from_document(message), 60.0)).added == 0
+
+
+def test_rows_that_are_erased_in_the_moment_a_report_is_kept_are_taken_back(grown: DiffDesk) -> None:
+    class Late:
+        """The lake, in which an erasure is through right before the finished report is put."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(grown.platform.lake, name)
+
+        def put(self, key: str, body: bytes, content_type: str) -> None:
+            if b'"state": "done"' in body:
+                erased(grown, "c")
+            grown.platform.lake.put(key, body, content_type)
+
+    lake: Any = Late()
+    asked = grown.ask("v1", "v2").asked()
+    comparing = DiffVersions(replace(grown.datasets, lake=lake), grown.comparing.engine)
+
+    with pytest.raises(Conflict, match="erased meanwhile"):
+        comparing.compare(asked, 60.0)
+
+    assert kept(grown) == []
 
 
 def test_a_report_that_a_crash_left_behind_an_erasure_is_made_again(grown: DiffDesk) -> None:

@@ -24,6 +24,9 @@ _SCHEMA = {"added": CAME, "removed": WENT}
 
 def show_diff(console: Console, diff: Document) -> None:
     """All that is known of the diff, as the HTTP door tells it."""
+    if diff["from"]["digest"] == diff["to"]["digest"]:
+        console.print(f"no difference: both are v{diff['to']['ordinal']} of {diff['dataset']}")
+        return
     _sides(console, diff)
     if diff["files"] is not None:
         _files(console, diff["files"])
@@ -33,14 +36,13 @@ def show_diff(console: Console, diff: Document) -> None:
     if diff["statistics"]:
         _heading(console, "statistics")
         _print(console, _statistics(diff["statistics"]))
-    if diff["rows"] is not None:
+    if diff["different"] is False:
+        console.print(f"no difference: {_count(diff['unchanged'], 'row')}, the same in both")
+    elif diff["rows"] is not None:
         _rows(console, diff)
 
 
 def _sides(console: Console, diff: Document) -> None:
-    if diff["from"]["digest"] == diff["to"]["digest"]:
-        console.print(f"no difference: both are v{diff['to']['ordinal']} of {diff['dataset']}")
-        return
     grid = _grid("", "version", "branch", "rows", "files", "created")
     for name, style in (("from", WENT), ("to", CAME)):
         side = diff[name]

@@ -66,10 +66,14 @@ class DiffVersions:
         contract = self.datasets.products.get(asked.product).product.contract(asked.dataset)
         hidden = hidden_columns(contract, delta.old.schema, delta.new.schema, delta.pairs)
         report = report.masked(hidden).clipped()
+        self._must_stand(report)  # an erasure during the comparison is seen before anything is kept
         self.reports.put(report)
+        self._must_stand(report)
+        return report
+
+    def _must_stand(self, report: DiffReport) -> None:
         if not self._stands(report):
             raise Conflict(f"diff {report.id}: rows of its versions were erased meanwhile; it is made again")
-        return report
 
     def _stands(self, report: DiffReport) -> bool:
         """Whether the versions still consist of the files that were read; else the report is forgotten."""
