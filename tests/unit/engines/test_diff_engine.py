@@ -85,7 +85,7 @@ def write_lines(path: Path, schema: Schema, rows: list[Row]) -> None:
     path.write_text("".join(lines))
 
 
-def real(folder: Path, seconds: float = 0) -> Bench:
+def real(folder: Path) -> Bench:
     return Bench(DuckDbDiffEngine(Limits(300 * 1024**2, 1), folder / "sql"), write_parquet, folder)
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LONGEST_VALUE = 200
 """Characters of a value that are shown."""
 INTERRUPTED_EVERY = 0.05
+"""Seconds, once the time is up."""
 
 
 @dataclass(frozen=True)
