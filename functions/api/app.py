@@ -4,7 +4,18 @@ import os
 from functools import cache
 from typing import Any
 
-from chalicelib import erasure, garbage, governance, history, imports, models, products, quarantine, tables
+from chalicelib import (
+    diffs,
+    erasure,
+    garbage,
+    governance,
+    history,
+    imports,
+    models,
+    products,
+    quarantine,
+    tables,
+)
 from chalicelib.application import answer, create_app
 from headgate import bootstrap
 from headgate.entrypoint import count, function, logger
@@ -20,6 +31,7 @@ app = create_app(
     (
         *products.ENDPOINTS,
         *history.ENDPOINTS,
+        *diffs.ENDPOINTS,
         *quarantine.ENDPOINTS,
         *garbage.ENDPOINTS,
         *erasure.ENDPOINTS,

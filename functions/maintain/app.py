@@ -1,4 +1,4 @@
-"""Commands by queue that delete what is stored: no other function may."""
+"""Commands by queue that delete what is stored, which no other function may, or that read whole versions."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -6,12 +6,14 @@ from functools import cache
 from typing import Any
 
 from headgate import bootstrap
-from headgate.domain import erasure, garbage
+from headgate.domain import erasure, garbage, version_diff
 from headgate.domain.erasure import ErasureRequest
 from headgate.domain.garbage import CollectionRequest
 from headgate.domain.notification import maintenance
+from headgate.domain.version_diff import DiffReport
 from headgate.entrypoint import count, each_message, function, logger
 from headgate.services.collect_garbage import CollectGarbage
+from headgate.services.diff_versions import DiffVersions
 from headgate.services.erase_subject import EraseSubject
 
 LAST_MILLISECONDS = 60_000
@@ -26,6 +28,11 @@ def collector() -> CollectGarbage:
 @cache
 def eraser() -> EraseSubject:
     return bootstrap.erase_subject(os.environ)
+
+
+@cache
+def differ() -> DiffVersions:
+    return bootstrap.diff_versions(os.environ)
 
 
 def erase(document: Mapping[str, Any], _context: Any) -> None:
@@ -47,9 +54,19 @@ def collect(document: Mapping[str, Any], context: Any) -> None:
     count("ObjectsCollected", record.deleted if record.state == "done" else 0)
 
 
+def compare(document: Mapping[str, Any], context: Any) -> None:
+    seconds = (int(context.get_remaining_time_in_millis()) - LAST_MILLISECONDS) / 1000
+    report = differ().compare(DiffReport.from_document(document), seconds)
+    keys = {"product": report.product, "dataset": report.dataset, "diff": report.id}
+    found = {"from": report.before.ordinal, "to": report.after.ordinal, "problem": report.problem}
+    logger().info("versions compared", extra={**keys, **found, "state": report.state})
+    count("VersionsCompared", report.state == "done")
+
+
 COMMANDS: Mapping[str, Callable[[Mapping[str, Any], Any], None]] = {
     erasure.KIND: erase,
     garbage.KIND: collect,
+    version_diff.KIND: compare,
 }
 
 

@@ -32,6 +32,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "version": (re.compile(r"[1-9][0-9]{0,8}"), "a whole number from 1"),
     "run": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of a run"),
     "collection": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a collection"),
+    "diff": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of a diff"),
     "erasure": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of an erasure"),
     "quarantine": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a refused drop"),
     "prediction": (re.compile(r"[A-Za-z0-9_.:-]{1,128}"), "the id of a prediction"),

@@ -37,7 +37,8 @@ def list_erasures(plane: ControlPlane, call: Call) -> Document:
     200: {"erasures": [{"id", "product", "dataset", "columns", "subjects": int, "salt", "subject_digest",
     "reason", "requested_by", "requested_at", "dry_run", "state": "asked"|"running"|"found"|"erased"|"failed",
     "finished_at", "problem", "findings": {"rows", "files", "versions", "sources", "feature_versions",
-    "models", "prediction_rows", "prediction_logs", "online_rows", "quarantined", "external", "unsearched"},
+    "models", "prediction_rows", "prediction_logs", "online_rows", "quarantined", "diffs",
+    "external", "unsearched"},
     "rewritten": [{"key", "old", "new"}], "committed": [int]}]}; no list of an entry is longer than 200, the
     whole is in the lake.
     """

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from headgate.services.build_features import BuildFeatures
     from headgate.services.collect_garbage import CollectGarbage
     from headgate.services.control_plane import ControlPlane
+    from headgate.services.diff_versions import DiffVersions
     from headgate.services.erase_subject import EraseSubject
     from headgate.services.evaluate_model import EvaluateModel
     from headgate.services.import_prefix import ImportPrefix
@@ -52,6 +53,10 @@ if TYPE_CHECKING:
     from headgate.services.register_model import RegisterModel
     from headgate.services.submit_training import SubmitTraining
 
+DIFF_SPILL_BYTES = 3 * 1024**3
+"""Of the 4 GiB of disk that the function has which compares versions: where that ends is then told, not an
+error of the disk.
+"""
 MEMORY_SHARE = 0.6
 """Of a function's memory for DuckDB: its sorts and joins were measured up to 49% above their limit."""
 
@@ -380,6 +385,25 @@ def collect_garbage(environ: Mapping[str, str]) -> "CollectGarbage":
     )
 
 
+def diff_versions(environ: Mapping[str, str]) -> "DiffVersions":
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+    from headgate.adapters.aws.s3_access import s3_access
+    from headgate.adapters.engines.duckdb_diff import DuckDbDiffEngine
+    from headgate.services.datasets import Datasets
+    from headgate.services.diff_versions import DiffVersions
+
+    settings = MaintainSettings.from_env(environ)
+    parts = _parts(settings)
+    datasets = Datasets(
+        *(parts.products, DynamoDatasetCatalog(parts.catalog), DynamoRefCatalog(parts.catalog), parts.lake),
+        *(parts.guard, parts.bus, parts.clock),
+    )
+    limits = replace(_limits(settings.memory_mb), spill_bytes=DIFF_SPILL_BYTES)
+    engine = DuckDbDiffEngine(limits, _scratch(), s3_access(parts.clients), _httpfs())
+    return DiffVersions(datasets, engine)
+
+
 def erase_subject(environ: Mapping[str, str]) -> "EraseSubject":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
@@ -459,6 +483,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.publish_version import PublishVersion
     from headgate.services.read_platform import ReadPlatform
     from headgate.services.request_collection import RequestCollection
+    from headgate.services.request_diff import RequestDiff
     from headgate.services.request_erasure import RequestErasure
     from headgate.services.request_import import RequestImport
     from headgate.services.request_rebuild import RequestRebuild
@@ -500,6 +525,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             SqsQueue(parts.clients, settings.maintain_queue_url),
             new_id,
         ),
+        diffs=RequestDiff(history, SqsQueue(parts.clients, settings.maintain_queue_url)),
         request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
         erasure=RequestErasure(
             history,

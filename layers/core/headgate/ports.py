@@ -26,6 +26,7 @@ from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.published_table import TableId, TableVersion
+from headgate.domain.row_diff import RowComparison, RowDiff
 from headgate.domain.training import RunRecord
 from headgate.domain.version import MAIN, Branch, CommitView, Head, Hold, Tag, VersionRecord
 
@@ -576,6 +577,17 @@ class ExternalObjects(Protocol):
 
     def sha256(self, found: ExternalObject) -> str:
         """Digest of the bytes of this very version, read once and kept nowhere."""
+        ...
+
+
+class DiffEngine(Protocol):
+    """Compares the rows of two versions."""
+
+    def compare(self, asked: RowComparison, seconds: float) -> RowDiff:
+        """Raises PreconditionFailed when it takes longer than ``seconds`` or more than the engine may use,
+        InvalidRequest when a value of a file does not fit its column's type, Retryable when a file cannot be
+        read now, Corrupted when it is not what it should be. No message holds a value.
+        """
         ...
 
 

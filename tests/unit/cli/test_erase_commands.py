@@ -12,7 +12,7 @@ ONE = "/products/shop/erasures/e-1"
 NOTHING = {"rows": 0, "prediction_rows": 0, "online_rows": 0} | {
     name: []
     for name in (
-        *("files", "versions", "sources", "feature_versions", "models", "quarantined"),
+        *("files", "versions", "sources", "feature_versions", "models", "quarantined", "diffs"),
         *("external", "unsearched", "prediction_logs"),
     )
 }

@@ -29,6 +29,7 @@ class Door:
 
     def __post_init__(self) -> None:
         from chalicelib import (
+            diffs,
             erasure,
             garbage,
             governance,
@@ -41,7 +42,10 @@ class Door:
         )
         from chalicelib.application import create_app
 
-        groups = (products, history, quarantine, garbage, erasure, imports, tables, models, governance)
+        groups = (
+            *(products, history, diffs, quarantine, garbage, erasure, imports, tables, models),
+            governance,
+        )
         endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
         self.endpoints = endpoints
         log = logging.getLogger("control-plane-test")

@@ -71,6 +71,20 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
         and "listed" not in b["collections"][0]
     ),
     "get-collection": lambda b: b["listed"][0]["reason"] == "v1" and b["kept"][0]["ordinal"] == 2,
+    "request-diff": lambda b: (
+        (b["state"], b["from"]["ordinal"], b["to"]["ordinal"], b["key"], b["rows"])
+        == ("asked", 1, 2, ["flight"], None)
+        and (b["files"]["shared"], b["files"]["removed"], b["files"]["added_rows"]) == (1, 0, 100)
+        and (b["schema"], b["different"]) == ([], None)
+    ),
+    "diff-of-a-version-with-itself": lambda b: (
+        (b["state"], b["different"], b["unchanged"], b["rows"]["changed"]) == ("done", False, 200, 0)
+        and b["note"] == "flights has no primary key: whole rows are compared"
+    ),
+    "get-diff": lambda b: (
+        (b["state"], b["different"], b["rows"]["added"], b["unchanged"]) == ("done", True, 100, 100)
+        and b["rows"]["samples"]["added"] == [{"values": {"flight": "UA1"}, "copies": 1}]
+    ),
     "list-pending": lambda b: (
         [(p["dataset"], p["published"], p["total"]) for p in b["pending"]] == [("flights", 2, 1)]
         and b["pending"][0]["versions"][0]["checks"][0]["name"] == "required"
@@ -125,6 +139,8 @@ OTHER_STATUS = dict.fromkeys(
             "replay-with-a-fixed-object",
             "replay-rule",
             "request-collection",
+            "request-diff",
+            "diff-of-a-version-with-itself",
             "request-erasure",
             "find-subject",
         ),
@@ -157,6 +173,12 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "unknown-dataset": (404, "NotFound", "it has flights"),
     "unknown-version": (404, "NotFound", "99"),
     "unknown-collection": (404, "NotFound", "c-404"),
+    "unknown-diff": (404, "NotFound", "ask for it again"),
+    "diff-of-an-unknown-version": (404, "NotFound", "v99"),
+    "diff-without-a-version": (400, "InvalidRequest", "body.from: missing"),
+    "diff-by-an-unknown-column": (400, "InvalidRequest", "passenger is no column of both v1 and v2"),
+    "diff-that-shows-too-many-rows": (400, "InvalidRequest", "body.limit: a whole number between 0 and 100"),
+    "scientist-diffs": (403, "AccessDenied", "no statement allows headgate:DiffVersions"),
     "scientist-collects": (403, "AccessDenied", "no statement allows headgate:CollectGarbage"),
     "collection-that-keeps-nothing": (400, "InvalidRequest", "body.keep_last: a whole number"),
     "collection-without-a-word-on-deleting": (400, "InvalidRequest", "body.dry_run: missing"),

@@ -28,8 +28,10 @@ from headgate.domain.identity import Principal
 from headgate.domain.lineage import Edge
 from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, GateResult, ModelVersion, model_node, prediction_node
+from headgate.domain.row_diff import RowDiff, SampleRow, Samples
 from headgate.domain.training import RunRecord, run_node
 from headgate.domain.version import MAIN, Head, Hold, Tag, VersionRecord
+from headgate.domain.version_diff import DiffedVersion, DiffReport, FileChange
 from headgate.services.access import Guard
 from headgate.services.apply_product import ApplyProduct
 from headgate.services.branches import open_branch, start_branch
@@ -38,6 +40,7 @@ from headgate.services.check_gate import CheckGate
 from headgate.services.commit_version import Line
 from headgate.services.control_plane import ControlPlane
 from headgate.services.datasets import Datasets
+from headgate.services.diff_reports import DiffReports
 from headgate.services.history import History
 from headgate.services.manifests import Manifests, data_key
 from headgate.services.merge_branch import MergeBranch
@@ -48,6 +51,7 @@ from headgate.services.publish_version import PublishVersion
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.record_events import RecordEvents
 from headgate.services.request_collection import RequestCollection
+from headgate.services.request_diff import RequestDiff
 from headgate.services.request_erasure import RequestErasure
 from headgate.services.request_import import RequestImport
 from headgate.services.request_rebuild import RequestRebuild
@@ -312,6 +316,7 @@ class World:
             merge=MergeBranch(datasets),
             publish=PublishVersion(datasets),
             collections=RequestCollection(datasets, catalog, self.maintain_queue, self.new_id),
+            diffs=RequestDiff(datasets, self.maintain_queue),
         )
 
     def apply(self, **changes: Any) -> AppliedProduct:
@@ -424,6 +429,7 @@ def _give_history(world: World) -> None:
     start_branch(catalog, work, Head(first, manifest(1)), ALICE.id, at)
     catalog.add_tag("flights", "flights", Tag("first", 1, first.digest, ALICE.id, at))
     catalog.put_collection(_collection())
+    DiffReports(world.lake).put(_diff())
     catalog.add_hold("flights", "flights", Hold("case-7", 1, ALICE.id, at, "asked for"))
 
 
@@ -442,6 +448,27 @@ def _collection() -> CollectionRecord:
         bytes=10,
         listed=(Garbage("flights/datasets/flights/data/x", "v", 10, "2030-01-01T00:00:00.000Z", "v1"),),
         kept=(Kept(2, "head of main"),),
+    )
+
+
+def _diff() -> DiffReport:
+    sample = Samples(added=(SampleRow({"flight": "UA1"}),))
+    return DiffReport(
+        id="d" * 64,
+        product="flights",
+        dataset="flights",
+        before=DiffedVersion.of(dataset_version(1)),
+        after=DiffedVersion.of(dataset_version(2)),
+        key=("flight",),
+        limit=1,
+        requested_by=ALICE.id,
+        requested_at="2030-01-01T00:00:00.000Z",
+        state="done",
+        schema=(),
+        statistics=(),
+        files=FileChange(1, 100, 0, 0, 1, 100),
+        rows=RowDiff(added=100, samples=sample),
+        unchanged=100,
     )
 
 

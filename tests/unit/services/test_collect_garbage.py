@@ -19,6 +19,7 @@ from headgate.services.ancestry import newest_first
 from headgate.services.collect_garbage import CollectGarbage
 from headgate.services.commit_version import Authorship, Line
 from headgate.services.datasets import Datasets
+from headgate.services.diff_reports import reports_prefix
 from headgate.services.request_collection import RequestCollection
 from headgate.services.take_in import take_in
 from headgate.services.version_uses import VersionUses
@@ -152,6 +153,23 @@ def test_a_dry_run_deletes_nothing_and_says_what_would_go_and_why(desk: Collecto
     report = json.loads(desk.platform.lake.get(done.report))
     assert len(report["garbage"]) == 2
     assert desk.platform.bus.of_type("GarbageCollected") == ()
+
+
+def test_diffs_go_once_they_are_older_than_the_grace(desk: Collector) -> None:
+    # Given a report in two versions of its object, one of them young, and another dataset's
+    lake = desk.platform.lake
+    key = f"{reports_prefix(PRODUCT, DATASET)}{'d' * 64}.json"
+    overwrite(desk, "a")
+    for name in (key, key.replace(DATASET, "sensor")):
+        lake.put(name, b"{}")
+    desk.wait()
+    lake.put(key, b'{"state": "done"}')
+
+    done = desk.collect()
+
+    assert {g.key: g.reason for g in done.listed} == {key: "a diff, which is made again when it is asked for"}
+    assert lake.get(key) == b'{"state": "done"}'
+    assert (done.deleted, lake.exists(key.replace(DATASET, "sensor"))) == (1, True)
 
 
 def test_bytes_that_a_kept_version_shares_stay(desk: Collector) -> None:

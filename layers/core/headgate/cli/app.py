@@ -16,6 +16,7 @@ from rich.text import Text
 from headgate.cli.client import Transport, reach_loopback_directly, urllib_transport
 from headgate.cli.commands import (
     data,
+    diff,
     engines,
     erase,
     garbage,
@@ -71,8 +72,9 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     for command in FIRST:
         app.command()(command)
     app.add_typer(products.app, name="product")
-    for command in (*history.COMMANDS, *naming.COMMANDS, *publication.COMMANDS, *garbage.COMMANDS):
-        data.data.command()(command)
+    for group in (history, diff, naming, publication, garbage):
+        for each in group.COMMANDS:
+            data.data.command()(each)
     data.data.command("import")(engines.import_objects)
     data.data.command()(engines.rebuild_iceberg)
     data.data.add_typer(quarantine.app, name="quarantine")

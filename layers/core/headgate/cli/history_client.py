@@ -52,6 +52,12 @@ class HistoryClient:
     def reject(self, version: str | None, reason: str) -> Document:
         return self._post("reject", {"version": version, "reason": reason})
 
+    def diff(self, before: str, after: str, key: list[str] | None, limit: int) -> Document:
+        return self._post("diffs", {"from": before, "to": after, "key": key, "limit": limit})
+
+    def diff_report(self, name: str) -> Document:
+        return self.api.get(self._at("diffs", name))
+
     def collect(self, dry_run: bool, retention: dict[str, int]) -> Document:
         return self._post("collections", {"dry_run": dry_run, **retention})
 

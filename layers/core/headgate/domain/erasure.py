@@ -92,8 +92,9 @@ class ErasureRequest:
 
 @dataclass(frozen=True)
 class Findings:
-    """What holds the subject. Files are lake keys; nodes are lineage nodes; ``external`` are objects of other
-    buckets, which stay their owner's; ``unsearched`` are objects that may hold it and cannot be read.
+    """What holds the subject. Files are lake keys; nodes are lineage nodes; ``diffs`` are the reports of
+    differences between versions, which go whatever rows they show; ``external`` are objects of other buckets,
+    which stay their owner's; ``unsearched`` are objects that may hold it and cannot be read.
     """
 
     rows: int = 0
@@ -106,6 +107,7 @@ class Findings:
     prediction_logs: tuple[str, ...] = ()
     online_rows: int = 0
     quarantined: tuple[str, ...] = ()
+    diffs: tuple[str, ...] = ()
     external: tuple[str, ...] = ()
     unsearched: tuple[str, ...] = ()
 

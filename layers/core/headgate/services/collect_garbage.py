@@ -46,6 +46,7 @@ from headgate.ports import (
 )
 from headgate.services.ancestry import newest_first
 from headgate.services.clock import iso
+from headgate.services.diff_reports import reports_prefix
 from headgate.services.manifests import Manifests, manifest_key, segment_key
 from headgate.services.version_uses import VersionUses
 
@@ -179,7 +180,9 @@ class CollectGarbage:
         gone = {manifest_key(product, dataset, r.digest): r.ordinal for r in versions.records}
         found = []
         for entry in listed:
-            if entry.key not in reach:
+            if entry.key.startswith(reports_prefix(product, dataset)):
+                reason = "a diff, which is made again when it is asked for"
+            elif entry.key not in reach:
                 ordinal = gone.get(entry.key)
                 reason = f"v{ordinal} is given up" if ordinal else "no kept version reaches it"
             elif not entry.is_latest:
@@ -220,6 +223,7 @@ class CollectGarbage:
     def _entries(self, product: str, dataset: str) -> Iterator[ObjectEntry]:
         for kind in KINDS:
             yield from self.lake.entries(f"{product}/datasets/{dataset}/{kind}/")
+        yield from self.lake.entries(reports_prefix(product, dataset))
 
     def _report(self, record: CollectionRecord, garbage: Sequence[Garbage], versions: _Versions) -> None:
         document = {

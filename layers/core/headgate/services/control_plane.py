@@ -12,6 +12,7 @@ from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.request_collection import RequestCollection
+from headgate.services.request_diff import RequestDiff
 from headgate.services.request_erasure import RequestErasure
 from headgate.services.request_import import RequestImport
 from headgate.services.request_rebuild import RequestRebuild
@@ -40,5 +41,6 @@ class ControlPlane:
     merge: MergeBranch
     publish: PublishVersion
     collections: RequestCollection
+    diffs: RequestDiff
     request_import: RequestImport
     request_rebuild: RequestRebuild

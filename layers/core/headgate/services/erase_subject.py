@@ -22,6 +22,7 @@ from headgate.domain.version import VersionRecord
 from headgate.ports import ErasureCatalog
 from headgate.services.ancestry import newest_first
 from headgate.services.datasets import Datasets
+from headgate.services.diff_reports import DiffReports
 from headgate.services.erase_data import EraseData
 from headgate.services.erase_made import EraseMade
 from headgate.services.find_subject import FindSubject
@@ -74,6 +75,8 @@ class EraseSubject:
             if request.dry_run:
                 return self._save(replace(record, state="found", finished_at=self.datasets.now()))
             if not held.findings.holds:
+                # Now that nothing names the old files, no report of them can come any more.
+                DiffReports(self.datasets.lake).forget(request.product, request.dataset)
                 return self._save(replace(record, state="erased", finished_at=self.datasets.now()))
             record = self._noted(record, self.made.erase(request, held))
             given_up = frozenset(r.key for r in record.rewritten)

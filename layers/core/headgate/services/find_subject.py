@@ -28,6 +28,7 @@ from headgate.ports import (
     Scratch,
 )
 from headgate.services.ancestry import newest_first
+from headgate.services.diff_reports import reports_prefix
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.search_lake import Documents, FeatureFiles, SearchLake, key_columns
 from headgate.services.search_landing import Dropped, SearchLanding
@@ -55,6 +56,7 @@ class Holdings:
     logged: tuple[LoggedRows, ...]
     online: tuple[tuple[str, str], ...]
     refused: tuple[QuarantineRecord, ...]
+    diffs: tuple[str, ...] = ()
     landing: str = ""
     findings: Findings = field(init=False)
 
@@ -84,6 +86,7 @@ class Holdings:
             prediction_logs=tuple(each.key for each in self.logged),
             online_rows=len(self.online),
             quarantined=tuple(sorted(f"{r.dataset}/{r.id}" for r in self.refused)),
+            diffs=self.diffs,
             external=external,
             unsearched=tuple(sorted(unsearched)),
         )
@@ -138,6 +141,7 @@ class FindSubject:
             logged=tuple(SearchPredictions(self.logs).search(product, subject)),
             online=tuple(self._online(applied, subject)),
             refused=tuple(self._refused(product, dataset, subject, dropped)),
+            diffs=tuple(sorted({e.key for e in self.lake.entries(reports_prefix(product, dataset))})),
             landing=self.landing.bucket,
         )
 

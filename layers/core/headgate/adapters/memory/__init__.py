@@ -3,6 +3,7 @@
 from headgate.adapters.memory.batch import MemoryBatchCompute, Submission
 from headgate.adapters.memory.catalog import MemoryCatalog
 from headgate.adapters.memory.clock import ManualClock
+from headgate.adapters.memory.diff import MemoryDiffEngine
 from headgate.adapters.memory.erasure import MemoryErasureEngine
 from headgate.adapters.memory.faults import ANY_EFFECT, Crash, Faults
 from headgate.adapters.memory.ingest import MemoryIngestEngine
@@ -21,6 +22,7 @@ __all__ = [
     "ManualClock",
     "MemoryBatchCompute",
     "MemoryCatalog",
+    "MemoryDiffEngine",
     "MemoryErasureEngine",
     "MemoryEventBus",
     "MemoryIngestEngine",

@@ -33,6 +33,7 @@ HELD = (
     ("prediction rows", "prediction_rows"),
     ("online rows", "online_rows"),
     ("refused drops", "quarantined"),
+    ("diffs of versions", "diffs"),
     ("objects of other buckets", "external"),
     ("objects that could not be read", "unsearched"),
 )
