@@ -158,6 +158,7 @@ def _ingest(parts: _Parts, landing_bucket: str, limits: "Limits") -> "IngestDrop
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
     from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+    from headgate.adapters.aws.s3_access import s3_access
     from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
     from headgate.services.ingest_drops import IngestDrops
 
@@ -168,7 +169,7 @@ def _ingest(parts: _Parts, landing_bucket: str, limits: "Limits") -> "IngestDrop
         quarantine=DynamoQuarantineCatalog(parts.catalog),
         landing=parts.bucket(landing_bucket),
         lake=parts.lake,
-        engine=DuckDbIngestEngine(limits),
+        engine=DuckDbIngestEngine(limits, s3=s3_access(parts.clients), httpfs=_httpfs()),
         bus=parts.bus,
         guard=parts.guard,
         clock=parts.clock,

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
 from headgate.domain.cost import Budget, CostLine
 from headgate.domain.dataset import ColumnStats, QuarantineRecord, SourceRef
@@ -483,8 +484,18 @@ class Checked:
 class IngestEngine(Protocol):
     """Turns one source file into Parquet while checking its contract."""
 
-    def convert(self, source: Path, source_name: str, contract: Contract, target: Path) -> Converted:
-        """Raises DropRefused with the failed rule and rows; nothing is left at ``target`` then."""
+    def convert(
+        self,
+        source: Path,
+        source_name: str,
+        contract: Contract,
+        target: Path,
+        context: CheckContext | None = None,
+    ) -> Converted:
+        """``context`` may be left out for a contract that looks at nothing but the drop. Raises DropRefused
+        with the failed rule and rows (nothing is left at ``target`` then), Retryable when a dataset that the
+        contract refers to cannot be read now.
+        """
         ...
 
 
@@ -557,9 +568,10 @@ class BuiltFeatures:
 class ImportEngine(Protocol):
     """Checks the contract of a Parquet object that stays where it is."""
 
-    def check(self, uri: str, name: str, contract: Contract) -> Checked:
-        """Reads the object at ``uri``; what is told of it calls it ``name``. Raises DropRefused with the
-        failed rule and rows, Retryable when the object cannot be reached now.
+    def check(self, uri: str, name: str, contract: Contract, context: CheckContext | None = None) -> Checked:
+        """Reads the object at ``uri``; what is told of it calls it ``name``. ``context`` is as for
+        `IngestEngine`. Raises DropRefused with the failed rule and rows, Retryable when the object cannot be
+        reached now.
         """
         ...
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from headgate.adapters.memory import MemoryIngestEngine
 from headgate.domain.contract import Column, Contract
 from headgate.domain.dataset import ColumnStats
-from headgate.domain.errors import DropRefused
+from headgate.domain.errors import ConfigurationError, DropRefused
 from headgate.ports import Converted
 
 CONTRACT = Contract(
@@ -50,3 +51,22 @@ def test_what_breaks_the_contract_is_refused_and_leaves_nothing(tmp_path: Path, 
 
     assert refused.value.rule == rule
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "jsonl"},
+        {"encoding": "utf-16"},
+        {"rules": [{"name": "r", "sql": "SELECT 0"}]},
+        {"columns": [{"name": "a", "type": "INTEGER", "maximum": 3}]},
+        {"columns": [{"name": "a", "type": "INTEGER", "unique": True}]},
+    ],
+)
+def test_what_it_cannot_check_is_said(tmp_path: Path, changes: dict[str, Any]) -> None:
+    document = {"name": "t", "version": "1", "format": "csv", "columns": [{"name": "a", "type": "INTEGER"}]}
+    declared = Contract.from_document({**document, **changes})
+    (tmp_path / "source").write_text("a\n1\n", encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match="in-memory engine"):
+        MemoryIngestEngine().convert(tmp_path / "source", "a.csv", declared, tmp_path / "data")

@@ -61,7 +61,7 @@ def test_a_contract_says_what_its_checks_look_into() -> None:
     )
     assert contract.datasets_read == ("customers", "orders", "shops")
     assert contract.keys == (("id",), ("customer",))
-    assert contract.restricted == {"note"}
+    assert contract.restricted == {"note", "about.note"}
     assert contract.columns[0].type == "VARCHAR"
     assert orders().datasets_read == ()
 

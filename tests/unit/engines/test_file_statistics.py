@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from headgate.adapters.engines.contract_checks import column_conditions
+from headgate.adapters.engines.column_checks import column_conditions
 from headgate.adapters.engines.file_statistics import column_stats, proven_checks
 from headgate.domain.contract import Column, Contract
 from hypothesis import HealthCheck, given, settings
@@ -60,7 +60,7 @@ def test_what_is_proven_no_row_fails_and_bounds_are_those_of_the_rows(
     tmp_path: Path, rows: list[tuple[Any, ...]]
 ) -> None:
     connection, file = written(tmp_path, rows)
-    conditions = {name: bad for c in CONTRACT.columns for name, bad in column_conditions(c)}
+    conditions = {f"{check}:{c.name}": bad for c in CONTRACT.columns for check, bad in column_conditions(c)}
 
     proven = proven_checks(connection, CONTRACT)
 

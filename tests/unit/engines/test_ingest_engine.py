@@ -155,6 +155,7 @@ def test_a_warning_is_reported_and_does_not_refuse(engine: DuckDbIngestEngine, t
         "severity": "warning",
         "passed": False,
         "rows": 1,
+        "said": "rule b_is_small found 1 failures",
     }
 
 
@@ -208,4 +209,4 @@ def test_a_contract_rule_cannot_read_other_files(engine: DuckDbIngestEngine, tmp
     with pytest.raises(DropRefused) as refusal:
         engine.convert(source, "drop.csv", spying, tmp_path / "out.parquet")
     assert "hidden" not in str(refusal.value.sample)
-    assert refusal.value.rule == "unreadable"
+    assert refusal.value.rule == "rule:spy"

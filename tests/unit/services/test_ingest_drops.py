@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 from headgate.adapters.memory import ANY_EFFECT, Crash
+from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop
 from headgate.domain.errors import StateUnknown, Throttled
@@ -93,10 +94,17 @@ class ChokingEngine:
 
     engine: IngestEngine
 
-    def convert(self, source: Path, source_name: str, contract: Contract, target: Path) -> Converted:
+    def convert(
+        self,
+        source: Path,
+        source_name: str,
+        contract: Contract,
+        target: Path,
+        context: CheckContext | None = None,
+    ) -> Converted:
         if "large" in source_name:
             raise MemoryError("more than the function has")
-        return self.engine.convert(source, source_name, contract, target)
+        return self.engine.convert(source, source_name, contract, target, context)
 
 
 def test_a_drop_that_cannot_be_taken_in_costs_its_own_message_alone(platform: MemoryPlatform) -> None:

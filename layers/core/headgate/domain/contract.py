@@ -164,8 +164,9 @@ class Contract:
 
     @property
     def restricted(self) -> frozenset[str]:
-        """The columns whose values are never shown."""
-        return frozenset(c.name for c in self.columns if c.classification == "restricted")
+        """What the columns whose values are never shown are called: here, in drops, and formerly."""
+        hidden = [c for c in self.columns if c.classification == "restricted"]
+        return frozenset(n for c in hidden for n in (c.name, *c.former_names, *([c.path] if c.path else [])))
 
 
 def _known(contract: str, document: Mapping[str, Any], name: str, known: tuple[str, ...]) -> None:

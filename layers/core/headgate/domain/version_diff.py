@@ -15,6 +15,7 @@ from headgate.domain.column_summary import masked as masked_statistics
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile
 from headgate.domain.errors import InvalidRequest
+from headgate.domain.masking import MASK
 from headgate.domain.row_diff import RowDiff
 from headgate.domain.schema_diff import ColumnPair, SchemaChange
 from headgate.domain.version import VersionRecord
@@ -25,7 +26,6 @@ ROWS_SHOWN = 20
 MOST_ROWS_SHOWN = 100
 MOST_SAMPLE_BYTES = 2_000_000
 """An answer of the control plane takes 6 MB."""
-MASK = "(restricted)"
 RESTRICTED = "restricted"
 State = Literal["asked", "running", "done", "failed"]
 
@@ -201,12 +201,6 @@ def diff_id(
     )
 
 
-def restricted_names(contract: Contract) -> frozenset[str]:
-    """What the columns that are never shown are called, and what they were called."""
-    columns = [c for c in contract.columns if c.classification == RESTRICTED]
-    return frozenset(name for c in columns for name in (c.name, *c.former_names))
-
-
 def hidden_columns(
     contract: Contract,
     before: Sequence[Any],
@@ -214,7 +208,7 @@ def hidden_columns(
     pairs: Sequence[ColumnPair],
 ) -> frozenset[str]:
     """The columns, by any name, that are restricted in one of the versions or by the contract of today."""
-    hidden = set(restricted_names(contract))
+    hidden = set(contract.restricted)
     hidden |= {c.name for c in (*before, *after) if c.classification == RESTRICTED}
     for pair in pairs:
         if hidden & {pair.before.name, pair.after.name}:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef
 from headgate.domain.errors import AccessDenied, DropRefused, NotFound, Permanent, PermissionMissing
@@ -17,6 +18,7 @@ from headgate.domain.external_object import ExternalObject, ImportRequest
 from headgate.domain.file_table import FileTable, ReadSegment
 from headgate.domain.identity import Principal
 from headgate.domain.manifest import Manifest
+from headgate.domain.masking import masked_refusal
 from headgate.domain.policy import hrn
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord, with_ordinal
 from headgate.ports import (
@@ -32,8 +34,10 @@ from headgate.ports import (
 )
 from headgate.services.access import Guard
 from headgate.services.branches import PENDING, open_branch
+from headgate.services.check_contexts import CheckContexts, on_checked_head
 from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line, Proposal, Propose, schema_of
+from headgate.services.dataset_inputs import input_file
 from headgate.services.ingest_drops import ERASED
 from headgate.services.products import Products
 from headgate.services.quarantine import Quarantine
@@ -160,14 +164,20 @@ class ImportPrefix:
         if not hashed:
             return
         view = self._view(line, [source for _, source in hashed])
-        accepted = []
-        for found, source in self._unknown(line, view, hashed, report):
+        fresh = self._unknown(line, view, hashed, report)
+        contexts = CheckContexts(self.products, self.catalog, self.lake, self.clock)
+        context = contexts.of(line, contract, view) if fresh else None
+        accepted: list[_Accepted] = []
+        for found, source in fresh:
             try:
                 if source.sha256 in view.erased:
                     raise DropRefused("erased", ERASED)
-                accepted.append(self._check(contract, found, source))
+                taken = self._check(contract, found, source, context)
             except DropRefused as refusal:
-                self._refuse(request, found, refusal, report)
+                self._refuse(request, found, masked_refusal(refusal, contract), report)
+            else:
+                accepted.append(taken)
+                context = context and context.with_file(line.dataset, input_file(self.lake, taken.file))
         if accepted:
             seconds = self.clock.monotonic() - started
             report.committed = self._commit(line, contract, request, accepted, view, seconds)
@@ -196,10 +206,12 @@ class ImportPrefix:
         report.repeated += known
         return [(found, source) for found, source in sources if found not in known]
 
-    def _check(self, contract: Contract, found: ExternalObject, source: SourceRef) -> _Accepted:
+    def _check(
+        self, contract: Contract, found: ExternalObject, source: SourceRef, context: CheckContext | None
+    ) -> _Accepted:
         """The object as a data file. Raises DropRefused."""
         name = f"s3://{found.bucket}/{found.key}"
-        checked = self.engine.check(self.lake.uri(found.name), name, contract)
+        checked = self.engine.check(self.lake.uri(found.name), name, contract, context)
         file = DataFile(
             key=found.name,
             bytes=found.bytes,
@@ -227,7 +239,8 @@ class ImportPrefix:
             sum(a.file.bytes for a in accepted),
         )
         sources = [a.file.source for a in accepted]
-        record = self._versions.commit(line, add_objects(contract, accepted), by, sources, view)
+        propose = on_checked_head(contract, view, add_objects(contract, accepted))
+        record = self._versions.commit(line, propose, by, sources, view)
         self._versions.publish(record)
         drops = [_drop(a.found) for a in accepted]
         self._refusals.taken_in(line.product, line.dataset, drops, view.refused, record.ordinal)

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef, split_key
+from headgate.domain.dataset_input import InputFile
 from headgate.domain.errors import (
     AccessDenied,
     ConfigurationError,
@@ -22,6 +24,7 @@ from headgate.domain.errors import (
     Retryable,
 )
 from headgate.domain.identity import Principal
+from headgate.domain.masking import masked_refusal
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord
 from headgate.ports import (
     Clock,
@@ -35,6 +38,7 @@ from headgate.ports import (
 )
 from headgate.services.access import Guard
 from headgate.services.branches import PENDING, open_branch
+from headgate.services.check_contexts import CheckContexts, on_checked_head
 from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line
 from headgate.services.file_digest import file_sha256
@@ -50,6 +54,7 @@ UNROUTED = "_unrouted"
 ERASED = "these bytes hold rows that were erased: drop them again without those rows"
 NOBODYS = ("unknown_prefix", "unknown_product")
 SERVICE = Principal("service/ingest")
+WRITTEN = "data.parquet"
 
 
 @dataclass
@@ -165,16 +170,22 @@ class IngestDrops:
         if not landed:
             return
         view = self._view(line, [found.source for found in landed])
-        accepted = []
-        for found in self._unknown(line, view, by_bytes(landed), report):
+        unknown = self._unknown(line, view, by_bytes(landed), report)
+        context = self._contexts.of(line, contract, view) if unknown else None
+        accepted: list[Accepted] = []
+        for found in unknown:
             try:
                 if found.source.sha256 in view.erased:
                     raise DropRefused("erased", ERASED)
-                accepted.append(self._convert(line, contract, found))
+                taken = self._convert(line, contract, found, context)
             except DropRefused as refusal:
-                self._refuse(line.product, line.dataset, found.drops, refusal, report)
+                shown = masked_refusal(refusal, contract)
+                self._refuse(line.product, line.dataset, found.drops, shown, report)
             except Exception as error:  # a file too large for memory, say, costs its own messages alone
                 report.failed.update({d.message_id: error for d in found.drops})
+            else:
+                accepted.append(taken)
+                context = context and context.with_file(line.dataset, _written(found, taken))
         self._commit_all(line, contract, accepted, view, report)
 
     def _view(self, line: Line, sources: list[SourceRef]) -> CommitView:
@@ -236,11 +247,17 @@ class IngestDrops:
         source = SourceRef(drop.bucket, drop.key, drop.version_id, sha256, path.stat().st_size)
         return Landed(((drop, source),), path, self.clock.monotonic() - started)
 
-    def _convert(self, line: Line, contract: Contract, landed: Landed) -> Accepted:
+    @property
+    def _contexts(self) -> CheckContexts:
+        return CheckContexts(self.products, self.catalog, self.lake, self.clock)
+
+    def _convert(
+        self, line: Line, contract: Contract, landed: Landed, context: CheckContext | None
+    ) -> Accepted:
         """The drop as a data file in the lake. Raises DropRefused."""
         started = self.clock.monotonic()
-        target = landed.path.with_name("data.parquet")
-        converted = self.engine.convert(landed.path, landed.source.key, contract, target)
+        target = landed.path.with_name(WRITTEN)
+        converted = self.engine.convert(landed.path, landed.source.key, contract, target, context)
         sha256 = file_sha256(target)
         key = data_key(line.product, line.dataset, sha256)
         self.lake.upload(target, key)
@@ -272,9 +289,8 @@ class IngestDrops:
             sources = [source for a in group for source in a.sources]
             drops = [d for a in group for d in a.drops]
             try:
-                record = self.versions.commit(
-                    line, take_in(contract, group), by, sources, view if start == 0 else None
-                )
+                propose = on_checked_head(contract, view, take_in(contract, group))
+                record = self.versions.commit(line, propose, by, sources, view if start == 0 else None)
                 self.versions.publish(record)
                 self.refusals.taken_in(line.product, line.dataset, drops, view.refused, record.ordinal)
             except Retryable as error:
@@ -291,3 +307,9 @@ class IngestDrops:
                 report.quarantined.append(self.refusals.refuse(product, dataset, drop, refusal))
             except Retryable as error:
                 report.failed[drop.message_id] = error
+
+
+def _written(landed: Landed, accepted: Accepted) -> InputFile:
+    """An accepted drop's file as the checks of the next one read it, still on scratch disk."""
+    columns = tuple((c.name, c.type) for c in accepted.file.columns)
+    return InputFile(str(landed.path.with_name(WRITTEN)), columns)

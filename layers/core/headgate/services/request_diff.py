@@ -15,7 +15,6 @@ from headgate.domain.version_diff import (
     FileChange,
     diff_id,
     hidden_columns,
-    restricted_names,
 )
 from headgate.ports import MessageQueue
 from headgate.services.branches import readable
@@ -94,7 +93,7 @@ class RequestDiff:
             )
         for side in (report.before, report.after):
             readable(self.datasets.catalog.dataset_version(product, dataset, side.ordinal))
-        return report.masked(restricted_names(contract))
+        return report.masked(contract.restricted)
 
     def _begun(self, report: DiffReport, delta: VersionDelta) -> DiffReport:
         """What is kept of the question holds no value: an erasure that runs beside it would not find one."""

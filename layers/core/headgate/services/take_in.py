@@ -66,6 +66,7 @@ def combined_checks(checks: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any]
     for check in checks:
         known: Mapping[str, Any] = merged.get(check["name"], {"passed": True, "rows": 0})
         merged[check["name"]] = {
+            **known,
             **check,
             "passed": check["passed"] and known["passed"],
             "rows": check["rows"] + known["rows"],

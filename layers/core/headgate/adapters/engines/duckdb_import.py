@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from headgate.adapters.engines.contract_checks import run_checks
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
 from headgate.adapters.engines.file_statistics import column_stats
+from headgate.domain.check_context import CheckContext
 from headgate.domain.column_type import UnknownType, parse_type
 from headgate.domain.contract import Column, Contract
 from headgate.domain.errors import DropRefused, Retryable
@@ -18,6 +19,9 @@ from headgate.ports import Checked, S3AccessProvider
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_OBJECT = "__object"
+"""The view of the object as it is; datasets that checks look at are views by their names."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +33,20 @@ class DuckDbImportEngine:
     s3: S3AccessProvider | None = None
     httpfs: Path | None = None
 
-    def check(self, uri: str, name: str, contract: Contract) -> Checked:
+    def check(self, uri: str, name: str, contract: Contract, context: CheckContext | None = None) -> Checked:
         """See `headgate.ports.ImportEngine`."""
         import duckdb
 
         self.scratch.mkdir(parents=True, exist_ok=True)
         try:
             with open_session(
-                self.limits, self.scratch, readable=[uri], s3=self.s3, httpfs=self.httpfs
+                self.limits,
+                self.scratch,
+                readable=[uri, *(context.uris if context else ())],
+                s3=self.s3,
+                httpfs=self.httpfs,
             ) as connection:
-                return _check(connection, uri, name, contract)
+                return _check(connection, uri, name, contract, context)
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.HTTPException as error:
@@ -50,13 +58,15 @@ class DuckDbImportEngine:
             raise DropRefused("unreadable", f"{name} cannot be read as Parquet: {told}") from None
 
 
-def _check(connection: "DuckDBPyConnection", uri: str, name: str, contract: Contract) -> Checked:
+def _check(
+    connection: "DuckDBPyConnection", uri: str, name: str, contract: Contract, context: CheckContext | None
+) -> Checked:
     raw = f"SELECT * FROM read_parquet({quoted(uri)}, hive_partitioning=false)"
-    connection.execute(f"CREATE VIEW raw AS {raw}")
-    found = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
+    connection.execute(f"CREATE VIEW {_OBJECT} AS {raw}")
+    found = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {_OBJECT}").fetchall()}
     _compare_columns(found, contract)
     _compare_types(found, contract)
-    row = connection.execute("SELECT count(*) FROM raw").fetchone()
+    row = connection.execute(f"SELECT count(*) FROM {_OBJECT}").fetchone()
     rows = int(row[0]) if row else 0
     if rows == 0:
         raise DropRefused("no_rows", f"{name} has columns but no rows")
@@ -64,10 +74,10 @@ def _check(connection: "DuckDBPyConnection", uri: str, name: str, contract: Cont
         f"CAST({identifier(c.name) if c.name in found else 'NULL'} AS {c.type}) AS {identifier(c.name)}"
         for c in contract.columns
     )
-    connection.execute(f"CREATE VIEW this AS SELECT {columns} FROM raw")
-    checks = run_checks(connection, contract)
+    connection.execute(f"CREATE VIEW this AS SELECT {columns} FROM {_OBJECT}")
+    checks = run_checks(connection, contract, context)
     # What is kept of the file is what it holds: missing columns and wider types are the readers' to supply.
-    connection.execute("CREATE OR REPLACE VIEW this AS SELECT * FROM raw")
+    connection.execute(f"CREATE OR REPLACE VIEW this AS SELECT * FROM {_OBJECT}")
     declared = {c.name: c for c in contract.columns}
     held = [
         replace(declared.get(name, Column(name, kind)), type=str(parse_type(kind)))

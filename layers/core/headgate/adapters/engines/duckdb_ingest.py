@@ -19,10 +19,11 @@ from headgate.adapters.engines.sources.parquet_source import read_parquet
 from headgate.adapters.engines.sources.scratch_file import check_disk
 from headgate.adapters.engines.sources.text_encoding import as_utf8
 from headgate.adapters.engines.sources.unpack import unpacked
+from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
-from headgate.domain.errors import DropRefused
+from headgate.domain.errors import DropRefused, Retryable
 from headgate.domain.source_limits import SourceLimits
-from headgate.ports import Converted
+from headgate.ports import Converted, S3AccessProvider
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -30,22 +31,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DuckDbIngestEngine:
-    """``limits`` is what a connection may use, ``source_limits`` what a source may become."""
+    """``limits`` is what a connection may use, ``source_limits`` what a source may become. ``s3`` and
+    ``httpfs`` are needed for checks that look at datasets which are not on this disk.
+    """
 
     limits: Limits
     source_limits: SourceLimits = field(default_factory=SourceLimits)
+    s3: S3AccessProvider | None = None
+    httpfs: Path | None = None
 
-    def convert(self, source: Path, source_name: str, contract: Contract, target: Path) -> Converted:
+    def convert(
+        self,
+        source: Path,
+        source_name: str,
+        contract: Contract,
+        target: Path,
+        context: CheckContext | None = None,
+    ) -> Converted:
         """See `headgate.ports.IngestEngine`; ``source`` and ``target`` must lie in one scratch directory."""
         if source.stat().st_size == 0:
             raise DropRefused("empty_file", f"{source_name} has no bytes")
         try:
             plain = self._plain(source, source_name, contract)
-            with open_session(self.limits, target.parent) as connection:
-                return _convert(connection, plain, source_name, contract, self.source_limits, target)
+            readable = context.uris if context else ()
+            with open_session(
+                self.limits, target.parent, readable=readable, s3=self.s3, httpfs=self.httpfs
+            ) as connection:
+                self._write(connection, plain, source_name, contract, target)
+                return _checked(connection, source_name, contract, target, context)
         except DropRefused:
             target.unlink(missing_ok=True)
             raise
+
+    def _write(
+        self,
+        connection: "DuckDBPyConnection",
+        plain: Path,
+        source_name: str,
+        contract: Contract,
+        target: Path,
+    ) -> None:
+        """The source as Parquet at ``target``, in the contract's columns and types."""
+        import duckdb
+
+        try:
+            _READERS[contract.format](connection, plain, contract, self.source_limits, target)
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error as error:
+            if isinstance(error, duckdb.IOException):
+                check_disk(target.parent)
+            told = _first_line(error).replace(str(plain), source_name)
+            raise DropRefused(
+                "unreadable", f"{source_name} cannot be read as {contract.format}: {told}"
+            ) from error
 
     def _plain(self, source: Path, source_name: str, contract: Contract) -> Path:
         """Unpacked, and text as UTF-8."""
@@ -60,33 +99,25 @@ class DuckDbIngestEngine:
         return text
 
 
-def _convert(
+def _checked(
     connection: "DuckDBPyConnection",
-    source: Path,
     source_name: str,
     contract: Contract,
-    limits: SourceLimits,
     target: Path,
+    context: CheckContext | None,
 ) -> Converted:
+    """The written file, once every check was made."""
     import duckdb
 
+    rows = _scalar(connection, f"SELECT count(*) FROM {quoted(str(target))}")
+    if rows == 0:
+        raise DropRefused("no_rows", f"{source_name} holds no rows")
+    connection.execute(f"CREATE VIEW this AS SELECT * FROM {quoted(str(target))}")
     try:
-        _READERS[contract.format](connection, source, contract, limits, target)
-        rows = _scalar(connection, f"SELECT count(*) FROM {quoted(str(target))}")
-        if rows == 0:
-            raise DropRefused("no_rows", f"{source_name} holds no rows")
-        connection.execute(f"CREATE VIEW this AS SELECT * FROM {quoted(str(target))}")
-        checks = run_checks(connection, contract)
-        return Converted(target, rows, column_stats(connection, contract, rows, target), tuple(checks))
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error as error:
-        if isinstance(error, duckdb.IOException):
-            check_disk(target.parent)
-        told = _first_line(error).replace(str(source), source_name)
-        raise DropRefused(
-            "unreadable", f"{source_name} cannot be read as {contract.format}: {told}"
-        ) from error
+        checks = run_checks(connection, contract, context)
+    except duckdb.HTTPException as error:
+        raise Retryable(f"a dataset that {contract.name} refers to cannot be read now: {error}") from error
+    return Converted(target, rows, column_stats(connection, contract, rows, target), tuple(checks))
 
 
 def _scalar(connection: "DuckDBPyConnection", sql: str) -> int:

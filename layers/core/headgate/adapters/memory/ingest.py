@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from headgate.adapters.memory.faults import Faults
-from headgate.domain.contract import Contract
+from headgate.domain.check_context import CheckContext
+from headgate.domain.contract import COLUMN_CHECKS, Contract
+from headgate.domain.csv_dialect import CsvDialect
 from headgate.domain.dataset import ColumnStats
-from headgate.domain.errors import DropRefused
+from headgate.domain.errors import ConfigurationError, DropRefused
 from headgate.ports import Converted
 
 Row = dict[str, str | None]
@@ -23,14 +25,37 @@ class MemoryIngestEngine:
     def __init__(self, faults: Faults | None = None) -> None:
         self._faults = faults or Faults()
 
-    def convert(self, source: Path, source_name: str, contract: Contract, target: Path) -> Converted:
-        """Rules it refuses by: ``no_rows``, ``missing_column``, ``not_null:<column>``."""
+    def convert(
+        self,
+        source: Path,
+        source_name: str,
+        contract: Contract,
+        target: Path,
+        context: CheckContext | None = None,  # noqa: ARG002 - no check of these looks beyond the drop
+    ) -> Converted:
+        """Rules it refuses by: ``no_rows``, ``missing_column``, ``not_null:<column>``. Raises
+        ConfigurationError for a contract that declares more.
+        """
         with self._faults.read("engine.convert"):
+            _require_simple(contract)
             rows = list(_rows(source, source_name, contract))
             checks = tuple(_not_null(rows, c.name) for c in contract.columns if c.required)
             target.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
             stats = tuple(_stats(rows, c.name, c.type) for c in contract.columns)
             return Converted(target, len(rows), stats, checks)
+
+
+def _require_simple(contract: Contract) -> None:
+    """Nothing that is declared is skipped in silence."""
+    beyond = [
+        *(f"format {f}" for f in [contract.format] if f != "csv"),
+        *(f"{check} of {c.name}" for c in contract.columns for check in COLUMN_CHECKS if getattr(c, check)),
+        *(f"a key of {', '.join(key)}" for key in contract.keys),
+        *(each.check for each in (*contract.rules, *contract.references, *contract.freshness)),
+    ]
+    if beyond or contract.csv != CsvDialect() or contract.encoding != "utf-8":
+        told = ", ".join(beyond) or "another dialect or encoding"
+        raise ConfigurationError(f"the in-memory engine knows no {told} (contract {contract.name})")
 
 
 def _rows(source: Path, source_name: str, contract: Contract) -> Iterator[Row]:
