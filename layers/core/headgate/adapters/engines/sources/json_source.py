@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.adapters.engines.sources.columns import check_columns, listed, located
-from headgate.adapters.engines.sources.csv_source import write_parquet
 from headgate.adapters.engines.sources.json_fault import fault
 from headgate.adapters.engines.sources.json_values import converted, fits, json_path, text
+from headgate.adapters.engines.sources.parquet_target import write_parquet
 from headgate.domain.contract import Column, Contract
 from headgate.domain.errors import DropRefused
 from headgate.domain.source_limits import SourceLimits
@@ -65,7 +65,7 @@ def _convert(
         f"AS {identifier(c.name)}"
         for c in contract.columns
     )
-    write_parquet(connection, f"SELECT {select} FROM raw", target)
+    write_parquet(connection, f"SELECT {select} FROM raw", len(contract.columns), target)
 
 
 def _parents(contract: Contract) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.adapters.engines.sources.columns import check_columns, listed, located
-from headgate.adapters.engines.sources.csv_source import write_parquet
+from headgate.adapters.engines.sources.parquet_target import write_parquet
 from headgate.adapters.engines.sources.scratch_file import check_ratio
 from headgate.domain.column_type import ColumnType, UnknownType, parse_type
 from headgate.domain.contract import Column, Contract
@@ -37,7 +37,7 @@ def read_parquet(
     select = ", ".join(
         f"CAST({values.get(c.name, 'NULL')} AS {c.type}) AS {identifier(c.name)}" for c in contract.columns
     )
-    write_parquet(connection, f"SELECT {select} FROM raw", target)
+    write_parquet(connection, f"SELECT {select} FROM raw", len(contract.columns), target)
 
 
 def _check_file(connection: "DuckDBPyConnection", source: Path, limits: SourceLimits) -> None:
