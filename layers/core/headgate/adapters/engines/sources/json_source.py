@@ -30,16 +30,28 @@ def read_json(
     import duckdb
 
     layout = "newline_delimited" if contract.format == "jsonl" else _layout(source)
-    connection.execute(
-        f"CREATE VIEW objects AS SELECT json FROM read_json({quoted(str(source))}, format='{layout}', "
-        f"records=false, columns={{json: 'JSON'}}, maximum_object_size={limits.max_object_bytes})"
+    objects = (
+        f"read_json({quoted(str(source))}, format='{layout}', records=false, columns={{json: 'JSON'}}, "
+        f"maximum_object_size={limits.max_object_bytes})"
     )
     try:
+        if layout != "newline_delimited":
+            objects = _split(connection, objects, source)
+        connection.execute(f"CREATE VIEW objects AS SELECT json FROM {objects}")
         _convert(connection, contract, limits, target)
     except (duckdb.OutOfMemoryException, duckdb.IOException):
         raise
     except duckdb.Error as problem:
         raise fault(source, contract.format == "jsonl", limits) or problem from problem
+
+
+def _split(connection: "DuckDBPyConnection", objects: str, source: Path) -> str:
+    """The objects in a file that several threads can read: of an array, one alone finds where each begins,
+    and four passes over 400 MB took 57 s instead of 21.
+    """
+    path = source.with_name(source.name + ".objects")
+    write_parquet(connection, f"SELECT json FROM {objects}", 1, path)
+    return f"read_parquet({quoted(str(path))})"
 
 
 def _layout(source: Path) -> str:
