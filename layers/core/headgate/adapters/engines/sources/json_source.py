@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
-from headgate.adapters.engines.sources.columns import check_columns, listed, located
+from headgate.adapters.engines.sources.columns import check_columns, listed, located, shown
 from headgate.adapters.engines.sources.json_fault import fault
 from headgate.adapters.engines.sources.json_values import converted, fits, json_path, text
 from headgate.adapters.engines.sources.parquet_target import write_parquet
@@ -155,10 +155,10 @@ def _wrong_type(
         f"SELECT record, left(CAST({value} AS VARCHAR), 200) FROM "
         f"(SELECT row_number() OVER () AS record, j FROM raw) WHERE {misfit} LIMIT {SAMPLE_ROWS}"
     ).fetchall()
-    sample = tuple({"row": number, "column": column.name, "value": found} for number, found in bad)
+    sample = tuple({"row": n, "column": column.name, "value": shown(column, found)} for n, found in bad)
     form = f"{column.type} of the form {column.format!r}" if column.format else column.type
-    shown = listed([str(found) for _, found in bad[:3]])
-    reason = f"{count:,} values of {column.name} are no {form}; first in object {bad[0][0]:,}: {shown}"
+    told = listed([str(entry["value"]) for entry in sample[:3]])
+    reason = f"{count:,} values of {column.name} are no {form}; first in object {bad[0][0]:,}: {told}"
     if column.kind.kind == "DECIMAL":
         reason += " (a number of more than 15 digits loses some on the way: write it as a string)"
     return DropRefused("wrong_type", reason, count, sample)
