@@ -1,11 +1,14 @@
-"""A product of its own for drops as people really make them: three formats, and every kind of check."""
+"""A product of its own for drops as people really make them: every format, and every kind of check."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import json
 from dataclasses import dataclass
 from typing import Any
+
+import zstandard
 
 PRODUCT = "intake"
 UNROUTED = "_unrouted"
@@ -36,6 +39,29 @@ def bundle() -> dict[str, Any]:
             ("repeats", "csv", order),
             ("bursts", "csv", order),
         )
+    }
+    datasets["tills"] = {
+        "name": "tills",
+        "version": "1.0.0",
+        "format": "csv",
+        "encoding": "utf-16",
+        "csv": {"delimiter": ";", "decimal_separator": ",", "skip_lines": 1},
+        "columns": [
+            {"name": "till", "type": "VARCHAR", "path": "Kassen-Nr.", "required": True},
+            {"name": "day", "type": "DATE", "format": "%d.%m.%Y"},
+            {"name": "takings", "type": "DECIMAL(10,2)", "minimum": 0},
+        ],
+    }
+    datasets["baskets"] = {
+        "name": "baskets",
+        "version": "1.0.0",
+        "format": "json",
+        "undeclared": "ignore",
+        "columns": [
+            {"name": "basket", "type": "BIGINT", "primary_key": True},
+            {"name": "city", "type": "VARCHAR", "path": "customer.address.city"},
+            {"name": "items", "type": "STRUCT(sku VARCHAR, n INTEGER)[]"},
+        ],
     }
     statement = {
         "Sid": "EveryoneHere",
@@ -77,6 +103,21 @@ def readings(name: str, warmth: Any = 12.5) -> bytes:
     return into.getvalue()
 
 
+def tills(*rows: str) -> bytes:
+    """As a till's own program writes them."""
+    lines = ["Bericht vom Tage", "Kassen-Nr.;day;takings", *rows, ""]
+    return zstandard.compress("\r\n".join(lines).encode("utf-16"))
+
+
+def baskets(*numbers: int) -> bytes:
+    """One JSON array, each basket with more than the contract names."""
+    items = [{"sku": "a", "n": 2}, {"sku": "b", "n": 1}]
+    customer = {"name": "é", "address": {"city": "Zürich", "zip": "8000"}}
+    return json.dumps(
+        [{"basket": n, "customer": customer, "items": items} for n in numbers], indent=1
+    ).encode()
+
+
 @dataclass(frozen=True)
 class Bad:
     """A drop that has to be refused by ``rule``, ``rows`` of it failing, for a reason that says ``said``."""
@@ -108,7 +149,7 @@ def _orders(name: str, body: bytes, rule: str, rows: int | None, said: str = "",
 
 
 def _typed(name: str, suffix: str, body: bytes, rule: str, rows: int | None, said: str) -> Bad:
-    dataset = {"parquet": "readings", "jsonl": "clicks"}[suffix]
+    dataset = {"parquet": "readings", "jsonl": "clicks", "json": "baskets"}[suffix]
     return Bad(name, f"{PRODUCT}/{dataset}/{name}.{suffix}", body, rule, rows, said)
 
 
@@ -118,6 +159,7 @@ _NO_FILE = "<product>/<dataset>/<file>"
 _LATIN = orders(*_FINE, order("d1", shop="n?rth")).replace(b"?", b"\xf6")
 _EXTRA = orders(order("m2") + ",1", header=HEADER + ",extra")
 _HALF = b'{"sensor": "c1", "warmth": 1}\n{"sensor": \n'
+_BOMB = zstandard.compress(HEADER.encode() + b"\n" * 80_000_000)
 BAD = (
     Bad("unknown_product", "nobody/orders/a.csv", _PLAIN, "unknown_product", None, "nobody"),
     Bad("no_prefix", "stray.csv", _PLAIN, "unknown_prefix", None, _NO_FILE),
@@ -129,7 +171,7 @@ BAD = (
     _orders("too_few_values", orders(*_FINE, "r1,2024-05-01 10:00:00"), "ragged_row", 1, "line 4"),
     _orders("too_many_values", orders(*_FINE, order("r2") + ",x,y"), "ragged_row", 1, "line 4"),
     _orders("undecodable", _LATIN, "undecodable", 1, "line 4"),
-    _orders("undecodable_header", b"\xff\xfe" + _PLAIN, "undecodable", None, "header"),
+    _orders("undecodable_header", b"\xf6" + _PLAIN, "undecodable", None, "header"),
     _orders("wrong_type", orders(*_FINE, order("t1", amount="many")), "wrong_type", 1, "amount"),
     _orders("wrong_time", orders(order("t2", at="yesterday"), *_FINE), "wrong_type", 1, "placed_at"),
     _orders("few_columns", orders("m1,5", header="order_id,amount"), "missing_column", None, "placed_at"),
@@ -140,11 +182,14 @@ BAD = (
     _orders("not_allowed", orders(*_FINE, order("b4", shop="east")), "allowed:shop", 1),
     _orders("same_key_twice", orders(*_FINE, order("f1")), "primary_key:order_id", 2, "1 keys"),
     _orders("truncated", gzip.compress(_PLAIN)[:-12], "broken_gzip", None, "gzip", "csv.gz"),
+    _orders("cut", zstandard.compress(_PLAIN)[:-3], "broken_zstd", None, "cut off", "csv.zst"),
+    _orders("bomb", _BOMB, "compression_ratio", None, "SOURCE_MAX_RATIO", "csv.zst"),
     _orders(f"bad {ODD}", orders(order("o1", amount="x")), "wrong_type", 1, "amount"),
-    _typed("footer", "parquet", readings("p1")[:-6] + b"\x00" * 6, "unreadable", None, "parquet"),
-    _typed("cut", "parquet", readings("p2")[:-200], "unreadable", None, "parquet"),
+    _typed("footer", "parquet", readings("p1")[:-6] + b"\x00" * 6, "unreadable", None, "Parquet"),
+    _typed("cut", "parquet", readings("p2")[:-200], "unreadable", None, "Parquet"),
     _typed("type", "parquet", readings("p3", "warm"), "wrong_type", 1, "warmth"),
-    _typed("half", "jsonl", _HALF, "unreadable", None, "jsonl"),
+    _typed("half", "jsonl", _HALF, "broken_json", 1, "line 2"),
+    _typed("array", "json", baskets(1, 2)[:-3], "broken_json", 1, "line"),
 )
 GOOD = (
     Good(f"{PRODUCT}/orders/plain.csv", orders(order("g1"), order("g2")), 2),
@@ -155,4 +200,6 @@ GOOD = (
     Good(f"{PRODUCT}/orders/without.extension", orders(order("g7")), 1),
     Good(f"{PRODUCT}/readings/fine.parquet", readings("g8"), 1),
     Good(f"{PRODUCT}/clicks/fine.jsonl", b'{"sensor": "g9", "warmth": 2}\n', 1),
+    Good(f"{PRODUCT}/tills/report.csv", tills("1;01.05.2024;1234,50", "2;02.05.2024;0,5"), 2),
+    Good(f"{PRODUCT}/baskets/day.json", baskets(1, 2, 3), 3),
 )

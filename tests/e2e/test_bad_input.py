@@ -89,7 +89,7 @@ def test_a_good_file_of_the_same_burst_goes_through(burst: Burst, good: Good) ->
 
 
 def test_versions_hold_the_good_files_and_nothing_else(burst: Burst, stack: Stack) -> None:
-    for dataset in ("orders", "readings", "clicks"):
+    for dataset in ("orders", "readings", "clicks", "tills", "baskets"):
         newest = stack.api("alice").dataset_versions(intake.PRODUCT, dataset)["versions"][0]
         mine = [good for good in GOOD if good.key.startswith(f"{intake.PRODUCT}/{dataset}/")]
         assert (newest["rows"], newest["files"]) == (sum(good.rows for good in mine), len(mine))

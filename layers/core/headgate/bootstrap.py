@@ -141,7 +141,7 @@ def ingest(environ: Mapping[str, str]) -> "IngestDrops":
 
     settings = IngestSettings.from_env(environ)
     parts = _parts(settings)
-    here = _ingest(parts, settings.landing_bucket, _limits(settings.memory_mb))
+    here = _ingest(parts, settings, _limits(settings.memory_mb))
     compute = AwsBatchCompute(parts.clients, settings.batch_queues, settings.batch_job_definitions)
     large = HandOverDrop(compute, here.catalog, here.versions, here.refusals, settings.largest_drop_bytes)
     return replace(here, large=large)
@@ -151,10 +151,10 @@ def ingest_job(environ: Mapping[str, str]) -> "IngestDrops":
     """Takes in whatever it is given: a job has the memory, the disk and the time."""
     settings = IngestJobSettings.from_env(environ)
     limits = _limits(settings.job_memory_mb, threads=os.cpu_count() or 2)
-    return _ingest(_parts(settings), settings.landing_bucket, limits)
+    return _ingest(_parts(settings), settings, limits)
 
 
-def _ingest(parts: _Parts, landing_bucket: str, limits: "Limits") -> "IngestDrops":
+def _ingest(parts: _Parts, settings: IngestSettings | IngestJobSettings, limits: "Limits") -> "IngestDrops":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
     from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
@@ -167,9 +167,9 @@ def _ingest(parts: _Parts, landing_bucket: str, limits: "Limits") -> "IngestDrop
         catalog=DynamoDatasetCatalog(parts.catalog),
         refs=DynamoRefCatalog(parts.catalog),
         quarantine=DynamoQuarantineCatalog(parts.catalog),
-        landing=parts.bucket(landing_bucket),
+        landing=parts.bucket(settings.landing_bucket),
         lake=parts.lake,
-        engine=DuckDbIngestEngine(limits, s3=s3_access(parts.clients), httpfs=_httpfs()),
+        engine=DuckDbIngestEngine(limits, settings.source_limits, s3_access(parts.clients), _httpfs()),
         bus=parts.bus,
         guard=parts.guard,
         clock=parts.clock,

@@ -8,8 +8,10 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar
 
 from headgate.domain.errors import ConfigurationError
+from headgate.domain.source_limits import SourceLimits, setting
 
 _S = TypeVar("_S", bound="Settings")
+_SOURCE = {f"source_{field.name}": setting(field.name) for field in fields(SourceLimits)}
 
 _VARIABLES = {
     "environment": "HEADGATE_ENVIRONMENT",
@@ -35,7 +37,15 @@ _VARIABLES = {
     "largest_drop_bytes": "LARGEST_DROP_BYTES",
     "job_memory_mb": "JOB_MEMORY_MB",
     "memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    **_SOURCE,
 }
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("a number above 0 is needed")
+    return number
 
 
 def _mapping(text: str) -> Mapping[str, str]:
@@ -52,6 +62,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "largest_drop_bytes": int,
     "batch_queues": _mapping,
     "batch_job_definitions": _mapping,
+    **dict.fromkeys(_SOURCE, _positive),
 }
 
 
@@ -86,8 +97,26 @@ class Settings:
         return cls(**values)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SourceSettings(Settings):
+    """What whoever reads dropped files has too: the fields of `SourceLimits`, with its defaults."""
+
+    source_max_bytes: int = SourceLimits.max_bytes
+    source_max_ratio: int = SourceLimits.max_ratio
+    source_ratio_from_bytes: int = SourceLimits.ratio_from_bytes
+    source_max_line_bytes: int = SourceLimits.max_line_bytes
+    source_max_columns: int = SourceLimits.max_columns
+    source_max_object_bytes: int = SourceLimits.max_object_bytes
+
+    @property
+    def source_limits(self) -> SourceLimits:
+        return SourceLimits(
+            **{field.name: getattr(self, f"source_{field.name}") for field in fields(SourceLimits)}
+        )
+
+
 @dataclass(frozen=True)
-class IngestSettings(Settings):
+class IngestSettings(SourceSettings):
     """``largest_drop_bytes`` is what the function takes in itself; the rest goes to a Batch job."""
 
     landing_bucket: str
@@ -99,7 +128,7 @@ class IngestSettings(Settings):
 
 
 @dataclass(frozen=True)
-class IngestJobSettings(Settings):
+class IngestJobSettings(SourceSettings):
     landing_bucket: str
     job_memory_mb: int
 

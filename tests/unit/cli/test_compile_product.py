@@ -143,7 +143,7 @@ def test_rule_that_cannot_run_is_refused(tmp_path: Path, rule: dict[str, Any], s
 @pytest.mark.parametrize(
     ("declared", "said"),
     [
-        ({"logicalType": "object"}, "logicalType: is 'object'"),
+        ({"logicalType": "blob"}, "logicalType: is 'blob'"),
         ({"physicalType": "MONEY"}, "type 'MONEY'"),
         ({"logicalTypeOptions": {"minimun": 0}}, "logicalTypeOptions.minimun: is not known"),
         (
@@ -165,13 +165,6 @@ def test_property_that_cannot_be_checked_is_refused(
 def test_misspelt_custom_property_is_refused(tmp_path: Path) -> None:
     found = broken_contract(tmp_path, customProperties=[{"property": "headgateNullValue", "value": ["NA"]}])
     assert "is not known; known: headgateFormat" in found[0]
-
-
-def test_delimiter_that_ingest_does_not_read_is_refused(tmp_path: Path) -> None:
-    found = broken_contract(
-        tmp_path, servers=[{"server": "l", "type": "s3", "format": "csv", "delimiter": ";"}]
-    )
-    assert any("servers[0].delimiter: is ';'" in p for p in found)
 
 
 def test_key_declared_twice_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.unit.engines.reading import Reading, contract
 
-PACK = {"none": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}
+PACK: dict[str, Callable[[bytes], bytes]] = {"none": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1")
 values = st.text(st.characters(codec="latin-1", exclude_characters="\0"), max_size=6)
 headers = st.text(st.characters(codec="latin-1", categories=("L", "N", "P", "Zs")), min_size=1, max_size=5)

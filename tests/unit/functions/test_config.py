@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 from headgate import config
-from headgate.config import BuildFeaturesSettings, IngestSettings, Settings, TrainSettings
+from headgate.config import (
+    BuildFeaturesSettings,
+    IngestJobSettings,
+    IngestSettings,
+    Settings,
+    TrainSettings,
+)
 from headgate.domain.errors import ConfigurationError
+from headgate.domain.source_limits import SourceLimits, setting
 
 SHARED = {
     "HEADGATE_ENVIRONMENT": "dev",
@@ -62,6 +69,19 @@ def test_a_memory_size_is_a_number() -> None:
         IngestSettings.from_env(
             {**SHARED, "LANDING_BUCKET_NAME": "l", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "much"}
         )
+
+
+def test_every_limit_of_a_source_is_a_setting() -> None:
+    # Given each limit set to another number
+    names = [field.name for field in fields(SourceLimits)]
+    job = {**SHARED, "LANDING_BUCKET_NAME": "l", "JOB_MEMORY_MB": "1024"}
+    changed = {setting(name): str(number) for number, name in enumerate(names, 1)}
+    # Then the limits are those numbers, and the defaults where nothing is set
+    found = IngestJobSettings.from_env({**job, **changed}).source_limits
+    assert [getattr(found, name) for name in names] == list(range(1, len(names) + 1))
+    assert IngestJobSettings.from_env(job).source_limits == SourceLimits()
+    with pytest.raises(ConfigurationError, match="SOURCE_MAX_RATIO is malformed"):
+        IngestJobSettings.from_env({**job, "SOURCE_MAX_RATIO": "0"})
 
 
 def test_every_variable_is_in_the_architecture(root: Path) -> None:

@@ -1,6 +1,6 @@
 """ODCS properties as contract columns: the type, the bounds, and the rules that bounds alone cannot say.
 
-Owns the table of types and of ``logicalTypeOptions``. An option without a check is a problem, never dropped.
+Owns the table of ``logicalTypeOptions``. An option without a check is a problem, never dropped.
 """
 
 from collections.abc import Mapping
@@ -8,23 +8,13 @@ from typing import Any
 
 from headgate.cli import standard_fields
 from headgate.cli.compile_quality import compile_rules, identifier, literal
+from headgate.cli.compile_type import INTEGER_FORMATS, NUMBER_FORMATS, compile_type
+from headgate.cli.date_format import is_iso, strptime_format
 from headgate.cli.yaml_source import FieldPath, YamlSource
+from headgate.domain.contract_problems import known_format
 
-LOGICAL_TYPES = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-    "time": "TIME",
-}
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _OPTIONS = (*_BOUNDS, "pattern", "minLength", "maxLength", "multipleOf", "format")
-# Formats that the column type checks by itself.
-_FORMATS = {"DATE": ("yyyy-MM-dd", "%Y-%m-%d"), "TIMESTAMP": ("yyyy-MM-ddTHH:mm:ssZ",)}
-_INTEGER_FORMATS = {"i8": "TINYINT", "i16": "SMALLINT", "i32": "INTEGER", "i64": "BIGINT", "i128": "HUGEINT"}
-_NUMBER_FORMATS = {"f32": "FLOAT", "f64": "DOUBLE"}
 
 
 def compile_column(
@@ -42,12 +32,14 @@ def compile_column(
     options = dict(declared.get("logicalTypeOptions") or {})
     column: dict[str, Any] = {
         "name": name,
-        "type": _type(source, path, declared, options),
+        "type": compile_type(source, path, declared),
         "required": bool(declared.get("required", False)),
         "unique": bool(declared.get("unique", False)),
         "primary_key": bool(declared.get("primaryKey", False)),
         "classification": declared.get("classification") or "internal",
     }
+    column |= _place(source, path, declared)
+    _date_format(source, (*path, "logicalTypeOptions"), column, options)
     rules = _options(source, (*path, "logicalTypeOptions"), column, options)
     if declared.get("enum"):
         column["allowed"] = [str(entry["value"]) for entry in declared["enum"]]
@@ -55,21 +47,42 @@ def compile_column(
     return column, rules
 
 
-def _type(
-    source: YamlSource, path: FieldPath, declared: Mapping[str, Any], options: Mapping[str, Any]
-) -> str:
-    physical = declared.get("physicalType")
-    if physical:
-        return str(physical).upper().replace(" ", "")
-    logical = declared.get("logicalType")
-    if logical not in LOGICAL_TYPES:
-        known = ", ".join(LOGICAL_TYPES)
+def _place(source: YamlSource, path: FieldPath, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Where drops hold the column: physicalName, and the names it had."""
+    place: dict[str, Any] = {}
+    if declared.get("physicalName") and declared["physicalName"] != declared.get("name"):
+        place["path"] = str(declared["physicalName"])
+    for position, entry in enumerate(declared.get("customProperties") or ()):
+        name, value = str(entry.get("property")), entry.get("value")
+        at = (*path, "customProperties", position)
+        if name == "headgateFormerNames":
+            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+                source.problem((*at, "value"), f"{name} is {value!r}; a list of names is needed")
+            else:
+                place["former_names"] = value
+        elif name.startswith("headgate"):
+            source.problem((*at, "property"), f"{name!r} is not known; known: headgateFormerNames")
+    return place
+
+
+def _date_format(
+    source: YamlSource, path: FieldPath, column: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """The format of a date or time goes into the column; what the type reads by itself goes nowhere."""
+    pattern = options.get("format")
+    if pattern is None or column["type"] not in ("DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ"):
+        return
+    del options["format"]
+    if is_iso(str(pattern), column["type"]):
+        return
+    found = strptime_format(str(pattern))
+    if found is None or not known_format(found):
         source.problem(
-            (*path, "logicalType"), f"is {logical!r}; give a physicalType (DuckDB) or one of {known}"
+            (*path, "format"),
+            f"{pattern!r} is not read; write a pattern such as dd.MM.yyyy HH:mm, or strptime's %d.%m.%Y",
         )
-        return "VARCHAR"
-    sized = {"integer": _INTEGER_FORMATS, "number": _NUMBER_FORMATS}.get(str(logical), {})
-    return sized.get(str(options.get("format")), LOGICAL_TYPES[str(logical)])
+    else:
+        column["format"] = found
 
 
 def _options(
@@ -90,8 +103,8 @@ def _options(
 
 def _check_format(source: YamlSource, path: FieldPath, kind: str, found: str | None) -> None:
     """A format is fine where the column's type means it already; nobody would check any other."""
-    sizes = [n for n, t in (_INTEGER_FORMATS | _NUMBER_FORMATS).items() if t == kind]
-    if found is not None and found not in (*_FORMATS.get(kind, ()), *sizes):
+    sizes = [n for n, t in (INTEGER_FORMATS | NUMBER_FORMATS).items() if t == kind]
+    if found is not None and found not in sizes:
         source.problem(
             (*path, "format"), f"{found!r} is not checked for {kind}; use a pattern, or ISO-8601 dates"
         )

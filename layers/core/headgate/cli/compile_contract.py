@@ -12,18 +12,21 @@ from pydantic import ValidationError
 from headgate.cli import standard_fields
 from headgate.cli.compile_column import compile_column
 from headgate.cli.compile_quality import compile_rules
+from headgate.cli.compile_server import check_encoding, compile_server
 from headgate.cli.yaml_source import FieldPath, YamlSource
 
 # custom property -> (contract field, type it must have, how people write it)
 SETTINGS: Mapping[str, tuple[str, type, str]] = {
-    "headgateFormat": ("format", str, "csv, jsonl or parquet"),
+    "headgateFormat": ("format", str, "csv, json, jsonl or parquet"),
+    "headgateCsv": ("csv", dict, "a mapping such as {skip_lines: 2, decimal_separator: ','}"),
+    "headgateEncoding": ("encoding", str, "utf-8, utf-16, latin-1 or windows-1252"),
+    "headgateUndeclared": ("undeclared", str, "refuse or ignore"),
     "headgateOperation": ("operation", str, "append or overwrite"),
     "headgatePublish": ("publish", str, "automatic or manual"),
     "headgateTables": ("tables", list, "a list: [iceberg]"),
     "headgateNullValues": ("null_values", list, "a list such as [NA]"),
     "headgateMaxErrorRows": ("max_error_rows", int, "a number of rows"),
 }
-_SERVER_FORMATS = {"csv": "csv", "jsonl": "jsonl", "json": "jsonl", "ndjson": "jsonl", "parquet": "parquet"}
 
 
 def compile_contract(source: YamlSource) -> dict[str, Any] | None:
@@ -74,16 +77,19 @@ def _unique_names(source: YamlSource, path: FieldPath, rules: list[dict[str, Any
 
 def _settings(source: YamlSource, document: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     """Format, null values and operation: from the server and from custom properties, the latter win."""
-    settings: dict[str, Any] = _server(source, list(document.get("servers") or ()))
+    settings: dict[str, Any] = compile_server(source, list(document.get("servers") or ()))
     places: tuple[tuple[FieldPath, Any], ...] = (
         (("customProperties",), document.get("customProperties")),
         (("schema", 0, "customProperties"), table.get("customProperties")),
     )
     for path, declared in places:
         for position, entry in enumerate(declared or ()):
-            settings.update(_setting(source, (*path, position), entry))
+            found = _setting(source, (*path, position), entry)
+            if "csv" in found:
+                found["csv"] = {**settings.get("csv", {}), **found["csv"]}
+            settings.update(found)
     if "format" not in settings:
-        source.problem(("servers",), "no format; give a server with `format: csv` (or jsonl, parquet)")
+        source.problem(("servers",), "no format; give a server with `format: csv` (or json, jsonl, parquet)")
     return {"operation": "append", "null_values": [], "max_error_rows": 0, "format": "csv"} | settings
 
 
@@ -98,26 +104,9 @@ def _setting(source: YamlSource, path: FieldPath, entry: Mapping[str, Any]) -> d
     if not isinstance(value, kind):
         source.problem((*path, "value"), f"{name} is {value!r}; {form} is needed")
         return {}
+    if field == "encoding":
+        check_encoding(source, (*path, "value"), str(value))
     return {field: [str(v) for v in value] if isinstance(value, list) else value}
-
-
-def _server(source: YamlSource, servers: list[Mapping[str, Any]]) -> dict[str, Any]:
-    if len(servers) > 1:
-        source.problem(("servers",), f"names {len(servers)} servers; drops arrive at one, the landing bucket")
-    settings: dict[str, Any] = {}
-    for server in servers[:1]:
-        if server.get("format"):
-            if server["format"] not in _SERVER_FORMATS:
-                known = ", ".join(_SERVER_FORMATS)
-                source.problem(("servers", 0, "format"), f"is {server['format']!r}; known: {known}")
-            settings["format"] = _SERVER_FORMATS.get(server["format"], "csv")
-        if server.get("delimiter", ",") not in (",", "new_line"):
-            source.problem(
-                ("servers", 0, "delimiter"), f"is {server['delimiter']!r}; drops are comma-separated"
-            )
-        if str(server.get("encoding", "utf-8")).lower().replace("-", "") != "utf8":
-            source.problem(("servers", 0, "encoding"), f"is {server['encoding']!r}; drops are UTF-8")
-    return settings
 
 
 def _valid(source: YamlSource) -> bool:

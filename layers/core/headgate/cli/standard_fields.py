@@ -18,6 +18,7 @@ PROSE = (
 
 COLUMN = (
     *("physicalType", "logicalType", "logicalTypeOptions", "required", "unique", "primaryKey"),
+    *("physicalName", "properties", "items"),
     *("primaryKeyPosition", "classification", "enum", "quality"),
 )
 TABLE = (

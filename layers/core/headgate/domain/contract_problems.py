@@ -3,6 +3,7 @@
 Yields sentences; whoever calls says where.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from headgate.domain.column_type import ColumnType
@@ -11,6 +12,10 @@ from headgate.domain.contract_rules import Reference
 
 RESERVED = ("this", "request")
 """Names that SQL gives to the drop itself and to the rows of a call."""
+_DIRECTIVE = re.compile(r"%(-?.?)")
+_DIRECTIVES = frozenset(
+    ["%", *"aAbBcdfgGHIjmMnpSuUVwWxXyYzZ", "-d", "-m", "-y", "-H", "-I", "-M", "-S", "-j"]
+)
 
 
 def contract_problems(contract: Contract, contracts: Mapping[str, Contract]) -> Iterator[str]:
@@ -44,6 +49,12 @@ def _column(column: Column, contract: Contract) -> Iterator[str]:
         yield f"pattern, allowed and unique cannot be checked for {column.type}"
 
 
+def known_format(text: str) -> bool:
+    """Whether ``text`` is a strptime format that engines read."""
+    found = _DIRECTIVE.findall(text)
+    return bool(found) and all(directive in _DIRECTIVES for directive in found)
+
+
 def _type_fits(column: Column, kind: ColumnType, contract: Contract) -> Iterator[str]:
     inside = [part.kind for part in kind.parts()]
     if contract.format == "csv" and kind.nested:
@@ -56,6 +67,8 @@ def _type_fits(column: Column, kind: ColumnType, contract: Contract) -> Iterator
         yield f"a format is declared, and {column.type} is no date or time"
     if column.format is not None and contract.format == "parquet":
         yield "a format is declared, and Parquet holds no text dates"
+    if column.format is not None and not known_format(column.format):
+        yield f"format {column.format!r} is no strptime format, such as %d.%m.%Y %H:%M"
 
 
 def _bounds(column: Column, kind: ColumnType) -> Iterator[str]:
@@ -98,6 +111,9 @@ def _layout(contract: Contract) -> Iterator[str]:
         yield f"csv: a dialect is declared, and the format is {contract.format}"
     if contract.format == "parquet" and contract.encoding != "utf-8":
         yield f"encoding: {contract.encoding} is declared, and Parquet is no text"
+    if contract.format == "parquet" and contract.null_values:
+        yield "null_values: some are declared, and Parquet has nulls of its own"
+    yield from _paths(contract)
     declared = {c.path or c.name for c in contract.columns}
     for name in dialect.names:
         if name not in declared and contract.undeclared == "refuse":
@@ -105,6 +121,19 @@ def _layout(contract: Contract) -> Iterator[str]:
     absent = [c.name for c in contract.columns if c.must_be_there and (c.path or c.name) not in dialect.names]
     if dialect.names and absent:
         yield f"csv.names: required columns are missing: {', '.join(absent)}"
+
+
+def _paths(contract: Contract) -> Iterator[str]:
+    """Dotted paths of JSON and Parquet; of CSV a path is a header, which may be anything."""
+    if contract.format == "csv":
+        return
+    paths = [c.path or c.name for c in contract.columns]
+    for path in paths:
+        if '"' in path or not all(path.split(".")):
+            yield f"columns: {path!r} is no path; write the fields with dots between"
+        for other in paths:
+            if other.startswith(f"{path}."):
+                yield f"columns: {other!r} lies inside {path!r}, which is a column of its own"
 
 
 def _checks(contract: Contract, contracts: Mapping[str, Contract]) -> Iterator[str]:

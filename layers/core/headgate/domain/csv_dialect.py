@@ -26,8 +26,9 @@ ENCODINGS = {
 
 @dataclass(frozen=True)
 class CsvDialect:
-    """One character each, '' for none; the delimiter may have up to four. ``names`` are the columns of a file
-    without a header, in its order; without names they are the contract's, in its order.
+    """One character each, '' for none; the delimiter may have up to four bytes of UTF-8. A comment is a whole
+    line. ``names`` are the columns of a file without a header, in its order; without names they are the
+    contract's, in its order.
     """
 
     delimiter: str = ","
@@ -61,8 +62,8 @@ class CsvDialect:
         for name, value in singles.items():
             if len(value) > 1 or value in ("\n", "\r") or not value.isascii():
                 return f"{name} is {value!r}; one ASCII character or none is needed"
-        if not 1 <= len(self.delimiter) <= 4 or any(c in "\r\n" for c in self.delimiter):
-            return f"delimiter is {self.delimiter!r}; one to four characters are needed"
+        if not 1 <= len(self.delimiter.encode()) <= 4 or any(c in "\r\n" for c in self.delimiter):
+            return f"delimiter is {self.delimiter!r}; one to four bytes of UTF-8 are needed"
         special = [c for c in (self.delimiter, self.quote, self.comment) if c]
         if len(set(special)) != len(special):
             return "delimiter, quote and comment must differ"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from headgate.adapters.engines.contract_checks import run_checks
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
 from headgate.adapters.engines.file_statistics import column_stats
+from headgate.adapters.engines.sources.columns import listed, located
 from headgate.domain.check_context import CheckContext
 from headgate.domain.column_type import UnknownType, parse_type
 from headgate.domain.contract import Column, Contract
@@ -64,23 +65,24 @@ def _check(
     raw = f"SELECT * FROM read_parquet({quoted(uri)}, hive_partitioning=false)"
     connection.execute(f"CREATE VIEW {_OBJECT} AS {raw}")
     found = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {_OBJECT}").fetchall()}
-    _compare_columns(found, contract)
-    _compare_types(found, contract)
+    places = _compare_columns(found, contract)
+    _compare_types(found, contract, places)
     row = connection.execute(f"SELECT count(*) FROM {_OBJECT}").fetchone()
     rows = int(row[0]) if row else 0
     if rows == 0:
         raise DropRefused("no_rows", f"{name} has columns but no rows")
     columns = ", ".join(
-        f"CAST({identifier(c.name) if c.name in found else 'NULL'} AS {c.type}) AS {identifier(c.name)}"
+        f"CAST({identifier(places[c.name]) if c.name in places else 'NULL'} AS {c.type}) "
+        f"AS {identifier(c.name)}"
         for c in contract.columns
     )
     connection.execute(f"CREATE VIEW this AS SELECT {columns} FROM {_OBJECT}")
     checks = run_checks(connection, contract, context)
     # What is kept of the file is what it holds: missing columns and wider types are the readers' to supply.
     connection.execute(f"CREATE OR REPLACE VIEW this AS SELECT * FROM {_OBJECT}")
-    declared = {c.name: c for c in contract.columns}
+    declared = {places[c.name]: c for c in contract.columns if c.name in places}
     held = [
-        replace(declared.get(name, Column(name, kind)), type=str(parse_type(kind)))
+        replace(declared.get(name, Column(name, kind)), name=name, type=str(parse_type(kind)))
         for name, kind in found.items()
         if name in declared or _known(kind)
     ]
@@ -88,27 +90,34 @@ def _check(
     return Checked(rows, stats, tuple(checks))
 
 
-def _compare_columns(found: dict[str, str], contract: Contract) -> None:
-    known = {c.name for c in contract.columns}
-    missing = [c.name for c in contract.columns if (c.required or c.primary_key) and c.name not in found]
+def _compare_columns(found: dict[str, str], contract: Contract) -> dict[str, str]:
+    """Contract column -> the file's, by its name or a former one, as readers of the version will find it."""
+    moved = [f"{c.name} from {c.path}" for c in contract.columns if c.path not in (None, c.name)]
+    if moved:
+        raise DropRefused(
+            "path",
+            f"the contract reads {listed(moved)}: an import moves nothing; drop the file to have it read",
+        )
+    places = located(contract, list(found))
+    missing = [c.name for c in contract.columns if c.must_be_there and c.name not in places]
     if missing:
         raise DropRefused(
             "missing_column",
-            f"required columns are missing: {', '.join(missing)}; found {', '.join(found)}"
+            f"required columns are missing: {listed(missing)}; found {listed(list(found))}"
             " (what only the path says, as in year=2013/, is no column of the file)",
         )
-    unexpected = [n for n in found if n not in known] if contract.undeclared == "refuse" else []
+    used = set(places.values())
+    unexpected = [n for n in found if n not in used] if contract.undeclared == "refuse" else []
     if unexpected:
-        raise DropRefused(
-            "unexpected_column", f"columns the contract does not declare: {', '.join(unexpected)}"
-        )
+        raise DropRefused("unexpected_column", f"columns the contract does not declare: {listed(unexpected)}")
+    return places
 
 
-def _compare_types(found: dict[str, str], contract: Contract) -> None:
+def _compare_types(found: dict[str, str], contract: Contract, places: dict[str, str]) -> None:
     wrong = [
-        f"{c.name} is {found[c.name]} and the contract says {c.type}"
+        f"{places[c.name]} is {found[places[c.name]]} and the contract says {c.type}"
         for c in contract.columns
-        if c.name in found and not keeps_values(found[c.name], c.type)
+        if c.name in places and not keeps_values(found[places[c.name]], c.type)
     ]
     if wrong:
         raise DropRefused(

@@ -1,5 +1,5 @@
-"""An IngestEngine in pure Python, enough to run every path around one: CSV with a header, rows kept as JSON
-lines, and of a contract the columns and what they require. Not for data that matters.
+"""An IngestEngine in pure Python, enough to run every path around one: CSV, rows kept as JSON lines, and of a
+contract the columns, where files hold them and what they require. Not for data that matters.
 """
 
 import csv
@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from headgate.adapters.engines.sources.columns import check_columns, located
 from headgate.adapters.memory.faults import Faults
 from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import COLUMN_CHECKS, Contract
 from headgate.domain.csv_dialect import CsvDialect
 from headgate.domain.dataset import ColumnStats
 from headgate.domain.errors import ConfigurationError, DropRefused
+from headgate.domain.source_limits import SourceLimits
 from headgate.ports import Converted
 
 Row = dict[str, str | None]
@@ -33,8 +35,9 @@ class MemoryIngestEngine:
         target: Path,
         context: CheckContext | None = None,  # noqa: ARG002 - no check of these looks beyond the drop
     ) -> Converted:
-        """Rules it refuses by: ``no_rows``, ``missing_column``, ``not_null:<column>``. Raises
-        ConfigurationError for a contract that declares more.
+        """Rules it refuses by: ``no_rows``, ``not_null:<column>``, those of columns, and ``unsupported`` for
+        what a contract may say and only a real engine reads. Raises ConfigurationError for a contract with
+        other checks.
         """
         with self._faults.read("engine.convert"):
             _require_simple(contract)
@@ -46,31 +49,55 @@ class MemoryIngestEngine:
 
 
 def _require_simple(contract: Contract) -> None:
-    """Nothing that is declared is skipped in silence."""
+    """No check that is declared is skipped in silence."""
     beyond = [
-        *(f"format {f}" for f in [contract.format] if f != "csv"),
         *(f"{check} of {c.name}" for c in contract.columns for check in COLUMN_CHECKS if getattr(c, check)),
-        *(f"a key of {', '.join(key)}" for key in contract.keys),
-        *(each.check for each in (*contract.rules, *contract.references, *contract.freshness)),
+        *(f"key of {', '.join(key)}" for key in contract.keys),
+        *(rule.check for rule in contract.rules),
+        *(reference.check for reference in contract.references),
+        *(fresh.check for fresh in contract.freshness),
     ]
-    if beyond or contract.csv != CsvDialect() or contract.encoding != "utf-8":
-        told = ", ".join(beyond) or "another dialect or encoding"
-        raise ConfigurationError(f"the in-memory engine knows no {told} (contract {contract.name})")
+    if beyond:
+        raise ConfigurationError(
+            f"contract {contract.name}: the in-memory engine does not check {', '.join(beyond)}"
+        )
 
 
 def _rows(source: Path, source_name: str, contract: Contract) -> Iterator[Row]:
-    """The rows with every column of the contract; an empty field is none."""
-    with source.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        missing = [c.name for c in contract.columns if c.required and c.name not in (reader.fieldnames or ())]
-        if missing:
-            raise DropRefused("missing_column", f"required columns are missing: {', '.join(missing)}")
+    """The rows with every column of the contract; an empty field is none, and so are the null values."""
+    _check_supported(contract)
+    dialect, none = contract.csv, ("", *contract.null_values)
+    encoding = "utf-8-sig" if contract.encoding == "utf-8" else contract.encoding
+    with source.open(newline="", encoding=encoding) as stream:
+        for _ in range(dialect.skip_lines):
+            stream.readline()
+        reader = csv.reader(stream, delimiter=dialect.delimiter, quotechar=dialect.quote)
+        declared = dialect.names or tuple(c.path or c.name for c in contract.columns)
+        names = next(reader, []) if dialect.header else list(declared)
+        places = located(contract, names)
+        check_columns(contract, names, places, SourceLimits())
         empty = True
-        for row in reader:
+        for values in reader:
             empty = False
-            yield {c.name: row.get(c.name) or None for c in contract.columns}
+            row = dict(zip(names, values, strict=False))
+            found = {c.name: row.get(places.get(c.name, ""), "") for c in contract.columns}
+            yield {name: None if value in none else value for name, value in found.items()}
         if empty:
             raise DropRefused("no_rows", f"{source_name} has a header but no rows")
+
+
+def _check_supported(contract: Contract) -> None:
+    dialect, plain = contract.csv, CsvDialect()
+    simple = (dialect.escape, dialect.comment, dialect.decimal_separator, dialect.thousands_separator)
+    if (
+        contract.format != "csv"
+        or len(dialect.delimiter) > 1
+        or simple != (dialect.quote, plain.comment, plain.decimal_separator, plain.thousands_separator)
+        or any(c.format for c in contract.columns)
+    ):
+        raise DropRefused(
+            "unsupported", "only plain CSV is read in memory: no other format, escapes, comments or numbers"
+        )
 
 
 def _not_null(rows: Sequence[Row], column: str) -> dict[str, Any]:

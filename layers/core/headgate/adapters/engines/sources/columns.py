@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from headgate.domain.contract import Contract
+from headgate.domain.contract import Column, Contract
 from headgate.domain.dataset_input import columns_of
 from headgate.domain.errors import DropRefused
 from headgate.domain.manifest import SchemaColumn
+from headgate.domain.masking import MASK
 from headgate.domain.source_limits import SourceLimits
 
 _LISTED = 10
@@ -44,6 +45,13 @@ def check_columns(
     twice = [name for name in sorted(used) if found.count(name) > 1]
     if twice:
         raise DropRefused("duplicate_column", f"a column stands twice in the file: {listed(twice)}")
+
+
+def shown(column: Column, value: object) -> str | None:
+    """A value of a refused row as people may see it."""
+    if column.classification == "restricted":
+        return MASK
+    return None if value is None else str(value)
 
 
 def listed(names: Sequence[str]) -> str:

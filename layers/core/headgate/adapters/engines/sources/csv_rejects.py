@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from headgate.adapters.engines.sources.columns import shown
 from headgate.adapters.engines.sources.csv_reader import CsvReader
 from headgate.adapters.engines.sources.text_encoding import DECLARE
 from headgate.adapters.engines.sources.text_values import tried
@@ -111,12 +112,15 @@ def _look(
     ).fetchall()
     connection.execute("DROP TABLE errors_of_part; DROP TABLE scans_of_part")
     found.rows += len({row[0] for row in rows})
+    hidden = {reader.raw(name) for name in reader.places if name in reader.contract.restricted}
     for position, raw, kind, message in rows[: SAMPLE_ROWS - len(found.sample)]:
         column = reader.names[int(raw[1:])] if raw else None
         # where a row before ends, or empty lines stand, is where the engine says that it begins
         position += len(part[position:]) - len(part[position:].lstrip(b"\r\n"))
         number = line + part.count(b"\n", 0, position)
         said = str(message).replace(f'"{raw}"', f'"{column}"')[:300]
+        if raw in hidden:
+            said = "a value of a restricted column is not of its type"
         if not found.rule:
             found.rule = _RULES.get(kind, "unreadable_row")
             found.reason = f"line {number}" + (f", column {column}" if column else "") + f": {said}"
@@ -145,10 +149,10 @@ def misread_dates(connection: "DuckDBPyConnection", reader: CsvReader, table: st
                 f"SELECT record, {raw} FROM (SELECT row_number() OVER () AS record, {raw} FROM {table}) "
                 f"WHERE {misfit} LIMIT {SAMPLE_ROWS}"
             ).fetchall()
-            sample = tuple({"row": n, "column": column.name, "value": value} for n, value in bad)
+            sample = tuple({"row": n, "column": column.name, "value": shown(column, v)} for n, v in bad)
             reason = (
                 f"{row[0]:,} values of {column.name} are not of the form {column.format!r}; first in row "
-                f"{bad[0][0]:,}: {bad[0][1]!r}"
+                f"{bad[0][0]:,}: {sample[0]['value']!r}"
             )
             return DropRefused("wrong_type", reason, int(row[0]), sample)
     return None

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headgate.adapters.engines.duckdb_session import quoted
 from headgate.adapters.engines.sources.columns import check_columns, located
 from headgate.adapters.engines.sources.csv_header import Layout, layout_of
 from headgate.adapters.engines.sources.csv_lines import (
@@ -19,6 +18,7 @@ from headgate.adapters.engines.sources.csv_lines import (
 )
 from headgate.adapters.engines.sources.csv_reader import CsvReader
 from headgate.adapters.engines.sources.csv_rejects import misread_dates, rejected_rows
+from headgate.adapters.engines.sources.parquet_target import write_parquet
 from headgate.adapters.engines.sources.scratch_file import write_bounded
 from headgate.domain.contract import Contract
 from headgate.domain.errors import DropRefused
@@ -74,7 +74,8 @@ def _attempt(
         check_quoted(source, layout, reader.contract.csv, reader.limits)
     table = reader.sql(source, header=header, parallel=parallel)
     try:
-        write_parquet(connection, f"SELECT {', '.join(reader.select())} FROM {table}", target)
+        values = reader.select()
+        write_parquet(connection, f"SELECT {', '.join(values)} FROM {table}", len(values), target)
     except (duckdb.OutOfMemoryException, duckdb.IOException):
         raise
     except duckdb.Error as problem:
@@ -89,8 +90,3 @@ def _reason(
     if refusal is None:
         refusal = misread_dates(connection, reader, reader.sql(source, header=header))
     return refusal
-
-
-def write_parquet(connection: "DuckDBPyConnection", select: str, target: Path) -> None:
-    """The one form of data files: zstd Parquet."""
-    connection.execute(f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")

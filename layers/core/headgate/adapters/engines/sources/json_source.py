@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
-from headgate.adapters.engines.sources.columns import check_columns, listed, located
-from headgate.adapters.engines.sources.csv_source import write_parquet
+from headgate.adapters.engines.sources.columns import check_columns, listed, located, shown
 from headgate.adapters.engines.sources.json_fault import fault
 from headgate.adapters.engines.sources.json_values import converted, fits, json_path, text
+from headgate.adapters.engines.sources.parquet_target import write_parquet
 from headgate.domain.contract import Column, Contract
 from headgate.domain.errors import DropRefused
 from headgate.domain.source_limits import SourceLimits
@@ -30,16 +30,28 @@ def read_json(
     import duckdb
 
     layout = "newline_delimited" if contract.format == "jsonl" else _layout(source)
-    connection.execute(
-        f"CREATE VIEW objects AS SELECT json FROM read_json({quoted(str(source))}, format='{layout}', "
-        f"records=false, columns={{json: 'JSON'}}, maximum_object_size={limits.max_object_bytes})"
+    objects = (
+        f"read_json({quoted(str(source))}, format='{layout}', records=false, columns={{json: 'JSON'}}, "
+        f"maximum_object_size={limits.max_object_bytes})"
     )
     try:
+        if layout != "newline_delimited":
+            objects = _split(connection, objects, source)
+        connection.execute(f"CREATE VIEW objects AS SELECT json FROM {objects}")
         _convert(connection, contract, limits, target)
     except (duckdb.OutOfMemoryException, duckdb.IOException):
         raise
     except duckdb.Error as problem:
         raise fault(source, contract.format == "jsonl", limits) or problem from problem
+
+
+def _split(connection: "DuckDBPyConnection", objects: str, source: Path) -> str:
+    """The objects in a file that several threads can read: of an array, one alone finds where each begins,
+    and four passes over 400 MB took 57 s instead of 21.
+    """
+    path = source.with_name(source.name + ".objects")
+    write_parquet(connection, f"SELECT json FROM {objects}", 1, path)
+    return f"read_parquet({quoted(str(path))})"
 
 
 def _layout(source: Path) -> str:
@@ -65,7 +77,7 @@ def _convert(
         f"AS {identifier(c.name)}"
         for c in contract.columns
     )
-    write_parquet(connection, f"SELECT {select} FROM raw", target)
+    write_parquet(connection, f"SELECT {select} FROM raw", len(contract.columns), target)
 
 
 def _parents(contract: Contract) -> tuple[str, ...]:
@@ -143,10 +155,10 @@ def _wrong_type(
         f"SELECT record, left(CAST({value} AS VARCHAR), 200) FROM "
         f"(SELECT row_number() OVER () AS record, j FROM raw) WHERE {misfit} LIMIT {SAMPLE_ROWS}"
     ).fetchall()
-    sample = tuple({"row": number, "column": column.name, "value": found} for number, found in bad)
+    sample = tuple({"row": n, "column": column.name, "value": shown(column, found)} for n, found in bad)
     form = f"{column.type} of the form {column.format!r}" if column.format else column.type
-    shown = listed([str(found) for _, found in bad[:3]])
-    reason = f"{count:,} values of {column.name} are no {form}; first in object {bad[0][0]:,}: {shown}"
+    told = listed([str(entry["value"]) for entry in sample[:3]])
+    reason = f"{count:,} values of {column.name} are no {form}; first in object {bad[0][0]:,}: {told}"
     if column.kind.kind == "DECIMAL":
         reason += " (a number of more than 15 digits loses some on the way: write it as a string)"
     return DropRefused("wrong_type", reason, count, sample)

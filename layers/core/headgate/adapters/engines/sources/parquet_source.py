@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
-from headgate.adapters.engines.sources.columns import check_columns, listed, located
-from headgate.adapters.engines.sources.csv_source import write_parquet
+from headgate.adapters.engines.sources.columns import check_columns, listed, located, shown
+from headgate.adapters.engines.sources.parquet_target import write_parquet
 from headgate.adapters.engines.sources.scratch_file import check_ratio
 from headgate.domain.column_type import ColumnType, UnknownType, parse_type
 from headgate.domain.contract import Column, Contract
@@ -37,7 +37,7 @@ def read_parquet(
     select = ", ".join(
         f"CAST({values.get(c.name, 'NULL')} AS {c.type}) AS {identifier(c.name)}" for c in contract.columns
     )
-    write_parquet(connection, f"SELECT {select} FROM raw", target)
+    write_parquet(connection, f"SELECT {select} FROM raw", len(contract.columns), target)
 
 
 def _check_file(connection: "DuckDBPyConnection", source: Path, limits: SourceLimits) -> None:
@@ -141,9 +141,11 @@ def _check_values(
                 f"SELECT left(CAST({values[column.name]} AS VARCHAR), 200) FROM raw "
                 f"WHERE {misfits[column.name]} LIMIT {SAMPLE_ROWS}"
             ).fetchall()
-            sample = tuple({"column": column.name, "value": value} for (value,) in bad)
-            shown = listed([str(value) for (value,) in bad[:3]])
-            reason = f"{count:,} values of {column.name} ({held[column.name]}) are no {column.type}: {shown}"
+            sample: tuple[dict[str, object], ...] = tuple(
+                {"column": column.name, "value": shown(column, value)} for (value,) in bad
+            )
+            told = listed([str(entry["value"]) for entry in sample[:3]])
+            reason = f"{count:,} values of {column.name} ({held[column.name]}) are no {column.type}: {told}"
             raise DropRefused("wrong_type", reason, count, sample)
 
 
