@@ -46,6 +46,8 @@ class DuckDbIngestEngine:
         except DropRefused:
             target.unlink(missing_ok=True)
             raise
+        finally:
+            _clear(source, target)
 
     def _plain(self, source: Path, source_name: str, contract: Contract) -> Path:
         """Unpacked, and text as UTF-8."""
@@ -58,6 +60,13 @@ class DuckDbIngestEngine:
         if source != plain != text:
             plain.unlink()
         return text
+
+
+def _clear(source: Path, target: Path) -> None:
+    """Removes what was made of the source on the way: a batch shares one disk."""
+    for path in source.parent.iterdir():
+        if path.name.startswith(f"{source.name}.") and path != target:
+            path.unlink()
 
 
 def _convert(
