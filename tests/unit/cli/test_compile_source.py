@@ -89,6 +89,7 @@ def test_custom_properties_say_the_rest_and_win(tmp_path: Path) -> None:
         ({"format": "csv"}, {"headgateCsv": {"quote": '""'}}, "quote is '\"\"'"),
         ({"format": "csv"}, {"headgateCsv": {"quotes": "'"}}, "quotes"),
         ({"format": "csv"}, {"headgateCsv": ";"}, "a mapping such as"),
+        ({"format": "csv"}, {"headgateNullValues": ['"']}, "has a delimiter, quote or line end in it"),
         ({"format": "csv"}, {"headgateUndeclared": "drop"}, "undeclared"),
         ({"format": "json"}, {"headgateCsv": {"skip_lines": 1}}, "the format is json"),
         ({"format": "parquet"}, {"headgateNullValues": ["NA"]}, "Parquet has nulls of its own"),

@@ -33,8 +33,13 @@ class Reading:
     def rows(self, body: bytes, declared: Contract) -> list[dict[str, Any]]:
         source, target = self.folder / "source", self.folder / "out.parquet"
         source.write_bytes(body)
+        target.unlink(missing_ok=True)
         engine = DuckDbIngestEngine(Limits(600 * 1024**2, 2), self.limits)
-        converted = engine.convert(source, "a drop", declared, target)
+        try:
+            converted = engine.convert(source, "a drop", declared, target)
+        finally:
+            left = {path for path in self.folder.iterdir() if path.is_file()}
+            assert left <= {source, target}
         found: list[dict[str, Any]] = pq.read_table(target).to_pylist()
         assert converted.rows == len(found)
         assert source.read_bytes() == body

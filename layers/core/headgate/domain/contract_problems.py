@@ -114,6 +114,11 @@ def _layout(contract: Contract) -> Iterator[str]:
     if contract.format == "parquet" and contract.null_values:
         yield "null_values: some are declared, and Parquet has nulls of its own"
     yield from _paths(contract)
+    if contract.format == "csv":
+        special = [c for c in (dialect.delimiter, dialect.quote, dialect.escape, "\n", "\r") if c]
+        for value in contract.null_values:
+            if any(c in value for c in special):
+                yield f"null_values: {value!r} has a delimiter, quote or line end in it"
     declared = {c.path or c.name for c in contract.columns}
     for name in dialect.names:
         if name not in declared and contract.undeclared == "refuse":

@@ -62,6 +62,8 @@ class DuckDbIngestEngine:
         except DropRefused:
             target.unlink(missing_ok=True)
             raise
+        finally:
+            _clear(source, target)
 
     def _write(
         self,
@@ -97,6 +99,13 @@ class DuckDbIngestEngine:
         if source != plain != text:
             plain.unlink()
         return text
+
+
+def _clear(source: Path, target: Path) -> None:
+    """Removes what was made of the source on the way: a batch shares one disk."""
+    for path in source.parent.iterdir():
+        if path.name.startswith(f"{source.name}.") and path != target:
+            path.unlink()
 
 
 def _checked(

@@ -71,6 +71,14 @@ def line_ends_differ(source: Path) -> bool:
     return sum(kind > 0 for kind in (pairs, returns - pairs, feeds - pairs)) > 1
 
 
+def rows_of(source: Path, layout: Layout) -> Iterator[bytes]:
+    """The rows without what stands before them."""
+    with source.open("rb") as stream:
+        stream.seek(layout.start)
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
 def tidied(source: Path, layout: Layout, dialect: CsvDialect, limits: SourceLimits) -> Iterator[bytes]:
     """The rows with every line ended by a newline, and comment lines empty, so that lines keep their number:
     the engine skips empty lines, except in a file of one column, where they would be rows.

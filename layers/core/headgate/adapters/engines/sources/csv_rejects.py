@@ -54,7 +54,7 @@ def rejected_rows(
     can be read.
     """
     found = _Found()
-    window_path = source.with_name("window.csv")
+    window_path = source.with_name(source.name + ".window")
     with source.open("rb") as stream:
         stream.seek(start)
         for window in _windows(stream, _WINDOW, reader):
@@ -67,7 +67,6 @@ def rejected_rows(
                         _look(connection, reader, part, window_path, at, found)
                     at += part.count(b"\n")
             line += window.count(b"\n")
-    window_path.unlink(missing_ok=True)
     return found.refusal() if found.rows else None
 
 

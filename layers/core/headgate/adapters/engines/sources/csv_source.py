@@ -14,6 +14,7 @@ from headgate.adapters.engines.sources.csv_lines import (
     check_quoted,
     line_ends_differ,
     may_hold_line_ends,
+    rows_of,
     tidied,
 )
 from headgate.adapters.engines.sources.csv_reader import CsvReader
@@ -40,21 +41,22 @@ def read_csv(
     places = located(contract, layout.names)
     check_columns(contract, layout.names, places, limits)
     reader = CsvReader(contract, limits, layout.names, places, layout.line_end)
-    as_it_is = layout.plain and not contract.csv.comment and layout.line_end != "\r"
-    if as_it_is:
-        header = contract.csv.header
-        problem = _attempt(connection, reader, source, layout, target, header)
+    if not contract.csv.comment and layout.line_end != "\r":
+        file, place, header = source, layout, contract.csv.header
+        if not layout.plain:
+            file, place, header = source.with_name(source.name + ".rows"), replace(layout, start=0), False
+            write_bounded(rows_of(source, layout), file, limits)
+        problem = _attempt(connection, reader, file, place, target, header)
         if problem is None:
             return
-        if not line_ends_differ(source):
-            raise _reason(connection, reader, source, layout, header) or problem
-    rows = source.with_name(source.name + ".rows")
-    write_bounded(tidied(source, layout, contract.csv, limits), rows, limits)
-    moved, reader = replace(layout, start=0, line_end="\n"), replace(reader, line_end="\n")
-    problem = _attempt(connection, reader, rows, moved, target, header=False)
+        if not line_ends_differ(file):
+            raise _reason(connection, reader, file, place, header) or problem
+    file, place = source.with_name(source.name + ".tidy"), replace(layout, start=0, line_end="\n")
+    write_bounded(tidied(source, layout, contract.csv, limits), file, limits)
+    reader = replace(reader, line_end="\n")
+    problem = _attempt(connection, reader, file, place, target, header=False)
     if problem is not None:
-        raise _reason(connection, reader, rows, moved, header=False) or problem
-    rows.unlink()
+        raise _reason(connection, reader, file, place, header=False) or problem
 
 
 def _attempt(
