@@ -71,7 +71,10 @@ class Versions:
                 return self.catalog.dataset_version(product, dataset, tag.ordinal)
         if len(name) >= 12 and all(c in "0123456789abcdef" for c in name):
             return self._by_digest(product, dataset, name)
-        head = self.catalog.dataset_head(product, dataset, name)
+        try:
+            head = self.catalog.dataset_head(product, dataset, name)
+        except NotFound as missing:
+            raise NotFound(f"dataset {product}/{dataset} has no tag or branch {name!r}") from missing
         if head is None:
             raise NotFound(f"dataset {product}/{dataset} has no version yet on {name}")
         return head
