@@ -51,7 +51,9 @@ def _require_simple(contract: Contract) -> None:
         *(f"format {f}" for f in [contract.format] if f != "csv"),
         *(f"{check} of {c.name}" for c in contract.columns for check in COLUMN_CHECKS if getattr(c, check)),
         *(f"a key of {', '.join(key)}" for key in contract.keys),
-        *(each.check for each in (*contract.rules, *contract.references, *contract.freshness)),
+        *(rule.check for rule in contract.rules),
+        *(reference.check for reference in contract.references),
+        *(fresh.check for fresh in contract.freshness),
     ]
     if beyond or contract.csv != CsvDialect() or contract.encoding != "utf-8":
         told = ", ".join(beyond) or "another dialect or encoding"
