@@ -150,7 +150,7 @@ def test_rule_that_cannot_run_is_refused(tmp_path: Path, rule: dict[str, Any], s
             {"logicalTypeOptions": {"format": "currency"}},
             "logicalTypeOptions.format: 'currency' is not checked",
         ),
-        ({"relationships": [{"to": "shops.id"}]}, "relationships: cannot be checked"),
+        ({"partitioned": True}, "partitioned: cannot be checked"),
         ({"uniqe": True}, "uniqe: is no field"),
         ({"required": "perhaps"}, "required: Input should be a valid boolean"),
     ],
@@ -264,24 +264,3 @@ def test_compiled_rule_judges_rows(tmp_path: Path, rule: dict[str, Any], good: b
     bundle = compile_product(written(tmp_path, contract=contract))
     sql = {r["name"]: r["sql"] for r in bundle["datasets"]["orders"]["rules"]}["judged"]
     assert passes(sql) is good
-
-
-@pytest.mark.parametrize(
-    ("options", "good"),
-    [
-        ({"exclusiveMinimum": -1}, False),
-        ({"exclusiveMinimum": -1.5}, True),
-        ({"maximum": 4, "exclusiveMaximum": True}, False),
-        ({"exclusiveMaximum": 4.5}, True),
-        ({"multipleOf": 0.5}, True),
-        ({"multipleOf": 1}, False),
-    ],
-)
-def test_options_that_bounds_cannot_say_become_rules(
-    tmp_path: Path, options: dict[str, Any], good: bool
-) -> None:
-    contract = given.contract()
-    contract["schema"][0]["properties"][3]["logicalTypeOptions"] = options
-    contract["schema"][0]["quality"] = []
-    rules = compile_product(written(tmp_path, contract=contract))["datasets"]["orders"]["rules"]
-    assert [passes(rule["sql"]) for rule in rules] == [good]

@@ -232,3 +232,30 @@ def test_nothing_is_skipped_where_what_it_looks_at_is_not_given(tmp_path: Path) 
         checked(tmp_path, contract(COLUMNS, **REFERS), [{"id": 1}], context())
     with pytest.raises(ConfigurationError, match="the time of arrival"):
         checked(tmp_path, fresh, [{"at": "2024-01-01"}])
+
+
+@pytest.mark.parametrize(
+    "sql", ["DROP VIEW this; SELECT 0", "SELECT 0 FROM read_csv('x.csv')", "SELECT getenv('HOME') IS NULL"]
+)
+def test_a_rule_that_is_more_than_a_select_over_the_drop_fails(tmp_path: Path, sql: str) -> None:
+    declared = contract([{"name": "id", "type": "INTEGER"}], rules=[{"name": "odd", "sql": sql}])
+
+    with pytest.raises(DropRefused, match="rule odd: ") as refused:
+        checked(tmp_path, declared, [{"id": 1}])
+
+    assert refused.value.rule == "rule:odd"
+
+
+@settings(max_examples=40, deadline=None)
+@given(values=st.lists(st.one_of(st.none(), st.integers(-3, 3)), min_size=1, max_size=12))
+def test_rows_that_share_a_key_are_counted_as_a_person_counts(
+    tmp_path_factory: pytest.TempPathFactory, values: list[int | None]
+) -> None:
+    unique = {"name": "k", "type": "INTEGER", "unique": True, "warn": ["unique"]}
+    columns = [{"name": "n", "type": "INTEGER"}, unique]
+    rows = [{"n": n, "k": "" if value is None else value} for n, value in enumerate(values)]
+
+    found = checked(tmp_path_factory.mktemp("keys"), contract(columns), rows)["unique:k"]
+
+    repeated = sum(values.count(value) > 1 for value in values if value is not None)
+    assert (found["rows"], found["passed"]) == (repeated, repeated == 0)

@@ -1,4 +1,4 @@
-"""ODCS properties as contract columns: the type, the bounds, and the rules that bounds alone cannot say.
+"""ODCS properties as contract columns: the type, its bounds and other checks, and the rules beside them.
 
 Owns the table of ``logicalTypeOptions``. An option without a check is a problem, never dropped.
 """
@@ -7,14 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.cli import standard_fields
-from headgate.cli.compile_quality import compile_rules, identifier, literal
+from headgate.cli.compile_quality import compile_rules
 from headgate.cli.compile_type import INTEGER_FORMATS, NUMBER_FORMATS, compile_type
 from headgate.cli.date_format import is_iso, strptime_format
 from headgate.cli.yaml_source import FieldPath, YamlSource
 from headgate.domain.contract_problems import known_format
 
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_OPTIONS = (*_BOUNDS, "pattern", "minLength", "maxLength", "multipleOf", "format")
+_CHECKS = {
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "exclusiveMinimum": "exclusive_minimum",
+    "exclusiveMaximum": "exclusive_maximum",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "multipleOf": "multiple_of",
+    "pattern": "pattern",
+}
+_PROPERTIES = ("headgateFormerNames", "headgateWarn")
+_WARNABLE = {**_CHECKS, "enum": "allowed", "unique": "unique"}
 
 
 def compile_column(
@@ -40,10 +50,13 @@ def compile_column(
     }
     column |= _place(source, path, declared)
     _date_format(source, (*path, "logicalTypeOptions"), column, options)
-    rules = _options(source, (*path, "logicalTypeOptions"), column, options)
+    _options(source, (*path, "logicalTypeOptions"), column, options)
     if declared.get("enum"):
         column["allowed"] = [str(entry["value"]) for entry in declared["enum"]]
-    rules += compile_rules(source, (*path, "quality"), list(declared.get("quality") or ()), name)
+    warn = _warnings(source, path, declared)
+    if warn:
+        column["warn"] = warn
+    rules = compile_rules(source, (*path, "quality"), list(declared.get("quality") or ()), name)
     return column, rules
 
 
@@ -60,8 +73,8 @@ def _place(source: YamlSource, path: FieldPath, declared: Mapping[str, Any]) -> 
                 source.problem((*at, "value"), f"{name} is {value!r}; a list of names is needed")
             else:
                 place["former_names"] = value
-        elif name.startswith("headgate"):
-            source.problem((*at, "property"), f"{name!r} is not known; known: headgateFormerNames")
+        elif name.startswith("headgate") and name not in _PROPERTIES:
+            source.problem((*at, "property"), f"{name!r} is not known; known: {', '.join(_PROPERTIES)}")
     return place
 
 
@@ -85,20 +98,22 @@ def _date_format(
         column["format"] = found
 
 
-def _options(
-    source: YamlSource, path: FieldPath, column: dict[str, Any], options: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    source.unknown_keys(path, options, _OPTIONS)
+def _options(source: YamlSource, path: FieldPath, column: dict[str, Any], options: Mapping[str, Any]) -> None:
+    source.unknown_keys(path, options, (*_CHECKS, "format"))
     _check_format(source, path, column["type"], options.get("format"))
-    for key in ("minimum", "maximum", "pattern"):
-        if options.get(key) is not None:
-            column[key] = options[key]
-    rules = []
-    for key, test in _tests(column, options):
-        # The first column is never zero: a failing row is not taken for a passing count.
-        failing = f"SELECT {literal(key)} AS failed, * FROM this WHERE NOT ({test})"
-        rules.append({"name": f"{column['name']}_{key}", "sql": failing, "severity": "error"})
-    return rules
+    for option, field in _CHECKS.items():
+        value = options.get(option)
+        if isinstance(value, bool) and not option.startswith("exclusive"):
+            source.problem((*path, option), f"is {value!r}; a value to compare with is needed")
+        elif value is not None and not isinstance(value, bool):
+            column[field] = value
+    for bound in ("minimum", "maximum"):
+        # the older form: the inclusive bound beside it becomes exclusive
+        if options.get(f"exclusive{bound.title()}") is True:
+            if bound not in column:
+                source.problem((*path, f"exclusive{bound.title()}"), f"is true without a {bound} beside it")
+            else:
+                column[f"exclusive_{bound}"] = column.pop(bound)
 
 
 def _check_format(source: YamlSource, path: FieldPath, kind: str, found: str | None) -> None:
@@ -110,19 +125,18 @@ def _check_format(source: YamlSource, path: FieldPath, kind: str, found: str | N
         )
 
 
-def _tests(column: dict[str, Any], options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(option, SQL that holds for good rows) of each option that a column field cannot carry; nulls pass."""
-    name = identifier(column["name"])
-    tests = []
-    for key, operator, bound in (("exclusiveMinimum", ">", "minimum"), ("exclusiveMaximum", "<", "maximum")):
-        value = options.get(key)
-        if value is True:  # the older form: the inclusive bound beside it becomes exclusive
-            value = column.pop(bound, None)
-        if value is not None and value is not False:
-            tests.append((key, f"{name} {operator} {literal(value)}"))
-    for key, operator in (("minLength", ">="), ("maxLength", "<=")):
-        if options.get(key) is not None:
-            tests.append((key, f"length({name}) {operator} {literal(options[key])}"))
-    if options.get("multipleOf") is not None:
-        tests.append(("multipleOf", f"{name} % {literal(options['multipleOf'])} = 0"))
-    return tests
+def _warnings(source: YamlSource, path: FieldPath, declared: Mapping[str, Any]) -> list[str]:
+    """The checks of a column whose failure is a warning, from ``headgateWarn``."""
+    found: list[str] = []
+    for position, entry in enumerate(declared.get("customProperties") or ()):
+        if entry.get("property") != "headgateWarn":
+            continue
+        value = entry.get("value")
+        names = value if isinstance(value, list) else [value]
+        for name in names:
+            if name not in _WARNABLE:
+                at = (*path, "customProperties", position, "value")
+                source.problem(at, f"{name!r} is no check of a column; known: {', '.join(_WARNABLE)}")
+            else:
+                found.append(_WARNABLE[name])
+    return found

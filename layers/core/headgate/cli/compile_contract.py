@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from headgate.cli import standard_fields
 from headgate.cli.compile_column import compile_column
 from headgate.cli.compile_quality import compile_rules
+from headgate.cli.compile_relations import compile_freshness, compile_references
 from headgate.cli.compile_server import check_encoding, compile_server
 from headgate.cli.yaml_source import FieldPath, YamlSource
 
@@ -23,6 +24,7 @@ SETTINGS: Mapping[str, tuple[str, type, str]] = {
     "headgateUndeclared": ("undeclared", str, "refuse or ignore"),
     "headgateOperation": ("operation", str, "append or overwrite"),
     "headgatePublish": ("publish", str, "automatic or manual"),
+    "headgateUniqueAcrossVersions": ("unique_across_versions", bool, "true or false"),
     "headgateTables": ("tables", list, "a list: [iceberg]"),
     "headgateNullValues": ("null_values", list, "a list such as [NA]"),
     "headgateMaxErrorRows": ("max_error_rows", int, "a number of rows"),
@@ -47,8 +49,9 @@ def compile_contract(source: YamlSource) -> dict[str, Any] | None:
     contract["version"] = str(document.get("version") or "")
     if not contract["version"]:
         source.problem(("version",), "is missing; write the contract's own version, such as 1.0.0")
-    if document.get("slaProperties"):
-        source.problem(("slaProperties",), "cannot be honoured: nothing measures it when a drop arrives")
+    freshness = compile_freshness(source, list(document.get("slaProperties") or ()), contract["name"])
+    if freshness:
+        contract["freshness"] = freshness
     return contract
 
 
@@ -66,7 +69,13 @@ def _table(source: YamlSource, path: FieldPath, table: Mapping[str, Any]) -> dic
         source.problem((*path, "properties"), "no properties; a contract names every column of the file")
     rules += compile_rules(source, (*path, "quality"), list(table.get("quality") or ()), None)
     _unique_names(source, (*path, "quality"), rules)
-    return {"name": name, "columns": columns, "rules": rules}
+    references = compile_references(source, path, table)
+    return {
+        "name": name,
+        "columns": columns,
+        "rules": rules,
+        **({"references": references} if references else {}),
+    }
 
 
 def _unique_names(source: YamlSource, path: FieldPath, rules: list[dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.cli import standard_fields
+from headgate.cli.bind_checks import bind_checks
 from headgate.cli.compile_contract import compile_contract
 from headgate.cli.compile_descriptor import Descriptor, compile_descriptor
 from headgate.cli.compile_view import compile_view
@@ -103,15 +104,20 @@ class _Compiler:
     def _contracts(self) -> list[tuple[str, dict[str, Any]]]:
         """(contract id, contract) of every ODCS file."""
         compiled: list[tuple[str, dict[str, Any]]] = []
+        readable: list[tuple[YamlSource, dict[str, Any]]] = []
+        sources: list[YamlSource] = []
         for path in self._files("*.odcs.yaml"):
             source = self._read(path)
             contract = compile_contract(source)
-            self.problems += source.problems
+            sources.append(source)
             if contract is None:
                 continue
             if contract["name"] in {c["name"] for _, c in compiled}:
                 self._problem(source.file, f"a second contract for the dataset {contract['name']!r}")
             compiled.append((str(source.document.get("id")), contract))
+            readable.append((source, contract))
+        bind_checks(readable)
+        self.problems += [problem for source in sources for problem in source.problems]
         if not self._files("*.odcs.yaml"):
             self._problem(
                 self.descriptor_file, "no *.odcs.yaml beside it: a product has at least one dataset"

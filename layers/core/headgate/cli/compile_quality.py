@@ -47,13 +47,25 @@ def compile_rules(
         except _UnsupportedError as wrong:
             source.problem((*here, wrong.key), str(wrong))
             continue
-        name = rule.get("name") or rule.get("id") or _default_name(rule, column, position)
-        rules.append({"name": name, "sql": sql, "severity": severity})
+        rules.append({"name": _name(rule, column, position), "sql": sql, "severity": severity})
     return rules
 
 
-def _default_name(rule: Mapping[str, Any], column: str | None, position: int) -> str:
-    return f"{column or 'table'}_{rule.get('metric') or rule.get('type')}_{position}"
+def rule_places(table: Mapping[str, Any]) -> dict[str, FieldPath]:
+    """Where in a schema object each rule stands, by the name that it is compiled under."""
+    lists: list[tuple[FieldPath, Any, str | None]] = [(("quality",), table.get("quality"), None)]
+    for number, column in enumerate(table.get("properties") or ()):
+        lists.append((("properties", number, "quality"), column.get("quality"), str(column.get("name"))))
+    return {
+        _name(rule, column, position): (*path, position)
+        for path, declared, column in lists
+        for position, rule in enumerate(declared or ())
+    }
+
+
+def _name(rule: Mapping[str, Any], column: str | None, position: int) -> str:
+    plain = f"{column or 'table'}_{rule.get('metric') or rule.get('type')}_{position}"
+    return str(rule.get("name") or rule.get("id") or plain)
 
 
 def _severity(rule: Mapping[str, Any]) -> str:

@@ -19,16 +19,21 @@ PROSE = (
 COLUMN = (
     *("physicalType", "logicalType", "logicalTypeOptions", "required", "unique", "primaryKey"),
     *("physicalName", "properties", "items"),
-    *("primaryKeyPosition", "classification", "enum", "quality"),
+    *("primaryKeyPosition", "classification", "enum", "quality", "relationships"),
 )
 TABLE = (
     *("id", "name", "physicalType", "physicalName", "description", "businessName", "deprecated", "synonyms"),
     *("authoritativeDefinitions", "tags", "customProperties", "logicalType", "dataGranularityDescription"),
-    *("properties", "quality"),
+    *("properties", "quality", "relationships"),
 )
 RULE_PROSE = (
     *("id", "name", "description", "dimension", "businessImpact", "tags", "authoritativeDefinitions"),
     *("severity", "type"),
+)
+RELATIONSHIP = ("id", "type", "from", "to", "customProperties")
+SERVICE_LEVEL = (
+    *("id", "property", "value", "unit", "element", "driver", "description", "customProperties"),
+    *("authoritativeDefinitions",),
 )
 PRODUCT = (
     *("apiVersion", "kind", "id", "name", "version", "status", "domain", "tenant", "title", "description"),

@@ -6,6 +6,7 @@ Yields sentences; whoever calls says where.
 import re
 from collections.abc import Iterator, Mapping
 
+from headgate.domain.bound_value import is_value_of
 from headgate.domain.column_type import ColumnType
 from headgate.domain.contract import BOUNDS, CLASSIFICATIONS, COLUMN_CHECKS, Column, Contract
 from headgate.domain.contract_rules import Reference
@@ -36,6 +37,8 @@ def _column(column: Column, contract: Contract) -> Iterator[str]:
     for name in column.warn:
         if name not in COLUMN_CHECKS:
             yield f"{name!r} is no check that can be a warning; these can: {', '.join(COLUMN_CHECKS)}"
+        elif getattr(column, name) in (None, False):
+            yield f"{name} is to be a warning, and is not declared"
     yield from _type_fits(column, kind, contract)
     yield from _bounds(column, kind)
     lengths = (column.min_length, column.max_length)
@@ -45,6 +48,12 @@ def _column(column: Column, contract: Contract) -> Iterator[str]:
         yield f"min_length {lengths[0]} is above max_length {lengths[1]}"
     if column.multiple_of is not None and not (kind.integer or kind.kind == "DECIMAL"):
         yield f"multiple_of is not exact for {column.type}; use an integer type or DECIMAL"
+    if column.multiple_of is not None:
+        factor = column.multiple_of
+        if isinstance(factor, str) or factor <= 0:
+            yield f"multiple_of is {factor!r}; a number above zero is needed"
+        elif not is_value_of(kind, factor):
+            yield f"multiple_of is {factor!r}, which is no {column.type}"
     if kind.nested and (column.pattern is not None or column.allowed is not None or column.unique):
         yield f"pattern, allowed and unique cannot be checked for {column.type}"
 
@@ -78,8 +87,10 @@ def _bounds(column: Column, kind: ColumnType) -> Iterator[str]:
     for name, value in given.items():
         if kind.numeric and isinstance(value, str):
             yield f"{name} is {value!r}, no number"
-        if not kind.numeric and not isinstance(value, str):
+        elif not kind.numeric and not isinstance(value, str):
             yield f"{name} is {value!r}; write a {column.type} as text"
+        elif not is_value_of(kind, value):
+            yield f"{name} is {value!r}, which is no {column.type}"
     for low, high in (("minimum", "maximum"), ("exclusive_minimum", "exclusive_maximum")):
         one, other = given.get(low), given.get(high)
         if isinstance(one, int | float) and isinstance(other, int | float) and one > other:

@@ -11,11 +11,12 @@ from headgate.adapters.engines.column_checks import column_findings
 from headgate.adapters.engines.dataset_checks import against, dataset_findings
 from headgate.adapters.engines.duckdb_session import identifier
 from headgate.adapters.engines.findings import SAMPLE_ROWS, Finding, settled
+from headgate.adapters.engines.sql_guard import require_select
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
 from headgate.domain.contract_rules import Rule, Severity
-from headgate.domain.errors import ConfigurationError
+from headgate.domain.errors import ConfigurationError, InvalidRequest
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -88,6 +89,10 @@ def _rule(connection: "DuckDBPyConnection", rule: Rule, seen: tuple[tuple[str, i
     """
     import duckdb
 
+    try:
+        require_select(rule.sql, f"rule {rule.name}")
+    except InvalidRequest as refused:
+        return Finding(rule.check, rule.severity, 1, str(refused), None, seen)
     try:
         rows = connection.execute(rule.sql).fetchmany(SAMPLE_ROWS)
     except (duckdb.OutOfMemoryException, duckdb.IOException):
