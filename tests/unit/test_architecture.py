@@ -17,7 +17,7 @@ PACKAGE = ROOT / "layers/core/headgate"
 # part of the project -> the parts of headgate that it may import.
 MAY_IMPORT: dict[str, set[str]] = {
     "domain": {"domain"},
-    "ports": {"domain"},
+    "ports": {"ports", "domain"},
     "services": {"services", "ports", "domain"},
     "adapters": {"adapters", "ports", "domain"},
     "config": {"config", "domain"},

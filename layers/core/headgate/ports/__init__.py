@@ -1,0 +1,83 @@
+"""Ports: what services need from the outside, as small Protocols named for a role. Each docstring lists what
+is raised.
+
+Every port has an in-memory adapter in ``headgate.adapters.memory`` that is part of the product.
+"""
+
+from headgate.ports.data_engines import (
+    Checked,
+    Converted,
+    DiffEngine,
+    ErasureEngine,
+    ImportEngine,
+    IngestEngine,
+    KeyColumns,
+    Rest,
+)
+from headgate.ports.datasets import (
+    CollectionCatalog,
+    DatasetCatalog,
+    ErasureCatalog,
+    GarbageCatalog,
+    QuarantineCatalog,
+    RefCatalog,
+)
+from headgate.ports.features import (
+    BuiltFeatures,
+    BuiltPartition,
+    FeatureEngine,
+    OnlineRow,
+    OnlineStore,
+    OnlineValue,
+)
+from headgate.ports.host import Clock, S3Access, S3AccessProvider, Scratch
+from headgate.ports.messages import BatchCompute, EventBus, MessageQueue
+from headgate.ports.models import EvaluationEngine, LoadedModel, ModelRuntime, RowWindow, Statistics
+from headgate.ports.objects import ExternalObjects, ObjectEntry, ObjectStore
+from headgate.ports.records import FeatureCatalog, Ledger, ModelCatalog, ProductCatalog, RunCatalog
+from headgate.ports.tables import PublishedTable, TableCatalog
+
+__all__ = [
+    "BatchCompute",
+    "BuiltFeatures",
+    "BuiltPartition",
+    "Checked",
+    "Clock",
+    "CollectionCatalog",
+    "Converted",
+    "DatasetCatalog",
+    "DiffEngine",
+    "ErasureCatalog",
+    "ErasureEngine",
+    "EvaluationEngine",
+    "EventBus",
+    "ExternalObjects",
+    "FeatureCatalog",
+    "FeatureEngine",
+    "GarbageCatalog",
+    "ImportEngine",
+    "IngestEngine",
+    "KeyColumns",
+    "Ledger",
+    "LoadedModel",
+    "MessageQueue",
+    "ModelCatalog",
+    "ModelRuntime",
+    "ObjectEntry",
+    "ObjectStore",
+    "OnlineRow",
+    "OnlineStore",
+    "OnlineValue",
+    "ProductCatalog",
+    "PublishedTable",
+    "QuarantineCatalog",
+    "RefCatalog",
+    "Rest",
+    "RowWindow",
+    "RunCatalog",
+    "S3Access",
+    "S3AccessProvider",
+    "Scratch",
+    "Statistics",
+    "TableCatalog",
+]

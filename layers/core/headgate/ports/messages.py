@@ -1,0 +1,35 @@
+"""What goes out: events, messages, jobs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from headgate.domain.events import DomainEvent
+from headgate.domain.job import Job
+
+
+class EventBus(Protocol):
+    """Publishes facts. Raises Throttled, or StateUnknown when some were not accepted."""
+
+    def publish(self, events: Sequence[DomainEvent]) -> None: ...
+
+
+class MessageQueue(Protocol):
+    """One queue to send to. Raises Throttled."""
+
+    def send(self, body: Mapping[str, Any]) -> None: ...
+
+
+class BatchCompute(Protocol):
+    """Submits and describes jobs. Raises ConfigurationError for a compute class that is not deployed,
+    Throttled, PermissionMissing.
+    """
+
+    def submit(
+        self, *, name: str, compute_class: str, parameters: Mapping[str, str], timeout_seconds: int
+    ) -> str:
+        """Returns the job id. ``parameters`` fill the places that the job definition's command names."""
+        ...
+
+    def describe(self, job_id: str) -> Job:
+        """Raises NotFound."""
+        ...
