@@ -17,7 +17,8 @@ from headgate.domain.notification import drops_of, import_request, is_job_change
 from headgate.entrypoint import batch_response, count, function, log_failure, logger
 from headgate.services.hand_over_drop import failed_drop
 from headgate.services.import_prefix import ImportPrefix
-from headgate.services.ingest_drops import IngestDrops, IngestReport
+from headgate.services.ingest_drops import IngestDrops
+from headgate.services.ingest_report import IngestReport
 
 
 @cache

@@ -33,7 +33,8 @@ from headgate.services.apply_product import ApplyProduct
 from headgate.services.build_features import BuildFeatures
 from headgate.services.evaluate_model import EvaluateModel
 from headgate.services.infer import Infer
-from headgate.services.ingest_drops import IngestDrops, IngestReport
+from headgate.services.ingest_drops import IngestDrops
+from headgate.services.ingest_report import IngestReport
 from headgate.services.monitor_model import MonitorModel
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.record_events import RecordEvents

@@ -19,7 +19,8 @@ from headgate.domain.version import MAIN, VersionRecord
 from headgate.services.branches import PENDING, start_branch
 from headgate.services.commit_version import Authorship, Line
 from headgate.services.datasets import Datasets
-from headgate.services.ingest_drops import IngestDrops, IngestReport
+from headgate.services.ingest_drops import IngestDrops
+from headgate.services.ingest_report import IngestReport
 from headgate.services.manifests import Manifests, data_key
 from headgate.services.merge_versions import MergeVersions
 from headgate.services.rollback_dataset import ShowAgain

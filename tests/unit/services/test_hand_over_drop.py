@@ -10,7 +10,8 @@ from headgate.domain.dataset import Drop
 from headgate.domain.errors import ConfigurationError, InvalidRequest, Throttled
 from headgate.jobs import ingest as job
 from headgate.services.hand_over_drop import HandOverDrop, handed_drop, weight
-from headgate.services.ingest_drops import IngestDrops, IngestReport
+from headgate.services.ingest_drops import IngestDrops
+from headgate.services.ingest_report import IngestReport
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import visits_csv

@@ -9,7 +9,7 @@ from headgate.domain.dataset import Drop, QuarantineRecord
 from headgate.domain.errors import AccessDenied, InvalidRequest, NotFound, PreconditionFailed
 from headgate.domain.identity import Principal
 from headgate.domain.notification import drops_of
-from headgate.services.ingest_drops import IngestReport
+from headgate.services.ingest_report import IngestReport
 from headgate.services.review_quarantine import Filter, FixedObject, ReviewQuarantine
 
 from tests.support.memory_platform import ALICE, MemoryPlatform

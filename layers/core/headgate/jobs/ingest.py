@@ -13,7 +13,8 @@ from typing import Any
 from headgate import bootstrap
 from headgate.domain.errors import ConfigurationError, InvalidRequest, Retryable
 from headgate.services.hand_over_drop import handed_drop
-from headgate.services.ingest_drops import IngestDrops, IngestReport
+from headgate.services.ingest_drops import IngestDrops
+from headgate.services.ingest_report import IngestReport
 
 DONE, BAD, FAILED, AGAIN = 0, 64, 70, 75
 

@@ -8,13 +8,12 @@ anywhere is healed by the queue's redelivery.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
-from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef, split_key
-from headgate.domain.dataset_input import InputFile
+from headgate.domain.dataset import DataFile, Drop, SourceRef, split_key
 from headgate.domain.errors import (
     AccessDenied,
     ConfigurationError,
@@ -25,7 +24,7 @@ from headgate.domain.errors import (
 )
 from headgate.domain.identity import Principal
 from headgate.domain.masking import masked_refusal
-from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord
+from headgate.domain.version import MAIN, MAX_SOURCES, CommitView
 from headgate.ports import (
     Clock,
     DatasetCatalog,
@@ -43,6 +42,7 @@ from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line
 from headgate.services.file_digest import file_sha256
 from headgate.services.hand_over_drop import HandOverDrop
+from headgate.services.ingest_report import IngestReport
 from headgate.services.landed_drops import Landed, by_bytes, sorted_out
 from headgate.services.manifests import data_key
 from headgate.services.products import Products
@@ -54,20 +54,6 @@ UNROUTED = "_unrouted"
 ERASED = "these bytes hold rows that were erased: drop them again without those rows"
 NOBODYS = ("unknown_prefix", "unknown_product")
 SERVICE = Principal("service/ingest")
-WRITTEN = "data.parquet"
-
-
-@dataclass
-class IngestReport:
-    """What became of a batch: versions, messages whose bytes were known, refused drops, and by id the
-    messages to deliver again and the Batch jobs of those too large for here.
-    """
-
-    committed: list[VersionRecord] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
-    quarantined: list[QuarantineRecord] = field(default_factory=list)
-    failed: dict[str, Exception] = field(default_factory=dict)
-    handed_over: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -185,7 +171,7 @@ class IngestDrops:
                 report.failed.update({d.message_id: error for d in found.drops})
             else:
                 accepted.append(taken)
-                context = context and context.with_file(line.dataset, _written(found, taken))
+                context = context and context.with_file(line.dataset, found.written(taken.file))
         self._commit_all(line, contract, accepted, view, report)
 
     def _view(self, line: Line, sources: list[SourceRef]) -> CommitView:
@@ -256,7 +242,7 @@ class IngestDrops:
     ) -> Accepted:
         """The drop as a data file in the lake. Raises DropRefused."""
         started = self.clock.monotonic()
-        target = landed.path.with_name(WRITTEN)
+        target = landed.target
         converted = self.engine.convert(landed.path, landed.source.key, contract, target, context)
         sha256 = file_sha256(target)
         key = data_key(line.product, line.dataset, sha256)
@@ -307,9 +293,3 @@ class IngestDrops:
                 report.quarantined.append(self.refusals.refuse(product, dataset, drop, refusal))
             except Retryable as error:
                 report.failed[drop.message_id] = error
-
-
-def _written(landed: Landed, accepted: Accepted) -> InputFile:
-    """An accepted drop's file as the checks of the next one read it, still on scratch disk."""
-    columns = tuple((c.name, c.type) for c in accepted.file.columns)
-    return InputFile(str(landed.path.with_name(WRITTEN)), columns)

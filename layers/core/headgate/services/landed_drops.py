@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from headgate.domain.dataset import Drop, SourceRef
+from headgate.domain.dataset import DataFile, Drop, SourceRef
+from headgate.domain.dataset_input import InputFile
 from headgate.domain.version import CommitView
 
 Arrival = tuple[Drop, SourceRef]
@@ -30,6 +31,15 @@ class Landed:
         """The other objects of these bytes; one object may have come by several messages."""
         others = {source.identity: source for _, source in self.arrivals}
         return tuple(source for identity, source in others.items() if identity != self.source.identity)
+
+    @property
+    def target(self) -> Path:
+        """Where the data file is written, as long as the batch lasts."""
+        return self.path.with_name("data.parquet")
+
+    def written(self, file: DataFile) -> InputFile:
+        """The data file as the checks of the batch's next drops read it: it is in no version yet."""
+        return InputFile(str(self.target), tuple((c.name, c.type) for c in file.columns))
 
     @property
     def drops(self) -> tuple[Drop, ...]:
