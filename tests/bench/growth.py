@@ -29,9 +29,10 @@ from tests.bench.measuring import WORK, CountedCalls, say, seconds_of
 from tests.bench.on_emulator import LAKE, OnEmulator
 from tests.bench.results import Row
 
-VERSIONS, VERSIONS_ON_EMULATOR = 2000, 300
+VERSIONS = 2000
 FILES = 100_000
 WINDOW = 100
+MANY = "many_files"
 MOST_RATIO = 1.1
 MOST_READS = 3
 LATENCY_SECONDS = 0.005
@@ -149,16 +150,18 @@ def _all_at_once(files: int) -> Propose:
 
 
 def _on_emulator() -> list[Row]:
-    say(f"{VERSIONS_ON_EMULATOR} versions of a file each, adapters of AWS on the emulator")
     with OnEmulator.started() as emulator:
         made = emulator.versions
         versions = CommitVersion(made.catalog, made.lake, made.bus, SystemClock())
         commits = Commits(versions, emulator.requests.during, count())
-        commits.many(csv_file.DATASET, VERSIONS_ON_EMULATOR - WINDOW)
-        name = f"v1 to v{VERSIONS_ON_EMULATOR}, emulator"
-        rows = _flat(name, commits.in_turns(csv_file.DATASET, csv_file.TWIN))
-        reads = _reads(VERSIONS_ON_EMULATOR, emulator.catalog, emulator.store(LAKE), emulator.requests.during)
-    return [*rows, reads]
+        say(f"{VERSIONS} versions of a file each, adapters of AWS on the emulator")
+        commits.many(csv_file.DATASET, VERSIONS - WINDOW)
+        rows = _flat(f"v1 to v{VERSIONS}, emulator", commits.in_turns(csv_file.DATASET, csv_file.TWIN))
+        reads = _reads(VERSIONS, emulator.catalog, emulator.store(LAKE), emulator.requests.during)
+        say(f"{FILES} files in one dataset, adapters of AWS on the emulator")
+        versions.commit(Line(csv_file.PRODUCT, MANY), _all_at_once(FILES), BY)
+        many = _flat(f"{FILES} files over none, emulator", commits.in_turns(MANY, f"{csv_file.TWIN}_too"))
+    return [*rows, *many, reads]
 
 
 def _flat(name: str, measured: tuple[float, float, float, float]) -> list[Row]:

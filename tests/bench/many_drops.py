@@ -20,7 +20,6 @@ from tests.bench.results import Row, not_measured
 from tests.support.memory_platform import MemoryPlatform
 
 DROPS = 1000
-DROPS_ON_EMULATOR = 200
 WINDOW = 100
 ROWS_A_DROP = 626
 """50 KB."""
@@ -30,12 +29,12 @@ MOST_RATIO = 1.1
 PEERS = {"DVC": "dvc", "pyiceberg": "pyiceberg"}
 
 
-def rows(drops: int = DROPS, on_emulator: int = DROPS_ON_EMULATOR) -> list[Row]:
+def rows(drops: int = DROPS) -> list[Row]:
     folder = WORK / "drops"
     say(f"{drops} drops: making the files")
     files = csv_file.write_many(folder, drops, ROWS_A_DROP)
     try:
-        return [*_in_memory(files), *_on_emulator(files[:on_emulator])]
+        return [*_in_memory(files), *_on_emulator(files)]
     finally:
         shutil.rmtree(folder)
 

@@ -13,7 +13,7 @@ import pytest
 from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.contract import Contract
-from headgate.domain.errors import DropRefused
+from headgate.domain.errors import DropRefused, TooLargeHere
 from headgate.domain.source_limits import SourceLimits
 
 COLUMNS = [
@@ -210,3 +210,14 @@ def test_a_contract_rule_cannot_read_other_files(engine: DuckDbIngestEngine, tmp
         engine.convert(source, "drop.csv", spying, tmp_path / "out.parquet")
     assert "hidden" not in str(refusal.value.sample)
     assert refusal.value.rule == "rule:spy"
+
+
+def test_a_file_that_takes_more_memory_than_there_is_is_too_large_here(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"a,b,c,d\n" + b"".join(b"%d,1,x,q\n" % n for n in range(200_000)))
+    engine = DuckDbIngestEngine(Limits(8 * 1024**2, 1, spill_bytes=0))
+
+    with pytest.raises(TooLargeHere, match=r"drop\.csv takes more memory than there is"):
+        engine.convert(source, "drop.csv", contract(), tmp_path / "out.parquet")
+
+    assert not (tmp_path / "out.parquet").exists()

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 from headgate.adapters.engines.sources.scratch_file import check_disk, write_bounded
 from headgate.adapters.engines.sources.unpack import unpacked
-from headgate.domain.errors import DropRefused, Retryable
+from headgate.domain.errors import DropRefused, TooLargeHere
 from headgate.domain.source_limits import SourceLimits
 
 from tests.unit.engines.reading import Reading, contract
@@ -120,7 +120,7 @@ def test_nothing_inside_a_packed_file_is_refused(reading: Reading) -> None:
 
 
 def test_the_last_of_the_disk_is_left_to_others(tmp_path: Path) -> None:
-    with pytest.raises(Retryable, match="scratch disk"):
+    with pytest.raises(TooLargeHere, match="scratch disk"):
         check_disk(tmp_path, 1 << 60)
 
 

@@ -1,14 +1,19 @@
 """Large drops: by measured size to a Batch job, the same result as in the function, and failures kept."""
 
+import gzip
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
 from headgate.adapters.memory import ANY_EFFECT, Crash, MemoryBatchCompute
 from headgate.domain.dataset import Drop
-from headgate.domain.errors import ConfigurationError, InvalidRequest, Throttled
+from headgate.domain.errors import ConfigurationError, InvalidRequest, Throttled, TooLargeHere
+from headgate.domain.source_limits import SourceLimits
 from headgate.jobs import ingest as job
+from headgate.ports import Converted, IngestEngine
 from headgate.services.hand_over_drop import HandOverDrop, handed_drop, weight
 from headgate.services.ingest_drops import IngestDrops
 from headgate.services.ingest_report import IngestReport
@@ -84,6 +89,53 @@ def test_a_large_drop_ends_as_it_would_have_in_the_function(plant: Plant) -> Non
     # Then versions, refusals and events are the same
     assert plant.outcome() == other.outcome()
     assert [line["message"] for line in plant.said] == ["version committed", "drop quarantined"]
+
+
+def packed(plant: Plant) -> Drop:
+    """Few bytes that unpack to more than the function's limit."""
+    body = gzip.compress(visits_csv(1))
+    assert len(body) * 4 < LIMIT * 4 < len(visits_csv(1)) * 4
+    return plant.platform.drop("shops/visits/packed.csv", body)
+
+
+def test_what_is_too_large_once_unpacked_is_handed_over_too(plant: Plant) -> None:
+    # Given a function that may unpack so many bytes, and a job that may unpack more
+    engine = DuckDbIngestEngine(plant.platform.limits, SourceLimits(max_bytes=LIMIT))
+    drop, small = packed(plant), plant.platform.drop("shops/visits/small.csv", visits_csv(3, days=2))
+    # When a drop turns out to be larger
+    report = replace(plant.function, engine=engine).ingest([drop, small])
+    # Then the job takes it in, and the small one beside it never left the function
+    assert (report.quarantined, report.failed) == ([], {})
+    assert list(report.handed_over) == [drop.message_id]
+    assert [v.sources[0].key for v in report.committed] == [small.key]
+    assert plant.run_job() == job.DONE
+    assert [v[2] for v in plant.outcome()[0]] == [drop.key, small.key]
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """An engine whose memory holds no packed drop."""
+
+    engine: IngestEngine
+
+    def convert(self, source: Path, source_name: str, *arguments: Any) -> Converted:
+        if "packed" in source_name:
+            raise TooLargeHere("more memory than there is")
+        return self.engine.convert(source, source_name, *arguments)
+
+
+def test_what_takes_more_memory_than_the_function_has_is_handed_over_too(plant: Plant) -> None:
+    narrow = Narrow(plant.platform.ingest.engine)
+    drop = packed(plant)
+
+    # Where there is nobody to hand it to, its message comes again
+    alone = replace(plant.platform.ingest, engine=narrow).ingest([drop])
+    report = replace(plant.function, engine=narrow).ingest([drop])
+
+    assert [type(e) for e in alone.failed.values()] == [TooLargeHere]
+    assert list(report.handed_over) == [drop.message_id]
+    assert plant.run_job() == job.DONE
+    assert [v[2] for v in plant.outcome()[0]] == [drop.key]
 
 
 def test_small_drops_of_the_same_batch_stay_in_the_function(plant: Plant) -> None:

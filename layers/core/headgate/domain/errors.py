@@ -6,7 +6,8 @@
     ├── Retryable                 the same call may succeed later: back to the queue / 503
     │   ├── Conflict              someone else moved the head first: read again, then retry
     │   ├── Throttled             the service asked to slow down
-    │   └── StateUnknown          the call may or may not have happened: look before retrying
+    │   ├── StateUnknown          the call may or may not have happened: look before retrying
+    │   └── TooLargeHere          a process with more memory or disk may do it
     └── Permanent                 the same call will fail again
         ├── InvalidRequest        the caller's input is wrong                          400
         ├── Unauthenticated       no valid token                                       401
@@ -47,6 +48,10 @@ class Throttled(Retryable):
 
 class StateUnknown(Retryable):
     """The outcome of a write is not known; read before trying again."""
+
+
+class TooLargeHere(Retryable):
+    """This process has not the memory or the disk for it, now or ever; a larger one may."""
 
 
 class Permanent(HeadgateError):

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from headgate.domain.errors import DropRefused
 
+TOO_LARGE = "too_large"
+"""The rule of a drop that a process with a higher limit may take in."""
 _RULES = {
-    "max_bytes": "too_large",
+    "max_bytes": TOO_LARGE,
     "max_ratio": "compression_ratio",
     "max_line_bytes": "line_too_long",
     "max_columns": "too_many_columns",

@@ -46,8 +46,8 @@ class IngestEngine(Protocol):
         context: CheckContext | None = None,
     ) -> Converted:
         """``context`` may be left out for a contract that looks at nothing but the drop. Raises DropRefused
-        with the failed rule and rows (nothing is left at ``target`` then), Retryable when a dataset that the
-        contract refers to cannot be read now.
+        with the failed rule and rows, TooLargeHere (nothing is left at ``target`` after either), Retryable
+        when a dataset that the contract refers to cannot be read now.
         """
         ...
 

@@ -21,9 +21,11 @@ from headgate.domain.errors import (
     HeadgateError,
     NotFound,
     Retryable,
+    TooLargeHere,
 )
 from headgate.domain.identity import Principal
 from headgate.domain.masking import masked_refusal
+from headgate.domain.source_limits import TOO_LARGE
 from headgate.domain.version import MAIN, MAX_SOURCES, CommitView
 from headgate.ports import (
     Clock,
@@ -164,15 +166,35 @@ class IngestDrops:
                 if found.source.sha256 in view.erased:
                     raise DropRefused("erased", ERASED)
                 taken = self._convert(line, contract, found, context)
-            except DropRefused as refusal:
-                shown = masked_refusal(refusal, contract)
-                self._refuse(line.product, line.dataset, found.drops, shown, report)
-            except Exception as error:  # a file too large for memory, say, costs its own messages alone
+            except (DropRefused, TooLargeHere) as problem:
+                self._not_taken(line, contract, found, problem, report)
+            except Exception as error:  # whatever it is, it costs its own messages alone
                 report.failed.update({d.message_id: error for d in found.drops})
             else:
                 accepted.append(taken)
                 context = context and context.with_file(line.dataset, found.written(taken.file))
         self._commit_all(line, contract, accepted, view, report)
+
+    def _not_taken(
+        self,
+        line: Line,
+        contract: Contract,
+        found: Landed,
+        problem: DropRefused | TooLargeHere,
+        report: IngestReport,
+    ) -> None:
+        """What turns out to be too large for this process, once unpacked or while it is read, is handed over
+        as what looked so before.
+        """
+        too_large = isinstance(problem, TooLargeHere) or problem.rule == TOO_LARGE
+        if too_large and self.large is not None:
+            for drop in found.drops:
+                self._hand_over(drop, self.large, report)
+        elif isinstance(problem, TooLargeHere):
+            report.failed.update({d.message_id: problem for d in found.drops})
+        else:
+            shown = masked_refusal(problem, contract)
+            self._refuse(line.product, line.dataset, found.drops, shown, report)
 
     def _view(self, line: Line, sources: list[SourceRef]) -> CommitView:
         """What is known; a pending branch is opened when it is first needed."""

@@ -21,7 +21,7 @@ from headgate.adapters.engines.sources.text_encoding import as_utf8
 from headgate.adapters.engines.sources.unpack import unpacked
 from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
-from headgate.domain.errors import DropRefused, Retryable
+from headgate.domain.errors import DropRefused, Retryable, TooLargeHere
 from headgate.domain.source_limits import SourceLimits
 from headgate.ports import Converted, S3AccessProvider
 
@@ -49,6 +49,8 @@ class DuckDbIngestEngine:
         context: CheckContext | None = None,
     ) -> Converted:
         """See `headgate.ports.IngestEngine`; ``source`` and ``target`` must lie in one scratch directory."""
+        import duckdb
+
         if source.stat().st_size == 0:
             raise DropRefused("empty_file", f"{source_name} has no bytes")
         try:
@@ -62,6 +64,11 @@ class DuckDbIngestEngine:
         except DropRefused:
             target.unlink(missing_ok=True)
             raise
+        except (duckdb.OutOfMemoryException, MemoryError) as error:
+            target.unlink(missing_ok=True)
+            raise TooLargeHere(
+                f"{source_name} takes more memory than there is: {_first_line(error)}"
+            ) from error
         finally:
             _clear(source, target)
 
@@ -135,7 +142,7 @@ def _scalar(connection: "DuckDBPyConnection", sql: str) -> int:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 _READERS: dict[str, Callable[["DuckDBPyConnection", Path, Contract, SourceLimits, Path], None]] = {

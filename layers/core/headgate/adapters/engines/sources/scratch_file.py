@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from headgate.domain.errors import Retryable
+from headgate.domain.errors import TooLargeHere
 from headgate.domain.source_limits import SourceLimits
 
 _RESERVE = 64 * 1024**2
@@ -18,7 +18,7 @@ def write_bounded(
 ) -> None:
     """Writes ``chunks`` to ``target``. With ``packed_bytes`` their ratio to it is bounded too.
 
-    Raises DropRefused over a limit, Retryable when the disk is full: other drops may lie on it.
+    Raises DropRefused over a limit, TooLargeHere when the disk is full: other drops may lie on it.
     """
     written, looked_at = 0, -_LOOK_EVERY
     try:
@@ -49,9 +49,9 @@ def check_ratio(plain: int, limits: SourceLimits, packed_bytes: int | None) -> N
 
 
 def check_disk(folder: Path, wanted: int = 0) -> None:
-    """Raises Retryable when ``wanted`` more bytes would take the last of the disk."""
+    """Raises TooLargeHere when ``wanted`` more bytes would take the last of the disk."""
     free = shutil.disk_usage(folder).free
     if free < wanted + _RESERVE:
-        raise Retryable(
+        raise TooLargeHere(
             f"the scratch disk has {free:,} bytes left, too few to unpack a drop beside the others"
         )
