@@ -18,11 +18,14 @@ RUN = "import sys; from headgate.cli import main; sys.exit(main())"
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What one person types. ``folder`` has no platform of its own: settings come by the environment."""
+    """What one person types. ``folder`` has no platform of its own: settings come by the environment, the
+    product that is meant among them.
+    """
 
     stack: Stack
     person: str
     folder: Path
+    product: str = ""
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "HEADGATE_"))}
@@ -30,6 +33,7 @@ class CommandLine:
             "HEADGATE_API_URL": self.stack.state.api_url,
             "HEADGATE_TOKEN": self.stack.token(self.person),
         }
+        named |= {"HEADGATE_PRODUCT": self.product} if self.product else {}
         return subprocess.run(
             [sys.executable, "-c", RUN, *arguments],
             cwd=self.folder,

@@ -85,7 +85,8 @@ class Invocation:
         found = given or self.environ.get("HEADGATE_PRODUCT") or (state.product if state else None)
         if found is None:
             raise NotSetUp(
-                "no product is chosen; give --product, or apply one: `headgate product apply flights`"
+                "no product is chosen; give --product, set HEADGATE_PRODUCT, or apply one: "
+                "`headgate product apply flights`"
             )
         return found
 
