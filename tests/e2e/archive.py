@@ -17,7 +17,7 @@ def bundle() -> dict[str, Any]:
         {"name": "amount", "type": "INTEGER", "minimum": 0},
     ]
     forms: dict[str, dict[str, Any]] = {
-        "stock": {"format": "csv"},
+        "stock": {"format": "csv", "tables": ["iceberg"]},
         "prices": {"format": "csv", "publish": "manual"},
         "shelf": {"format": "parquet"},
     }
@@ -27,7 +27,7 @@ def bundle() -> dict[str, Any]:
     everything = {
         "Sid": "EngineersAndIngest",
         "Effect": "Allow",
-        "Principal": {"Headgate": ["service/ingest", "group/ml-engineers"]},
+        "Principal": {"Headgate": ["service/ingest", "service/publish", "group/ml-engineers"]},
         "Action": "headgate:*",
         "Resource": f"hrn:{PRODUCT}:*",
     }

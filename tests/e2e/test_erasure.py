@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from headgate.cli.failures import ApiRefused
 from headgate.domain import events
 
+from tests.e2e.command_line import CommandLine
 from tests.e2e.event_tap import EventTap
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
@@ -132,3 +134,14 @@ def test_the_audit_log_keeps_it_and_nothing_was_given_up(guests: Stack) -> None:
     assert [e["reason"] for e in entries if e["type"] == "SubjectErased"] == ["asked by the guest"]
     assert guests.given_up() == {}
     assert not [line.message for line in guests.log("maintain") if line.failed]
+
+
+def test_the_command_finds_and_lists(guests: Stack, tmp_path: Path) -> None:
+    headgate = CommandLine(guests, "alice", tmp_path, PRODUCT)
+
+    found = headgate("data", "erase", "visits", "--key", f"visit_id={STAYS}", "--dry-run")
+
+    assert (found["state"], found["findings"]["rows"]) == ("found", 1)
+    listed = headgate("data", "erasures")["erasures"]
+    assert [each["dry_run"] for each in listed[:1]] == [True]
+    assert headgate("data", "erasures", found["id"])["subjects"] == 1

@@ -5,6 +5,8 @@ One story: three drops are three versions; each test goes on from the one before
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e import archive
@@ -152,6 +154,26 @@ def test_a_hold_is_released_and_its_version_goes(alice: CommandLine) -> None:
 
     assert alice.refused("data", "show", STOCK, "v3")["type"] == "Collected"
     assert sources(alice, "main") == ["1.csv"]
+
+
+def test_the_table_for_other_engines_is_made_anew(alice: CommandLine, stack: Stack) -> None:
+    before = _table(stack)
+    asked = alice("data", "rebuild-iceberg", STOCK)
+
+    eventually(
+        "the next generation", lambda: _table(stack)["headgate.generation"] == str(asked["generation"])
+    )
+
+    assert _table(stack)["metadata_location"] != before["metadata_location"]
+
+
+def _table(stack: Stack) -> dict[str, str]:
+    """The Glue table's parameters, and the properties in its Iceberg metadata."""
+    name = {"DatabaseName": stack.outputs["TableDatabaseName"], "Name": f"{archive.PRODUCT}__stock"}
+    parameters = stack.administrator("glue").get_table(**name)["Table"]["Parameters"]
+    bucket, _, key = parameters["metadata_location"].removeprefix("s3://").partition("/")
+    body = stack.administrator("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return {**parameters, **json.loads(body)["properties"]}
 
 
 def test_who_may_not_change_history_does_not(stack: Stack, alice: CommandLine) -> None:
