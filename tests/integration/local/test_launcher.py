@@ -104,6 +104,27 @@ def test_user_has_what_the_policy_gives_and_no_more(
     assert code(error) == "AccessDenied"
 
 
+def test_a_policy_may_name_the_database_that_is_read(account: Clients, clients_of: ClientsOf) -> None:
+    iam, prefix = account("iam"), "arn:aws:glue:us-east-1:000000000000"
+    iam.create_user(UserName="cataloguer")
+    key = iam.create_access_key(UserName="cataloguer")["AccessKey"]
+    statement = {
+        "Effect": "Allow",
+        "Action": "glue:GetDatabase",
+        "Resource": [f"{prefix}:catalog", f"{prefix}:database/open"],
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName="cataloguer", PolicyName="p", PolicyDocument=document)
+    for name in ("open", "closed"):
+        account("glue").create_database(DatabaseInput={"Name": name})
+    glue = clients_of(key["AccessKeyId"], key["SecretAccessKey"])("glue")
+
+    assert glue.get_database(Name="open")["Database"]["Name"] == "open"
+    with pytest.raises(ClientError) as error:
+        glue.get_database(Name="closed")
+    assert code(error) == "AccessDeniedException"
+
+
 def test_two_emulators_share_nothing_and_leave_nothing(emulator: Emulator, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
