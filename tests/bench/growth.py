@@ -178,7 +178,7 @@ def _flat(name: str, measured: tuple[float, float, float, float]) -> list[Row]:
             "first",
             MOST_RATIO,
             "ratio",
-            "4 a commit; each 33rd also reads and writes a segment",
+            "4 a commit; each 45th also reads and writes a segment",
         ),
     ]
 

@@ -107,14 +107,14 @@ def test_a_commit_takes_five_requests_and_a_fold_two_more(stage: Stage) -> None:
 
 
 def test_a_version_is_listed_with_one_request_for_each_segment_and_its_manifest(stage: Stage) -> None:
-    report = stage.take_in(*(stage.drop(f"{n}") for n in range(RECENT_FILES + 3)))[1]
+    report = stage.take_in(*(stage.drop(f"{n}") for n in range(RECENT_FILES + 1)))[1]
     manifests = Manifests(stage.ingest.lake, "shops", "prices")
 
     stage.calls.clear()
     with stage.watching():
         files = manifests.files(manifests.load(report.committed[0].digest))
 
-    assert len(files) == RECENT_FILES + 3
+    assert len(files) == RECENT_FILES + 1
     assert stage.calls == ["GetObject", "GetObject"]
 
 

@@ -180,14 +180,14 @@ def test_a_dataset_that_only_grows_is_read_with_one_segment_for_each_2048_files(
     assert len(table.recent) <= RECENT_FILES
 
 
-def test_one_file_at_a_time_writes_a_segment_every_33rd_time() -> None:
+def test_one_file_at_a_time_writes_a_segment_every_45th_time() -> None:
     lake, table, written = Lake(), FileTable(), list[int]()
     for n in range(200):
         change = table.append([file(n)], lake.read)
         written.append(len(change.segments))
         table = lake.store(change)
 
-    assert [n + 1 for n, segments in enumerate(written) if segments] == [33, 66, 99, 132, 165, 198]
+    assert [n + 1 for n, segments in enumerate(written) if segments] == [45, 90, 135, 180]
     assert set(written) == {0, 1}
 
 

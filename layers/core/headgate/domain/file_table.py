@@ -18,7 +18,7 @@ from headgate.domain.dataset import DataFile
 from headgate.domain.errors import Corrupted
 
 SEGMENT_FORMAT = "headgate.segment/1"
-RECENT_FILES = 32
+RECENT_FILES = 44
 SEGMENT_FILES = 2048
 _HEAD, _BETWEEN, _TAIL = '{"files":[\n', ",\n", f'\n],"format":"{SEGMENT_FORMAT}"}}'
 
