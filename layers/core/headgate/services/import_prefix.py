@@ -13,14 +13,12 @@ from typing import Any
 from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, QuarantineRecord, SourceRef
-from headgate.domain.errors import AccessDenied, DropRefused, NotFound, Permanent, PermissionMissing
+from headgate.domain.errors import DropRefused, Permanent, PermissionMissing
 from headgate.domain.external_object import ExternalObject, ImportRequest
 from headgate.domain.file_table import FileTable, ReadSegment
-from headgate.domain.identity import Principal
 from headgate.domain.manifest import Manifest
 from headgate.domain.masking import masked_refusal
-from headgate.domain.policy import hrn
-from headgate.domain.version import MAIN, MAX_SOURCES, CommitView, VersionRecord, with_ordinal
+from headgate.domain.version import MAX_SOURCES, CommitView, VersionRecord, with_ordinal
 from headgate.ports import (
     Clock,
     DatasetCatalog,
@@ -33,17 +31,14 @@ from headgate.ports import (
     RefCatalog,
 )
 from headgate.services.access import Guard
-from headgate.services.branches import PENDING, open_branch
 from headgate.services.check_contexts import CheckContexts, on_checked_head
-from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line, Proposal, Propose, schema_of
 from headgate.services.dataset_inputs import input_file
-from headgate.services.ingest_drops import ERASED
+from headgate.services.intake import ERASED, governing_contract, known_there, line_of
 from headgate.services.products import Products
 from headgate.services.quarantine import Quarantine
 from headgate.services.take_in import combined_checks
 
-SERVICE = Principal("service/ingest")
 BATCH_BYTES = 2 * 1024**3
 """Most bytes of one message, but for an object that is larger alone: about 20 s of reading at 100 MB/s, three
 times over (digest, checks, statistics), in a function that may take 300 s.
@@ -88,31 +83,18 @@ class ImportPrefix:
         report = ImportReport()
         whole = ExternalObject(request.bucket, request.prefix, "")
         try:
-            contract = self._contract(request)
+            contract = governing_contract(self.products, self.guard, request.product, request.dataset)
             if not request.objects:
                 report.batches = self._plan(request)
                 return report
         except DropRefused as refusal:
             self._refuse(request, whole, refusal, report)
             return report
-        line = Line(request.product, request.dataset, PENDING if contract.publish == "manual" else MAIN)
+        line = line_of(request.product, contract)
         self._take_in(line, contract, request, report)
         return report
 
     # --- the prefix
-
-    def _contract(self, request: ImportRequest) -> Contract:
-        """Raises DropRefused when there is no such dataset, or policy does not let ingest commit to it."""
-        try:
-            applied = self.products.get(request.product)
-            contract = applied.product.contract(request.dataset)
-            resource = hrn(request.product, "dataset", request.dataset)
-            self.guard.require(applied, SERVICE, "headgate:CommitVersion", resource)
-        except NotFound as missing:
-            raise DropRefused("unknown_dataset", str(missing)) from missing
-        except AccessDenied as denied:
-            raise DropRefused("access_denied", str(denied)) from denied
-        return contract
 
     def _plan(self, request: ImportRequest) -> int:
         """Sends the objects below the prefix to the queue, a few a message. Returns how many messages."""
@@ -150,7 +132,7 @@ class ImportPrefix:
     def _take_in(self, line: Line, contract: Contract, request: ImportRequest, report: ImportReport) -> None:
         """Looks up what is known before a byte is read, and once more with the bytes' digests."""
         started = self.clock.monotonic()
-        view = self._view(line, [o.source() for o in request.objects])
+        view = known_there(self.catalog, self.refs, line, [o.source() for o in request.objects], self.clock)
         unknown = self._unknown(line, view, [(o, o.source()) for o in request.objects], report)
         hashed: list[tuple[ExternalObject, SourceRef]] = []
         for found, _ in unknown:
@@ -163,7 +145,7 @@ class ImportPrefix:
                     hashed.append((found, source))
         if not hashed:
             return
-        view = self._view(line, [source for _, source in hashed])
+        view = known_there(self.catalog, self.refs, line, [source for _, source in hashed], self.clock)
         fresh = self._unknown(line, view, hashed, report)
         contexts = CheckContexts(self.products, self.catalog, self.lake, self.clock)
         context = contexts.of(line, contract, view) if fresh else None
@@ -181,13 +163,6 @@ class ImportPrefix:
         if accepted:
             seconds = self.clock.monotonic() - started
             report.committed = self._commit(line, contract, request, accepted, view, seconds)
-
-    def _view(self, line: Line, sources: Sequence[SourceRef]) -> CommitView:
-        try:
-            return self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
-        except NotFound:
-            open_branch(self.catalog, self.refs, line, SERVICE.id, iso(self.clock.now()))
-            return self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
 
     def _unknown(
         self,

@@ -15,7 +15,6 @@ from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, Drop, SourceRef, split_key
 from headgate.domain.errors import (
-    AccessDenied,
     ConfigurationError,
     DropRefused,
     HeadgateError,
@@ -23,10 +22,9 @@ from headgate.domain.errors import (
     Retryable,
     TooLargeHere,
 )
-from headgate.domain.identity import Principal
 from headgate.domain.masking import masked_refusal
 from headgate.domain.source_limits import TOO_LARGE
-from headgate.domain.version import MAIN, MAX_SOURCES, CommitView
+from headgate.domain.version import MAX_SOURCES, CommitView
 from headgate.ports import (
     Clock,
     DatasetCatalog,
@@ -38,13 +36,12 @@ from headgate.ports import (
     Scratch,
 )
 from headgate.services.access import Guard
-from headgate.services.branches import PENDING, open_branch
 from headgate.services.check_contexts import CheckContexts, on_checked_head
-from headgate.services.clock import iso
 from headgate.services.commit_version import Authorship, CommitVersion, Line
 from headgate.services.file_digest import file_sha256
 from headgate.services.hand_over_drop import HandOverDrop
 from headgate.services.ingest_report import IngestReport
+from headgate.services.intake import ERASED, SERVICE, governing_contract, known_there, line_of
 from headgate.services.landed_drops import Landed, by_bytes, sorted_out
 from headgate.services.manifests import data_key
 from headgate.services.products import Products
@@ -53,9 +50,7 @@ from headgate.services.take_in import Accepted, take_in
 
 UNROUTED = "_unrouted"
 """What a drop is filed under when its key names no product."""
-ERASED = "these bytes hold rows that were erased: drop them again without those rows"
 NOBODYS = ("unknown_prefix", "unknown_product")
-SERVICE = Principal("service/ingest")
 
 
 @dataclass(frozen=True)
@@ -102,13 +97,15 @@ class IngestDrops:
 
     def _ingest_dataset(self, product: str, dataset: str, group: list[Drop], report: IngestReport) -> None:
         try:
-            contract = self._contract(product, dataset)
+            if product == UNROUTED:
+                raise DropRefused("unknown_prefix", "the key is not <product>/<dataset>/<file>")
+            contract = governing_contract(self.products, self.guard, product, dataset)
         except DropRefused as refusal:
             owner = UNROUTED if refusal.rule in NOBODYS else product
             for drop in group:
                 self._refuse(owner, dataset, [drop], refusal, report)
             return
-        line = Line(product, dataset, PENDING if contract.publish == "manual" else MAIN)
+        line = line_of(product, contract)
         here: list[Drop] = []
         for drop in group:
             if self.large is not None and self.large.takes(drop):
@@ -157,7 +154,8 @@ class IngestDrops:
                 landed.append(found)
         if not landed:
             return
-        view = self._view(line, [found.source for found in landed])
+        sources = [found.source for found in landed]
+        view = known_there(self.catalog, self.refs, line, sources, self.clock)
         unknown = self._unknown(line, view, by_bytes(landed), report)
         context = self._contexts.of(line, contract, view) if unknown else None
         accepted: list[Accepted] = []
@@ -196,14 +194,6 @@ class IngestDrops:
             shown = masked_refusal(problem, contract)
             self._refuse(line.product, line.dataset, found.drops, shown, report)
 
-    def _view(self, line: Line, sources: list[SourceRef]) -> CommitView:
-        """What is known; a pending branch is opened when it is first needed."""
-        try:
-            return self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
-        except NotFound:
-            open_branch(self.catalog, self.refs, line, SERVICE.id, iso(self.clock.now()))
-            return self.catalog.commit_view(line.product, line.dataset, line.branch, sources)
-
     def _unknown(
         self, line: Line, view: CommitView, landed: list[Landed], report: IngestReport
     ) -> list[Landed]:
@@ -222,26 +212,6 @@ class IngestDrops:
         late = {s.identity: ordinal for s in sources if s.identity not in view.objects}
         if late:
             self.catalog.remember(line.product, line.dataset, late)
-
-    def _contract(self, product: str, dataset: str) -> Contract:
-        """Raises DropRefused when the key names no product or dataset, or policy does not let ingest commit
-        to it.
-        """
-        if product == UNROUTED:
-            raise DropRefused("unknown_prefix", "the key is not <product>/<dataset>/<file>")
-        try:
-            applied = self.products.get(product)
-        except NotFound as missing:
-            raise DropRefused("unknown_product", f"no product {product!r} was applied") from missing
-        try:
-            contract = applied.product.contract(dataset)
-        except NotFound as missing:
-            raise DropRefused("unknown_dataset", str(missing)) from missing
-        try:
-            self.guard.require(applied, SERVICE, "headgate:CommitVersion", f"hrn:{product}:dataset/{dataset}")
-        except AccessDenied as denied:
-            raise DropRefused("access_denied", str(denied)) from denied
-        return contract
 
     def _land(self, drop: Drop, directory: Path) -> Landed:
         """The dropped bytes on scratch disk, with digest. Raises DropRefused when the version is gone."""
