@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.domain.contract import Contract
 
+from tests.support.data_product import data_product
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -60,26 +62,7 @@ def contract() -> Contract:
 
 def bundle() -> dict[str, Any]:
     """A product with this dataset and a twin, which ingest may commit to."""
-    statement = {
-        "Sid": "IngestCommits",
-        "Effect": "Allow",
-        "Principal": {"Headgate": ["service/ingest", "group/ml-engineers"]},
-        "Action": "headgate:*",
-        "Resource": f"hrn:{PRODUCT}:*",
-    }
-    return {
-        "format": "headgate.product/1",
-        "name": PRODUCT,
-        "title": "Benchmarks",
-        "owner": "bench",
-        "stage": "poc",
-        "datasets": {name: contract_document(name) for name in (DATASET, TWIN)},
-        "views": {},
-        "feature_sets": {},
-        "training": None,
-        "policy": {"Version": "2012-10-17", "Statement": [statement]},
-        "sources": {},
-    }
+    return data_product(PRODUCT, {name: contract_document(name) for name in (DATASET, TWIN)})
 
 
 def write_csv(path: Path, first: int, rows: int) -> None:

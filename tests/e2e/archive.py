@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from tests.support.data_product import data_product
+
 PRODUCT = "archive"
 HEADER = "item,amount"
 SHELF_BUCKET = "headgate-e2e-shelf"
@@ -16,21 +18,6 @@ def bundle() -> dict[str, Any]:
         {"name": "item", "type": "VARCHAR", "required": True, "primary_key": True},
         {"name": "amount", "type": "INTEGER", "minimum": 0},
     ]
-    forms: dict[str, dict[str, Any]] = {
-        "stock": {"format": "csv", "tables": ["iceberg"]},
-        "prices": {"format": "csv", "publish": "manual"},
-        "shelf": {"format": "parquet"},
-    }
-    datasets = {
-        name: {"name": name, "version": "1.0.0", "columns": columns, **form} for name, form in forms.items()
-    }
-    everything = {
-        "Sid": "EngineersAndIngest",
-        "Effect": "Allow",
-        "Principal": {"Headgate": ["service/ingest", "service/publish", "group/ml-engineers"]},
-        "Action": "headgate:*",
-        "Resource": f"hrn:{PRODUCT}:*",
-    }
     never = {
         "Sid": "NobodyCollectsPrices",
         "Effect": "Deny",
@@ -38,19 +25,12 @@ def bundle() -> dict[str, Any]:
         "Action": "headgate:CollectGarbage",
         "Resource": f"hrn:{PRODUCT}:dataset/prices",
     }
-    return {
-        "format": "headgate.product/1",
-        "name": PRODUCT,
-        "title": "Archive",
-        "owner": "archive-team",
-        "stage": "poc",
-        "datasets": datasets,
-        "views": {},
-        "feature_sets": {},
-        "training": None,
-        "policy": {"Version": "2012-10-17", "Statement": [everything, never]},
-        "sources": {},
+    datasets = {
+        "stock": {"columns": columns, "tables": ["iceberg"]},
+        "prices": {"columns": columns, "publish": "manual"},
+        "shelf": {"columns": columns, "format": "parquet"},
     }
+    return data_product(PRODUCT, datasets, ("ingest", "publish"), [never])
 
 
 def rows(**amounts: int) -> bytes:

@@ -10,6 +10,8 @@ from typing import Any
 
 import zstandard
 
+from tests.support.data_product import data_product
+
 PRODUCT = "intake"
 UNROUTED = "_unrouted"
 HEADER = "order_id,placed_at,shop,amount,note"
@@ -63,26 +65,7 @@ def bundle() -> dict[str, Any]:
             {"name": "items", "type": "STRUCT(sku VARCHAR, n INTEGER)[]"},
         ],
     }
-    statement = {
-        "Sid": "EveryoneHere",
-        "Effect": "Allow",
-        "Principal": {"Headgate": ["service/ingest", "group/ml-engineers"]},
-        "Action": "headgate:*",
-        "Resource": f"hrn:{PRODUCT}:*",
-    }
-    return {
-        "format": "headgate.product/1",
-        "name": PRODUCT,
-        "title": "Intake",
-        "owner": "intake-team",
-        "stage": "poc",
-        "datasets": datasets,
-        "views": {},
-        "feature_sets": {},
-        "training": None,
-        "policy": {"Version": "2012-10-17", "Statement": [statement]},
-        "sources": {},
-    }
+    return data_product(PRODUCT, datasets)
 
 
 def orders(*rows: str, header: str = HEADER) -> bytes:

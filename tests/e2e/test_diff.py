@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.console import Console
 
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
+from tests.support.data_product import data_product
 
 PRODUCT, DATASET = "stock", "goods"
 HEADER = "item,shop,price,supplier\n"
@@ -30,29 +30,8 @@ def bundle(operation: str = "append", version: str = "1.0.0") -> dict[str, Any]:
         {"name": "price", "type": "DECIMAL(9,2)"},
         {"name": "supplier", "type": "VARCHAR", "classification": "restricted"},
     ]
-    contract = {"name": DATASET, "version": version, "format": "csv", "columns": columns}
-    statement = {
-        "Sid": "EngineersAndIngest",
-        "Effect": "Allow",
-        "Principal": {"Headgate": ["service/ingest", "group/ml-engineers"]},
-        "Action": "headgate:*",
-        "Resource": f"hrn:{PRODUCT}:*",
-    }
-    return copy.deepcopy(
-        {
-            "format": "headgate.product/1",
-            "name": PRODUCT,
-            "title": "Stock",
-            "owner": "stock-team",
-            "stage": "poc",
-            "datasets": {DATASET: {**contract, "operation": operation}},
-            "views": {},
-            "feature_sets": {},
-            "training": None,
-            "policy": {"Version": "2012-10-17", "Statement": [statement]},
-            "sources": {},
-        }
-    )
+    contract = {"version": version, "columns": columns, "operation": operation}
+    return data_product(PRODUCT, {DATASET: contract})
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from tests.e2e.conftest import LARGEST_DROP_BYTES
 from tests.e2e.event_tap import EventTap
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
+from tests.support.data_product import data_product
 
 PRODUCT = "bulk"
 ROWS = 200_000
@@ -24,26 +25,7 @@ def bundle() -> dict[str, Any]:
         {"name": "id", "type": "INTEGER", "required": True},
         {"name": "text", "type": "VARCHAR", "required": True},
     ]
-    statement = {
-        "Sid": "EngineersAndIngest",
-        "Effect": "Allow",
-        "Principal": {"Headgate": ["service/ingest", "group/ml-engineers"]},
-        "Action": "headgate:*",
-        "Resource": f"hrn:{PRODUCT}:*",
-    }
-    return {
-        "format": "headgate.product/1",
-        "name": PRODUCT,
-        "title": "Bulk",
-        "owner": "bulk-team",
-        "stage": "poc",
-        "datasets": {"rows": {"name": "rows", "version": "1.0.0", "format": "csv", "columns": columns}},
-        "views": {},
-        "feature_sets": {},
-        "training": None,
-        "policy": {"Version": "2012-10-17", "Statement": [statement]},
-        "sources": {},
-    }
+    return data_product(PRODUCT, {"rows": {"columns": columns}})
 
 
 def body(first: object = 0) -> bytes:

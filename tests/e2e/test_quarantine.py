@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from headgate.cli.failures import ApiRefused
 
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
+from tests.support.data_product import data_product
 
 PRODUCT = "returns"
 HEADER = "id,shop,amount\n"
@@ -21,28 +21,7 @@ def bundle(*shops: str) -> dict[str, Any]:
         {"name": "shop", "type": "VARCHAR", "required": True, "allowed": list(shops)},
         {"name": "amount", "type": "INTEGER", "minimum": 0},
     ]
-    statement = {
-        "Sid": "EngineersAndIngest",
-        "Effect": "Allow",
-        "Principal": {"Headgate": ["service/ingest", "group/ml-engineers"]},
-        "Action": "headgate:*",
-        "Resource": f"hrn:{PRODUCT}:*",
-    }
-    return copy.deepcopy(
-        {
-            "format": "headgate.product/1",
-            "name": PRODUCT,
-            "title": "Returns",
-            "owner": "returns-team",
-            "stage": "poc",
-            "datasets": {"goods": {"name": "goods", "version": "1.0.0", "format": "csv", "columns": columns}},
-            "views": {},
-            "feature_sets": {},
-            "training": None,
-            "policy": {"Version": "2012-10-17", "Statement": [statement]},
-            "sources": {},
-        }
-    )
+    return data_product(PRODUCT, {"goods": {"columns": columns}})
 
 
 @pytest.fixture(scope="module")

@@ -6,21 +6,14 @@ from typing import Any
 
 from tests.e2e.stack import Stack
 from tests.e2e.waiting import eventually
+from tests.support.data_product import data_product
 
 PRODUCT = "routes"
 
 
 def bundle() -> dict[str, Any]:
-    carriers = {
-        "name": "carriers",
-        "version": "1.0.0",
-        "format": "csv",
-        "columns": [{"name": "code", "type": "VARCHAR", "required": True, "primary_key": True}],
-    }
+    carriers = {"columns": [{"name": "code", "type": "VARCHAR", "required": True, "primary_key": True}]}
     flights = {
-        "name": "flights",
-        "version": "1.0.0",
-        "format": "csv",
         "columns": [
             {"name": "id", "type": "VARCHAR", "required": True, "primary_key": True},
             {"name": "carrier", "type": "VARCHAR", "required": True},
@@ -28,26 +21,7 @@ def bundle() -> dict[str, Any]:
         ],
         "references": [{"columns": ["carrier"], "dataset": "carriers", "key": ["code"]}],
     }
-    statement = {
-        "Sid": "EngineersAndIngest",
-        "Effect": "Allow",
-        "Principal": {"Headgate": ["service/ingest", "group/ml-engineers"]},
-        "Action": "headgate:*",
-        "Resource": f"hrn:{PRODUCT}:*",
-    }
-    return {
-        "format": "headgate.product/1",
-        "name": PRODUCT,
-        "title": "Routes",
-        "owner": "routes-team",
-        "stage": "poc",
-        "datasets": {"carriers": carriers, "flights": flights},
-        "views": {},
-        "feature_sets": {},
-        "training": None,
-        "policy": {"Version": "2012-10-17", "Statement": [statement]},
-        "sources": {},
-    }
+    return data_product(PRODUCT, {"carriers": carriers, "flights": flights})
 
 
 def _newest(stack: Stack, dataset: str) -> dict[str, Any] | None:
