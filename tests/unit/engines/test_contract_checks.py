@@ -259,3 +259,13 @@ def test_rows_that_share_a_key_are_counted_as_a_person_counts(
 
     repeated = sum(values.count(value) > 1 for value in values if value is not None)
     assert (found["rows"], found["passed"]) == (repeated, repeated == 0)
+
+
+def test_a_check_that_cannot_run_refuses_the_drop(tmp_path: Path) -> None:
+    """The command finds it before; a bundle may have been made without it. The drop can be replayed."""
+    broken = contract([{"name": "x", "type": "VARCHAR", "pattern": "(["}])
+
+    with pytest.raises(DropRefused, match="the contract's checks cannot run: .*missing") as refused:
+        checked(tmp_path, broken, [{"x": "a"}])
+
+    assert refused.value.rule == "unanswerable"

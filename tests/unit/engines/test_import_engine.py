@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,7 @@ from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.errors import DropRefused
 from headgate.ports import Checked
 
+from tests.unit.engines.checking import context, seen
 from tests.unit.engines.reading import contract
 
 
@@ -47,3 +49,28 @@ def test_what_readers_would_not_find_is_refused(
     with pytest.raises(DropRefused) as refused:
         checked(tmp_path, columns)
     assert refused.value.rule == rule
+
+
+def test_an_import_is_compared_with_other_datasets_and_the_clock(tmp_path: Path) -> None:
+    # Given a contract that refers to another dataset, called as the object's own view might be
+    declared = contract(
+        "parquet",
+        {"shop": "VARCHAR", "at": "TIMESTAMP"},
+        name="raw",
+        references=[{"columns": ["shop"], "dataset": "shops", "key": ["name"]}],
+        freshness=[{"column": "at", "max_age_seconds": 3600, "severity": "warning"}],
+    )
+    file = tmp_path / "object.parquet"
+    duckdb.sql("SELECT 'north' AS shop, TIMESTAMP '2024-06-01 09:00:00' AS at").write_parquet(str(file))
+    engine = DuckDbImportEngine(Limits(256 * 1024**2, 1), tmp_path / "sql")
+
+    # When its object is checked where it lies
+    known = context(shops=seen(tmp_path, "shops", {"name": "VARCHAR"}, [["north"]], 4))
+    results = {c["name"]: c for c in engine.check(str(file), "object", declared, known).checks}
+
+    # Then results say what was looked at, and what nobody knows is refused
+    assert results["reference:shop->shops.name"]["against"] == {"shops": 4}
+    assert results["freshness:at"]["passed"] is False
+    unknown = context(shops=seen(tmp_path, "shops", {"name": "VARCHAR"}, None))
+    with pytest.raises(DropRefused, match="shops, which has no version yet"):
+        engine.check(str(file), "object", declared, unknown)

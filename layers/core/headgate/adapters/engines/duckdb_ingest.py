@@ -133,6 +133,11 @@ def _checked(
         checks = run_checks(connection, contract, context)
     except duckdb.HTTPException as error:
         raise Retryable(f"a dataset that {contract.name} refers to cannot be read now: {error}") from error
+    except (duckdb.OutOfMemoryException, duckdb.IOException):
+        raise
+    except duckdb.Error as error:  # a pattern, say, that came with a bundle which nobody bound
+        told = f"the contract's checks cannot run: {_first_line(error)}"
+        raise DropRefused("unanswerable", told) from error
     return Converted(target, rows, column_stats(connection, contract, rows, target), tuple(checks))
 
 
