@@ -92,7 +92,6 @@ def bundle(**changes: Any) -> dict[str, Any]:
                 "on_demand": "asked",
                 "views": ["sensor_now"],
                 "label": "bought",
-                "partition_by": "month",
                 "request": [
                     {"name": "visit_id", "type": "VARCHAR"},
                     {"name": "visited_at", "type": "TIMESTAMP"},

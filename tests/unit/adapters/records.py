@@ -9,7 +9,7 @@ from typing import Any
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.file_table import FileTable
 from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, GateResult, ModelVersion

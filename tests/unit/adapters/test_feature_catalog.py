@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from headgate.domain.errors import Conflict
-from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.feature_version import FeatureVersionRecord
 
 from tests.unit.adapters import records
 from tests.unit.adapters.backends import Backend

@@ -21,7 +21,7 @@ from headgate.domain.cost import CostLine
 from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef, dataset_node
 from headgate.domain.erasure import ErasureRecord, Findings
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature import FeatureVersionRecord, features_node
+from headgate.domain.feature_version import FeatureVersionRecord, features_node
 from headgate.domain.file_table import FileTable
 from headgate.domain.garbage import CollectionRecord, Garbage, Kept, Retention
 from headgate.domain.identity import Principal

@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 from headgate.domain.errors import Corrupted, InvalidRequest
-from headgate.domain.feature import (
+from headgate.domain.feature import FeatureSet, FeatureView, entity_key
+from headgate.domain.feature_version import (
     FeatureManifest,
-    FeatureSet,
     FeatureVersionRecord,
-    FeatureView,
     Partition,
     build_id,
-    entity_key,
     partitions_between,
 )
 from headgate.domain.product import Product

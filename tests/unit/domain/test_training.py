@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import Partition
+from headgate.domain.feature_version import Partition
 from headgate.domain.training import RunRecord, RunSpec, Split, TrainingConfig, TrainingPartition
 from headgate.services.training_data import missing_data, months
 

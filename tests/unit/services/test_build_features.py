@@ -9,7 +9,8 @@ import pytest
 from headgate.adapters.memory import Crash
 from headgate.domain.dataset_input import DatasetInput
 from headgate.domain.errors import AccessDenied, Corrupted, InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureVersionRecord, FeatureView, features_node
+from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature_version import FeatureVersionRecord, features_node
 from headgate.domain.lineage import edges_of
 from headgate.ports import BuiltFeatures, FeatureEngine
 from headgate.services.build_features import BuildOutcome

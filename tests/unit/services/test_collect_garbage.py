@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from headgate.adapters.memory import MemoryQueue
 from headgate.domain.errors import AccessDenied, Collected, Conflict, HeadgateError, InvalidRequest
-from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.garbage import CollectionRecord, CollectionRequest, Retention
 from headgate.domain.identity import Principal
 from headgate.domain.training import RunRecord

@@ -16,7 +16,7 @@ from headgate.domain.dataset import QuarantineRecord
 from headgate.domain.erasure import ErasureRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import SOURCE, DomainEvent
-from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.garbage import CollectionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion

@@ -107,15 +107,16 @@ def feature_set(source: YamlSource, path: FieldPath, entry: dict[str, Any]) -> d
     for key in ("name", "spine"):
         if not entry.get(key):
             source.problem((*path, key), "is missing")
-    if entry.get("partition_by", "month") != "month":
-        source.problem((*path, "partition_by"), f"is {entry['partition_by']!r}; month is the only one")
+    seed = entry.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        source.problem((*path, "seed"), f"is {seed!r}; a whole number from 0 up is needed")
     return {
         "name": entry.get("name"),
         "spine": entry.get("spine"),
         "on_demand": entry.get("on_demand"),
         "views": list(entry.get("views") or ()),
         "label": entry.get("label"),
-        "partition_by": "month",
+        "seed": seed,
         "request": [dict(column) for column in entry.get("request") or ()],
     }
 

@@ -44,7 +44,7 @@ PORT = (
     *("id", "name", "version", "contractId", "description", "type", "tags", "customProperties"),
     *("authoritativeDefinitions", "sbom", "inputContracts"),
 )
-FEATURE_SET = ("name", "spine", "on_demand", "views", "label", "partition_by", "request")
+FEATURE_SET = ("name", "spine", "on_demand", "views", "label", "seed", "request")
 TRAINING = (
     *("model", "feature_set", "trainer", "compute_class", "params", "seed", "split", "features", "label"),
     *("baselines", "gates", "budget_usd_per_month", "timeout_seconds"),

@@ -12,6 +12,7 @@ from headgate.domain import shape
 from headgate.domain.contract_problems import contract_problems
 from headgate.domain.contract_shape import CONTRACT
 from headgate.domain.errors import InvalidRequest
+from headgate.domain.partition import GRAINS
 from headgate.domain.policy import PolicyDocument
 from headgate.domain.product import BUNDLE_FORMAT, STAGES, Product
 from headgate.domain.shape import (
@@ -55,6 +56,11 @@ def _pair(inner: Check) -> Check:
     return check
 
 
+def _seconds(value: Any, at: str) -> Iterator[str]:
+    if not isinstance(value, int) or isinstance(value, bool):
+        yield f"{at}: a whole number of seconds is needed"
+
+
 _VIEW = record(
     {
         "name": text,
@@ -63,14 +69,24 @@ _VIEW = record(
         "entity": items(text, least=1),
         "sql": text,
     },
-    {"event_time": nullable(text), "max_age_seconds": nullable(whole(1)), "online": flag},
+    {
+        "event_time": nullable(text),
+        "max_age_seconds": nullable(whole(1)),
+        "online": flag,
+        "known_at": nullable(text),
+        "available_after": whole(0),
+        "windows": items(record({"input": text, "earliest": _seconds, "latest": _seconds})),
+        "build": one_of("incremental", "full"),
+        "partition": one_of(*GRAINS),
+        "tests": items(text),
+    },
 )
 _FEATURE_SET = record(
     {"name": text, "spine": text, "views": items(text)},
     {
         "on_demand": nullable(text),
         "label": nullable(text),
-        "partition_by": one_of("month"),
+        "seed": whole(0),
         "request": items(record({"name": text, "type": text})),
     },
 )

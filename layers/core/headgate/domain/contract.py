@@ -53,6 +53,10 @@ class Column:
     path: str | None = None
     format: str | None = None
     warn: tuple[str, ...] = ()
+    known_at: str | None = None
+    """A SQL expression over the row: the instant from which on the value is known. Without one it is known as
+    soon as the row happened.
+    """
 
     @property
     def kind(self) -> ColumnType:
@@ -111,6 +115,8 @@ class Contract:
     unique_across_versions: bool = False
     tables: tuple[str, ...] = ()
     """What else main's versions are published as, for engines that read no manifests: iceberg."""
+    event_time: str | None = None
+    """The column that says when a row happened."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Contract":
@@ -144,6 +150,7 @@ class Contract:
             undeclared=document.get("undeclared", "refuse"),
             unique_across_versions=bool(document.get("unique_across_versions", False)),
             tables=tuple(document.get("tables", ())),
+            event_time=document.get("event_time"),
         )
 
     @property

@@ -33,6 +33,7 @@ _COLUMN = record(
         "path": nullable(text),
         "format": nullable(text),
         "warn": items(text),
+        "known_at": nullable(text),
     },
 )
 _DIALECT = record(
@@ -71,6 +72,7 @@ CONTRACT = record(
         "csv": _DIALECT,
         "undeclared": one_of("refuse", "ignore"),
         "unique_across_versions": flag,
+        "event_time": nullable(text),
         "max_error_rows": whole(0),
     },
 )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from headgate.domain.canonical import digest
 from headgate.domain.contract import IDENTIFIER, Contract
 from headgate.domain.errors import InvalidRequest, NotFound
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureSet, FeatureView, graph_problems
 from headgate.domain.training import TrainingConfig
 
 BUNDLE_FORMAT = "headgate.product/1"
@@ -71,13 +71,13 @@ class Product:
             )
         datasets = {name: Contract.from_document(c) for name, c in document["datasets"].items()}
         views = {name: FeatureView.from_document(v) for name, v in document["views"].items()}
-        for view in views.values():
-            unknown = sorted(set(view.inputs) - set(datasets))
-            if unknown and view.kind != "on_demand":
-                raise InvalidRequest(
-                    f"view {view.name}: reads {', '.join(unknown)}, which the product does not declare"
-                )
-        sets = {name: FeatureSet.from_document(s, views) for name, s in document["feature_sets"].items()}
+        for view, _, problem in graph_problems(views, datasets):
+            raise InvalidRequest(f"view {view}: {problem}")
+        event_times = {name: c.event_time for name, c in datasets.items() if c.event_time}
+        sets = {
+            name: FeatureSet.from_document(s, views, event_times)
+            for name, s in document["feature_sets"].items()
+        }
         training = TrainingConfig.from_document(document["training"]) if document.get("training") else None
         if training is not None and training.feature_set not in sets:
             raise InvalidRequest(

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from headgate.domain.dataset_input import DatasetInput
-from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureView
+from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature_version import FeatureColumn
 
 
 @dataclass(frozen=True)

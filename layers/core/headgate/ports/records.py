@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from headgate.domain.cost import Budget, CostLine
-from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord

@@ -10,14 +10,8 @@ from dataclasses import dataclass
 
 from headgate.domain.canonical import canonical_json
 from headgate.domain.errors import Conflict
-from headgate.domain.feature import (
-    FeatureManifest,
-    FeatureSet,
-    FeatureVersionRecord,
-    FeatureView,
-    Partition,
-    build_id,
-)
+from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord, Partition, build_id
 from headgate.domain.identity import Principal
 from headgate.domain.version import VersionRecord
 from headgate.ports import (

@@ -10,7 +10,7 @@ from headgate.domain.canonical import canonical_json
 from headgate.domain.dataset import QuarantineRecord
 from headgate.domain.erasure import ErasureRequest, Rewrite
 from headgate.domain.errors import Conflict
-from headgate.domain.feature import FeatureManifest, Partition
+from headgate.domain.feature_version import FeatureManifest, Partition
 from headgate.ports import (
     Clock,
     DatasetCatalog,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.domain.errors import Corrupted, InvalidRequest
-from headgate.domain.feature import FeatureManifest, partitions_between
+from headgate.domain.feature_version import FeatureManifest, partitions_between
 from headgate.ports import EvaluationEngine, LoadedModel, ObjectStore, RowWindow, Statistics
 
 MODEL, CONSTANT = "model", "constant"

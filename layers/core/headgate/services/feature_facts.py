@@ -6,7 +6,7 @@ Ids and times come from the version's record, so that a repeat is recognised.
 from headgate.domain import events
 from headgate.domain.dataset import dataset_node
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature import FeatureVersionRecord, features_node
+from headgate.domain.feature_version import FeatureVersionRecord, features_node
 from headgate.domain.lineage import Node, run_event
 
 

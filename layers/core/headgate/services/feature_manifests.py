@@ -2,7 +2,7 @@
 
 import json
 
-from headgate.domain.feature import FeatureManifest
+from headgate.domain.feature_version import FeatureManifest
 from headgate.ports import ObjectStore
 from headgate.services.manifests import verified
 

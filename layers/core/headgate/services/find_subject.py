@@ -13,7 +13,7 @@ from headgate.domain.dataset import DataFile, QuarantineRecord, object_node
 from headgate.domain.erasure import Findings, Subject, entity_parts
 from headgate.domain.errors import NotFound
 from headgate.domain.external_object import external_object
-from headgate.domain.feature import features_node
+from headgate.domain.feature_version import features_node
 from headgate.domain.model import model_node
 from headgate.domain.training import RunRecord, run_prefix
 from headgate.ports import (

@@ -5,7 +5,7 @@ Ids and times come from the version, so that a repeat is recognised.
 
 from headgate.domain import events
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature import features_node
+from headgate.domain.feature_version import features_node
 from headgate.domain.lineage import Node, run_event
 from headgate.domain.model import ModelVersion, model_node
 from headgate.domain.training import RunRecord, run_node

@@ -13,7 +13,7 @@ from headgate.domain import events
 from headgate.domain.canonical import canonical_json, digest
 from headgate.domain.drift import DRIFTED, expected_counts, psi, read_reference
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature import FeatureManifest, FeatureVersionRecord
+from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord
 from headgate.domain.model import CHAMPION, ModelVersion
 from headgate.domain.training import TrainingConfig
 from headgate.ports import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from headgate.domain.canonical import canonical_json
 from headgate.domain.dataset import DataFile
 from headgate.domain.erasure import Rewrite
-from headgate.domain.feature import FeatureManifest, Partition
+from headgate.domain.feature_version import FeatureManifest, Partition
 from headgate.domain.file_table import Segment, StoredFiles
 from headgate.domain.manifest import Manifest
 from headgate.ports import ObjectStore

@@ -11,7 +11,7 @@ from typing import Any
 
 from headgate.domain.cost import CostLine
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.identity import Principal
 from headgate.domain.model import ModelVersion
 from headgate.domain.policy import ACTIONS, Explanation, hrn

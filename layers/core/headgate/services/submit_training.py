@@ -15,7 +15,12 @@ from headgate.domain.canonical import canonical_json, digest, short
 from headgate.domain.cost import PriceTable
 from headgate.domain.errors import AccessDenied, ConfigurationError, Conflict, NotFound, PreconditionFailed
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature import FeatureManifest, FeatureVersionRecord, Partition, partitions_between
+from headgate.domain.feature_version import (
+    FeatureManifest,
+    FeatureVersionRecord,
+    Partition,
+    partitions_between,
+)
 from headgate.domain.identity import Principal
 from headgate.domain.training import RunRecord, RunSpec, TrainingConfig, TrainingPartition, run_prefix
 from headgate.ports import BatchCompute, Clock, EventBus, FeatureCatalog, Ledger, ObjectStore, RunCatalog

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from headgate.domain.feature import Partition
+from headgate.domain.feature_version import Partition
 from headgate.domain.training import TrainingConfig
 from headgate.services.clock import parse_iso
 

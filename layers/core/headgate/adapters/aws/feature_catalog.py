@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from headgate.adapters import documents
 from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, next_head, text
-from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.feature_version import FeatureVersionRecord
 
 
 class DynamoFeatureCatalog:

@@ -20,7 +20,8 @@ from headgate.adapters.engines.sql_guard import require_select
 from headgate.adapters.engines.versioned_relation import relation_view
 from headgate.domain.dataset_input import DatasetInput, all_uris
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureColumn, FeatureSet, FeatureView, entity_key
+from headgate.domain.feature import FeatureSet, FeatureView, entity_key
+from headgate.domain.feature_version import FeatureColumn
 from headgate.ports import BuiltFeatures, BuiltPartition, OnlineValue, S3AccessProvider
 
 if TYPE_CHECKING:

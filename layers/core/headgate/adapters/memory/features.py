@@ -6,7 +6,7 @@ from headgate.adapters import documents
 from headgate.adapters.memory.faults import Faults
 from headgate.adapters.memory.part import CatalogPart
 from headgate.domain.errors import Conflict
-from headgate.domain.feature import FeatureVersionRecord
+from headgate.domain.feature_version import FeatureVersionRecord
 
 
 class MemoryFeatures(CatalogPart):
