@@ -54,7 +54,7 @@ def _data(spec: RunSpec, data: TrainingSet) -> dict[str, Any]:
     windows = (("train", spec.train, data.train), ("holdout", spec.holdout, data.holdout))
     return {
         "feature_set": spec.document["training_set"]["feature_set"],
-        "partitions": [{"month": p.month, "rows": p.rows, "sha256": p.sha256} for p in spec.partitions],
+        "partitions": [{"name": p.name, "rows": p.rows, "sha256": p.sha256} for p in spec.partitions],
         **{
             name: {
                 "from": window.start,

@@ -28,7 +28,7 @@ class Partition:
     uri: str
     sha256: str
     rows: int
-    month: str
+    name: str
 
 
 @dataclass(frozen=True)

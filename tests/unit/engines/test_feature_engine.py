@@ -11,11 +11,10 @@ from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureSet
 from headgate.domain.product import Product
-from headgate.ports import BuiltFeatures
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.parquet_inputs import parquet_input
+from tests.support.local_features import LocalBuild, build_locally, planned_input
 from tests.support.small_product import bundle
 
 Rows = list[dict[str, Any]]
@@ -29,11 +28,11 @@ def feature_set(**changes: dict[str, Any]) -> FeatureSet:
     return Product.from_document(document).feature_sets["visit"]
 
 
-def write(path: Path, rows: Rows, times: str) -> str:
+def write(path: Path, rows: Rows, times: str) -> Path:
     table = pa.Table.from_pylist(rows)
     moment = pa.array([r[times] for r in rows]).cast(pa.timestamp("us"))
     pq.write_table(table.set_column(table.schema.get_field_index(times), times, moment), path)
-    return str(path)
+    return path
 
 
 VISITS: Rows = [
@@ -52,17 +51,13 @@ SENSOR: Rows = [
 
 def build(
     tmp_path: Path, visits: Rows = VISITS, sensor: Rows = SENSOR, wanted: FeatureSet | None = None
-) -> tuple[BuiltFeatures, Rows]:
+) -> tuple[LocalBuild, Rows]:
     inputs = {
-        "visits": parquet_input(write(tmp_path / "visits.parquet", visits, "visited_at")),
-        "sensor": parquet_input(write(tmp_path / "sensor.parquet", sensor, "known_at")),
+        "visits": planned_input("visits", [write(tmp_path / "visits.parquet", visits, "visited_at")], None),
+        "sensor": planned_input("sensor", [write(tmp_path / "sensor.parquet", sensor, "known_at")], None),
     }
-    target = tmp_path / "out"
-    target.mkdir(exist_ok=True)
-    engine = DuckDbFeatureEngine(Limits(256 * 1024**2, 2), tmp_path / "sql")
-    built = engine.build(wanted or feature_set(), inputs, target)
-    rows = [row for p in built.partitions for row in pq.read_table(p.path).to_pylist()]
-    return built, rows
+    built = build_locally(wanted or feature_set(), inputs, tmp_path / "build")
+    return built, built.rows
 
 
 def test_each_row_sees_the_newest_value_known_by_then_and_not_too_old(tmp_path: Path) -> None:
@@ -83,11 +78,11 @@ def test_on_demand_features_are_joined_by_entity(tmp_path: Path) -> None:
 
 def test_partitions_are_calendar_months_with_counts(tmp_path: Path) -> None:
     built, rows = build(tmp_path)
-    assert [(p.month, p.rows, p.positives) for p in built.partitions] == [
+    assert [(p.name, p.rows, p.positives) for p in built.partitions] == [
         ("2024-01", 2, 1),
         ("2024-02", 2, 1),
     ]
-    assert built.label_rows == len(rows) == 4
+    assert built.work.built["visit"].rows == len(rows) == 4
     assert built.partitions[0].min_event_time == "2024-01-31T10:30:00.000Z"
 
 
@@ -105,7 +100,7 @@ def test_columns_carry_their_role_and_view(tmp_path: Path) -> None:
 
 def test_the_online_rows_are_the_newest_of_each_entity(tmp_path: Path) -> None:
     built, _ = build(tmp_path)
-    assert {v.key: (v.event_time, dict(v.values)) for v in built.online["sensor_now"]} == {
+    assert {k: (v.event_time, dict(v.values)) for k, v in built.newest("sensor_now").items()} == {
         "north": ("2024-02-01T10:00:00.000Z", {"warmth": 3.0}),
         "south": ("2024-02-01T12:00:00.000Z", {"warmth": 4.0}),
     }
@@ -159,17 +154,17 @@ def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     one, _ = build(tmp_path / "one")
     two, _ = build(tmp_path / "two", list(reversed(VISITS)), list(reversed(SENSOR)))
-    assert [p.path.read_bytes() for p in one.partitions] == [p.path.read_bytes() for p in two.partitions]
+    assert [p.read_bytes() for p in one.paths] == [p.read_bytes() for p in two.paths]
 
 
 def test_two_labels_of_one_entity_are_refused_with_counts(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="5 rows but 4 distinct visit_id"):
+    with pytest.raises(InvalidRequest, match="5 rows but 4 distinct visit_id, visited_at"):
         build(tmp_path, [*VISITS, VISITS[0]])
 
 
 def test_colliding_feature_names_are_refused(tmp_path: Path) -> None:
     clash = feature_set(sensor_now={"sql": "SELECT shop, known_at, warmth AS hour FROM sensor"})
-    with pytest.raises(InvalidRequest, match="column 'hour' is already made"):
+    with pytest.raises(InvalidRequest, match="column 'hour' is already made by view asked"):
         build(tmp_path, wanted=clash)
 
 

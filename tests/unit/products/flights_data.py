@@ -9,11 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
-from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.product import Product
 
-from tests.support.parquet_inputs import parquet_input
+from tests.support.local_features import build_locally, planned_input
 
 ARROW = {
     "INTEGER": pa.int32(),
@@ -82,9 +80,7 @@ def build(
         table = given if isinstance(given, pa.Table) else pa.Table.from_pylist(list(given), schema)
         path = folder / f"{name}.parquet"
         pq.write_table(table, path)
-        inputs[name] = parquet_input(path)
-    out = folder / "out"
-    out.mkdir()
-    built = DuckDbFeatureEngine(Limits(2**30, 2), folder).build(feature_set, inputs, out)
-    rows = [row for p in built.partitions for row in pq.read_table(p.path).to_pylist()]
-    return {row["flight_id"]: row for row in rows}
+        contract = product.datasets[name]
+        inputs[name] = planned_input(name, [path], contract.event_time, contract.primary_key)
+    built = build_locally(feature_set, inputs, folder / "build")
+    return {row["flight_id"]: row for row in built.rows}

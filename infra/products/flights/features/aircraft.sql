@@ -3,12 +3,14 @@
 -- entity: tailnum
 -- event_time: known_at
 -- max_age: 16h
+-- window: flights 0h..50h
 -- online: true
 --
 -- The aircraft's previous leg out of New York: a late aircraft comes back late. Two rows a leg: one when it has left (strictly
 -- after max(scheduled, actual), so a leg is never its own previous leg), one when it has landed. The landing instant follows
 -- from the local clock times and the airport's zone; an hour is added for reporting, which also covers airports without
 -- daylight saving. Destinations the airport list lacks (SJU, BQN, PSE, STT) are on Atlantic time.
+-- The window: an hour to the schedule, a day of delay, a day in the air at most, and the hour of reporting.
 WITH legs AS (
     SELECT
         f.tailnum,
@@ -22,7 +24,7 @@ WITH legs AS (
         60 * (coalesce(a.tz, -4) + 5)                                                      AS zone_minutes
     FROM flights AS f
     LEFT JOIN airports AS a ON a.faa = f.dest
-    WHERE f.dep_delay IS NOT NULL AND f.tailnum IS NOT NULL
+    WHERE f.dep_delay BETWEEN -60 AND 1440 AND f.tailnum IS NOT NULL
 ), reports AS (
     SELECT
         tailnum, due_at, dep_delay, distance, leg_minute_of_day,
@@ -40,9 +42,12 @@ WITH legs AS (
 SELECT
     tailnum,
     known_at,
-    arg_max(dep_delay, due_at)          AS leg_dep_delay,
-    arg_max(arr_delay, due_at)          AS leg_arr_delay,
-    arg_max(distance, due_at)           AS leg_distance,
-    arg_max(leg_minute_of_day, due_at)  AS leg_minute_of_day
+    dep_delay          AS leg_dep_delay,
+    arr_delay          AS leg_arr_delay,
+    distance           AS leg_distance,
+    leg_minute_of_day
 FROM reports
-GROUP BY tailnum, known_at
+QUALIFY row_number() OVER (
+    PARTITION BY tailnum, known_at
+    ORDER BY due_at DESC, arr_delay DESC NULLS LAST, dep_delay DESC, distance DESC, leg_minute_of_day DESC
+) = 1

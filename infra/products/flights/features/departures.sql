@@ -2,6 +2,7 @@
 -- inputs: flights
 -- entity: flight_id
 -- event_time: scheduled_at
+-- window: flights 0m..59m
 -- online: false
 --
 -- One row a flight that has an arrival outcome. Cancelled flights (no departure) and diverted ones (no arrival at the

@@ -1,23 +1,25 @@
 -- kind: feature
--- inputs: flights
+-- inputs: flights, watermark
 -- entity: origin
 -- event_time: known_at
 -- max_age: 2h
+-- window: flights 0h..27h
+-- test: origin_departed_late BETWEEN 0 AND 1
 -- online: true
 --
 -- Departures of the last two hours by origin, on a ten-minute grid. A departure counts strictly after max(scheduled, actual):
 -- six flights in ten leave early, and counted at the actual instant they would enter their own features (see README.md).
--- No row lies beyond the last scheduled departure of the origin, so the newest online row is not from after the data.
+-- The window: at most an hour to the schedule, a day of delay, two hours of being counted; who left later still is no departure
+-- of this day. No row lies beyond the newest hour of flights, so the newest online row is not from after the data.
 WITH departed AS (
     SELECT
         origin,
         dep_delay,
-        CAST(epoch(time_hour) AS BIGINT) + 60 * (minute + greatest(dep_delay, 0))          AS left_at,
-        max(CAST(epoch(time_hour) AS BIGINT) + 60 * minute) OVER (PARTITION BY origin)     AS last_at
+        CAST(epoch(time_hour) AS BIGINT) + 60 * (minute + greatest(dep_delay, 0))          AS left_at
     FROM flights
-    WHERE dep_delay IS NOT NULL
+    WHERE dep_delay <= 1440
 ), seen AS (
-    SELECT origin, dep_delay, last_at, (left_at // 600 + 1 + unnest(range(0, 12))) * 600 AS slot
+    SELECT origin, dep_delay, (left_at // 600 + 1 + unnest(range(0, 12))) * 600 AS slot
     FROM departed
 )
 SELECT
@@ -27,5 +29,5 @@ SELECT
     avg(dep_delay)                                  AS origin_departed_delay,
     avg(CAST(dep_delay > 15 AS INTEGER))            AS origin_departed_late
 FROM seen
-WHERE slot <= last_at
+WHERE slot <= (SELECT CAST(epoch(at) AS BIGINT) + 3540 FROM watermark)
 GROUP BY origin, slot

@@ -246,7 +246,7 @@ def in_order(wanted: Sequence[FeatureView], views: Mapping[str, FeatureView]) ->
             raise InvalidRequest(f"views read each other in a circle: {circle_text((*path, view.name))}")
         if view.name not in done:
             for name in view.inputs:
-                if name in views:
+                if name in views and view.kind != "on_demand":
                     visit(views[name], (*path, view.name))
             done[view.name] = view
 

@@ -99,7 +99,7 @@ class TrainingPartition:
     uri: str
     sha256: str
     rows: int
-    month: str
+    name: str
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,18 @@ from headgate.ports.datasets import (
     RefCatalog,
 )
 from headgate.ports.features import (
-    BuiltFeatures,
+    BuiltJoin,
     BuiltPartition,
+    BuiltView,
     FeatureEngine,
+    FeatureSession,
+    JoinTask,
     OnlineRow,
     OnlineStore,
     OnlineValue,
+    Source,
+    ViewFiles,
+    ViewTask,
 )
 from headgate.ports.host import Clock, S3Access, S3AccessProvider, Scratch
 from headgate.ports.messages import BatchCompute, EventBus, MessageQueue
@@ -39,8 +45,9 @@ from headgate.ports.tables import PublishedTable, TableCatalog
 
 __all__ = [
     "BatchCompute",
-    "BuiltFeatures",
+    "BuiltJoin",
     "BuiltPartition",
+    "BuiltView",
     "Checked",
     "Clock",
     "CollectionCatalog",
@@ -54,9 +61,11 @@ __all__ = [
     "ExternalObjects",
     "FeatureCatalog",
     "FeatureEngine",
+    "FeatureSession",
     "GarbageCatalog",
     "ImportEngine",
     "IngestEngine",
+    "JoinTask",
     "KeyColumns",
     "Ledger",
     "LoadedModel",
@@ -78,6 +87,9 @@ __all__ = [
     "S3Access",
     "S3AccessProvider",
     "Scratch",
+    "Source",
     "Statistics",
     "TableCatalog",
+    "ViewFiles",
+    "ViewTask",
 ]

@@ -1,23 +1,94 @@
 """Building features, and where the newest of them are served from."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from headgate.domain.dataset_input import DatasetInput
 from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature_statistics import ColumnSketch
 from headgate.domain.feature_version import FeatureColumn
+from headgate.domain.partition import Interval
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input of a view as one task reads it: the files, and with a ``time`` column the rows of [start,
+    end)
+    alone. Rows without a time are never seen then.
+    """
+
+    name: str
+    data: DatasetInput
+    time: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    key: tuple[str, ...] = ()
+    """Its primary key: what the generated tests leave as it is."""
+    known_at: Mapping[str, str] = field(default_factory=dict)
+    """Column to a SQL expression: from when on its value is known."""
+
+
+@dataclass(frozen=True)
+class ViewTask:
+    """Partitions of one view that follow each other; none means the whole view, cut by its own grain.
+
+    ``everything`` says that the sources hold all rows there are, so that a row outside ``partitions`` is one
+    that its windows deny.
+    """
+
+    view: FeatureView
+    sources: tuple[Source, ...]
+    partitions: tuple[Interval, ...]
+    watermark: datetime | None
+    seed: int
+    everything: bool = False
 
 
 @dataclass(frozen=True)
 class BuiltPartition:
-    month: str
-    path: Path
+    """``path`` is None where there are no rows. Times are ISO-8601 UTC, '' without an event time."""
+
+    name: str
+    path: Path | None
     rows: int
-    positives: int | None
-    min_event_time: str
-    max_event_time: str
+    positives: int | None = None
+    min_event_time: str = ""
+    max_event_time: str = ""
+    statistics: Mapping[str, ColumnSketch] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BuiltView:
+    columns: tuple[FeatureColumn, ...]
+    partitions: tuple[BuiltPartition, ...]
+
+
+@dataclass(frozen=True)
+class ViewFiles:
+    """A built view, or some partitions of it: its columns are ``data``'s schema."""
+
+    view: FeatureView
+    data: DatasetInput
+
+
+@dataclass(frozen=True)
+class JoinTask:
+    """One partition of a training table: the spine's rows, and of every view what may be as of them."""
+
+    feature_set: FeatureSet
+    name: str
+    spine: ViewFiles
+    views: tuple[ViewFiles, ...]
+
+
+@dataclass(frozen=True)
+class BuiltJoin:
+    columns: tuple[FeatureColumn, ...]
+    partition: BuiltPartition
 
 
 @dataclass(frozen=True)
@@ -29,27 +100,43 @@ class OnlineValue:
     values: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class BuiltFeatures:
-    columns: tuple[FeatureColumn, ...]
-    partitions: tuple[BuiltPartition, ...]
-    label_rows: int
-    online: Mapping[str, Sequence[OnlineValue]]
+class FeatureSession(Protocol):
+    """One locked-down SQL session that reads what it was opened with and what it wrote itself. Raises
+    InvalidRequest when a view's SQL is refused or fails.
+    """
+
+    def build_view(self, task: ViewTask, target: Path) -> BuiltView:
+        """Partitions as Parquet files below ``target``, one row per entity and instant, in their order."""
+        ...
+
+    def join(self, task: JoinTask, target: Path) -> BuiltJoin:
+        """One row for each row of the spine, with what was known by its event time; InvalidRequest with the
+        counts where that does not hold.
+        """
+        ...
+
+    def newest(self, files: ViewFiles, keys: Sequence[str] | None = None) -> Iterator[OnlineValue]:
+        """The newest row of every entity, or of those with one of the ``keys``; by key."""
+        ...
+
+    def test(self, task: ViewTask, built: ViewFiles) -> Iterable[Mapping[str, Any]]:
+        """The generated tests over one partition: that it does not change when more of the inputs is read
+        than
+        its windows say, and that no row changes with what became known later. Raises InvalidRequest naming
+        the columns.
+        """
+        ...
 
 
 class FeatureEngine(Protocol):
-    """Builds a feature set in a locked-down SQL engine. Raises InvalidRequest when a view's SQL is refused or
-    fails.
-    """
+    """Opens sessions. ``version`` is part of what names a feature version."""
 
     @property
     def version(self) -> str: ...
 
-    def build(
-        self, feature_set: FeatureSet, inputs: Mapping[str, DatasetInput], target: Path
-    ) -> BuiltFeatures:
-        """``inputs`` are dataset versions by the dataset's name; partitions are written below ``target``."""
-        ...
+    def session(
+        self, readable: Sequence[str], scratch: Path, seed: int = 0
+    ) -> AbstractContextManager[FeatureSession]: ...
 
     def on_demand(
         self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]
@@ -76,6 +163,10 @@ class OnlineStore(Protocol):
 
     def write(self, rows: Sequence[OnlineRow]) -> int:
         """Write the rows that are not older than what is there; returns how many were written."""
+        ...
+
+    def take_back(self, product: str, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Rows by (view, key, event time) are gone unless another event time is there by now."""
         ...
 
     def read(self, product: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], OnlineRow]:

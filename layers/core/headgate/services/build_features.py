@@ -1,44 +1,57 @@
 """Dataset versions become feature versions.
 
-Order of side effects: partitions, manifest, online rows, head, events. All but the head are content-addressed
-or conditional on event time, so a repeated build ends in the same state. A build of older inputs never
-replaces one of newer inputs.
+Order of side effects: partitions and their records, statistics, manifest, online rows, head, events. All but
+the head are content-addressed or conditional on event time, so a repeated build ends in the same state. A
+build of older inputs never replaces one of newer inputs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from headgate.domain.canonical import canonical_json
 from headgate.domain.errors import Conflict
-from headgate.domain.feature import FeatureSet, FeatureView
-from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord, Partition, build_id
+from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_version import (
+    FeatureManifest,
+    FeatureVersionRecord,
+    build_id,
+)
 from headgate.domain.identity import Principal
 from headgate.domain.version import VersionRecord
 from headgate.ports import (
-    BuiltFeatures,
-    BuiltPartition,
     Clock,
     DatasetCatalog,
     EventBus,
     FeatureCatalog,
     FeatureEngine,
+    FeatureSession,
     ObjectStore,
-    OnlineRow,
     OnlineStore,
-    OnlineValue,
     Scratch,
 )
 from headgate.services.access import Guard
-from headgate.services.clock import iso, parse_iso
-from headgate.services.dataset_inputs import dataset_input
+from headgate.services.clock import iso
 from headgate.services.feature_facts import features_built, features_lineage
-from headgate.services.feature_manifests import features_manifest_key, load_features
-from headgate.services.file_digest import file_sha256
+from headgate.services.feature_inputs import planned_inputs
+from headgate.services.feature_manifests import (
+    features_manifest_key,
+    features_prefix,
+    load_features,
+    load_statistics,
+    sketches_of,
+    statistics_document,
+    store_statistics,
+)
+from headgate.services.feature_memo import FeatureMemo, Made
+from headgate.services.feature_tests import FeatureTests
+from headgate.services.feature_work import FeatureWork, JoinStep
+from headgate.services.online_rows import OnlineRows, reads
 from headgate.services.products import AppliedProduct, Products
 
 SERVICE = Principal("service/build_features")
 COMMIT_ATTEMPTS = 8
-MINIMUM_TTL_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -100,113 +113,8 @@ class BuildFeatures:
         self.guard.require(
             applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}"
         )
-        return self._build(applied, feature_set, inputs, name)
-
-    def _build(
-        self, applied: AppliedProduct, feature_set: FeatureSet, inputs: Mapping[str, VersionRecord], name: str
-    ) -> BuildOutcome:
-        product = applied.product.name
-        started = self.clock.monotonic()
-        given = {d: dataset_input(self.lake, record) for d, record in inputs.items()}
         with self.scratch.directory() as directory:
-            built = self.engine.build(feature_set, given, directory)
-            partitions = tuple(self._store(product, feature_set.name, p) for p in built.partitions)
-        manifest = FeatureManifest(
-            product=product,
-            feature_set=feature_set.name,
-            recipe=feature_set.recipe_digest(),
-            engine=self.engine.version,
-            inputs={d: r.digest for d, r in inputs.items()},
-            columns=built.columns,
-            partitions=partitions,
-            label_rows=built.label_rows,
-        )
-        key = features_manifest_key(product, feature_set.name, manifest.digest)
-        self.lake.put(key, canonical_json(manifest.to_document()), "application/json")
-        head = self.features.feature_head(product, feature_set.name)
-        ordinals = {d: r.ordinal for d, r in inputs.items()}
-        if head is not None and head.supersedes(ordinals):
-            return BuildOutcome(feature_set.name, "superseded", head)
-        self._write_online(feature_set, built, manifest, head)
-        record = self._commit(manifest, name, ordinals, started)
-        if record is None:
-            return BuildOutcome(feature_set.name, "superseded")
-        self._publish(record)
-        return BuildOutcome(feature_set.name, "built", record)
-
-    def _store(self, product: str, feature_set: str, built: BuiltPartition) -> Partition:
-        sha256 = file_sha256(built.path)
-        key = f"{product}/features/{feature_set}/data/{sha256}.parquet"
-        if not self.lake.exists(key):
-            self.lake.upload(built.path, key)
-        return Partition(
-            month=built.month,
-            key=key,
-            sha256=sha256,
-            bytes=built.path.stat().st_size,
-            rows=built.rows,
-            positives=built.positives,
-            min_event_time=built.min_event_time,
-            max_event_time=built.max_event_time,
-        )
-
-    def _write_online(
-        self,
-        feature_set: FeatureSet,
-        built: BuiltFeatures,
-        manifest: FeatureManifest,
-        head: FeatureVersionRecord | None,
-    ) -> None:
-        """Newest rows of the online views that may have changed since the version before."""
-        product = manifest.product
-        before = None if head is None else load_features(self.lake, product, feature_set.name, head.digest)
-        for view in feature_set.views:
-            if view.name in built.online and not _unchanged(view, manifest, before):
-                rows = [self._online_row(manifest, view, value) for value in built.online[view.name]]
-                self.online.write(rows)
-
-    def _online_row(self, manifest: FeatureManifest, view: FeatureView, value: OnlineValue) -> OnlineRow:
-        """A row stays until it is too old to be used, also when it becomes known only later."""
-        expires = None
-        if view.max_age_seconds is not None:
-            now = self.clock.now()
-            since = max(now, parse_iso(value.event_time)) if value.event_time else now
-            expires = int(since.timestamp()) + max(view.max_age_seconds, MINIMUM_TTL_SECONDS)
-        return OnlineRow(
-            manifest.product, view.name, value.key, value.event_time, value.values, manifest.digest, expires
-        )
-
-    def _commit(
-        self, manifest: FeatureManifest, name: str, ordinals: Mapping[str, int], started: float
-    ) -> FeatureVersionRecord | None:
-        """Moves the head; None when a build of newer inputs got there first."""
-        problem = Conflict("no attempt was made")
-        for attempt in range(COMMIT_ATTEMPTS):
-            head = self.features.feature_head(manifest.product, manifest.feature_set)
-            if head is not None and (head.build_id == name or head.supersedes(ordinals)):
-                return head if head.build_id == name else None
-            record = FeatureVersionRecord(
-                product=manifest.product,
-                feature_set=manifest.feature_set,
-                ordinal=1 if head is None else head.ordinal + 1,
-                digest=manifest.digest,
-                build_id=name,
-                inputs=manifest.inputs,
-                rows=manifest.rows,
-                partitions=len(manifest.partitions),
-                min_event_time=min((p.min_event_time for p in manifest.partitions), default=""),
-                max_event_time=max((p.max_event_time for p in manifest.partitions), default=""),
-                created_at=iso(self.clock.now()),
-                seconds=round(self.clock.monotonic() - started, 3),
-                input_ordinals=ordinals,
-            )
-            try:
-                self.features.commit_features(record)
-                return record
-            except Conflict as error:
-                problem = error
-                self.clock.sleep(0.05 * 2**attempt)
-        raise problem
+            return _Build(self, applied, feature_set, inputs, name, directory).run()
 
     def _publish(self, record: FeatureVersionRecord) -> None:
         """The version's facts, and the lineage of the one before it again.
@@ -219,10 +127,157 @@ class BuildFeatures:
         self.bus.publish([*map(features_lineage, told.values()), features_built(record)])
 
 
-def _unchanged(view: FeatureView, manifest: FeatureManifest, before: FeatureManifest | None) -> bool:
-    """Whether the view says what it said before: the same recipe and engine over the same inputs."""
-    return (
-        before is not None
-        and (before.recipe, before.engine) == (manifest.recipe, manifest.engine)
-        and all(before.inputs.get(d) == manifest.inputs[d] for d in view.inputs)
-    )
+class _Build:
+    """One build of a set from pinned input versions."""
+
+    def __init__(
+        self,
+        platform: BuildFeatures,
+        applied: AppliedProduct,
+        feature_set: FeatureSet,
+        inputs: Mapping[str, VersionRecord],
+        name: str,
+        directory: Path,
+    ) -> None:
+        self._platform = platform
+        self._product = applied.product.name
+        self._set = feature_set
+        self._inputs = inputs
+        self._name = name
+        self._started = platform.clock.monotonic()
+        self._head = platform.features.feature_head(self._product, feature_set.name)
+        self._before = self._manifest_before()
+        self._tests = FeatureTests(self._before)
+        sketches = sketches_of(load_statistics(platform.lake, self._before)) if self._before else {}
+        prefix = features_prefix(self._product, feature_set.name)
+        self._work = FeatureWork(
+            feature_set=feature_set,
+            engine=platform.engine,
+            lake=platform.lake,
+            memo=FeatureMemo(platform.lake, prefix, self._before, sketches),
+            prefix=prefix,
+            inputs=planned_inputs(platform.lake, applied.product, inputs),
+            directory=directory,
+        )
+
+    def run(self) -> BuildOutcome:
+        work, ordinals = self._work, {d: r.ordinal for d, r in self._inputs.items()}
+        for stage in work.stages():
+            plans = work.plan(stage)
+            work.make_views(plans, work.missing(plans))
+            work.settle(plans)
+            self._tests.views(work, plans)
+        with self._session() as session:
+            manifest = self._joined(session)
+            if self._head is not None and self._head.supersedes(ordinals):
+                return BuildOutcome(self._set.name, "superseded", self._head)
+            parity = self._write_online(session, manifest)
+        record = self._commit(manifest, ordinals, parity)
+        if record is None:
+            return BuildOutcome(self._set.name, "superseded")
+        self._platform._publish(record)
+        return BuildOutcome(self._set.name, "built", record)
+
+    def _manifest_before(self) -> FeatureManifest | None:
+        if self._head is None:
+            return None
+        return load_features(self._platform.lake, self._product, self._set.name, self._head.digest)
+
+    def _session(self) -> Any:
+        work, lake = self._work, self._platform.lake
+        before = [lake.uri(p.key) for p in reads(self._set.views, self._before)]
+        return work.engine.session([*work.uris().values(), *before], work.directory, self._set.seed)
+
+    def _joined(self, session: FeatureSession) -> FeatureManifest:
+        """The training table, made where it is not there yet, and the manifest put in the lake."""
+        work, platform = self._work, self._platform
+        steps = work.join_steps()
+        found = work.memo.find([s.id for s in steps])
+        work.make_joins(session, [s for s in steps if s.id not in found])
+        parts = work.memo.find([s.id for s in steps])
+        statistics = statistics_document({id_: part.sketches for id_, part in parts.items()})
+        manifest = self._manifest(steps, parts, self._stored(statistics))
+        key = features_manifest_key(self._product, self._set.name, manifest.digest)
+        platform.lake.put(key, canonical_json(manifest.to_document()), "application/json")
+        return manifest
+
+    def _stored(self, statistics: Mapping[str, Any]) -> str:
+        return store_statistics(self._platform.lake, self._product, self._set.name, statistics)
+
+    def _manifest(
+        self, steps: Sequence[JoinStep], parts: Mapping[str, Made], statistics: str
+    ) -> FeatureManifest:
+        work = self._work
+        ordered = [parts[s.id] for s in steps]
+        return FeatureManifest(
+            product=self._product,
+            feature_set=self._set.name,
+            recipe=self._set.recipe_digest(),
+            engine=work.engine.version,
+            seed=self._set.seed,
+            inputs={d: r.digest for d, r in self._inputs.items()},
+            columns=ordered[0].columns if ordered else (),
+            partitions=tuple(p for part in ordered for p in part.partitions),
+            label_rows=work.built[self._set.spine.name].rows,
+            views=tuple(work.built[v.name] for v in self._set.built),
+            statistics=statistics,
+            tests=self._tests.results(),
+        )
+
+    def _write_online(self, session: FeatureSession, manifest: FeatureManifest) -> dict[str, Any]:
+        """Newest rows of the online views, and by view how a sample of them compares."""
+        platform, before = self._platform, self._before
+        lake = platform.lake
+        uris = {
+            **{p.sha256: lake.uri(p.key) for p in reads(self._set.views, before)},
+            **self._work.uris(),
+        }
+        rows = OnlineRows(platform.online, platform.clock, manifest, uris)
+        found = {}
+        for view in self._set.views:
+            if view.online:
+                was = before.view(view.name) if before else None
+                rows.follow(session, view, was)
+                found[view.name] = rows.sample(session, view, was).to_document()
+        return found
+
+    def _commit(
+        self, manifest: FeatureManifest, ordinals: Mapping[str, int], parity: Mapping[str, Any]
+    ) -> FeatureVersionRecord | None:
+        """Moves the head; None when a build of newer inputs got there first."""
+        platform = self._platform
+        problem = Conflict("no attempt was made")
+        for attempt in range(COMMIT_ATTEMPTS):
+            head = platform.features.feature_head(manifest.product, manifest.feature_set)
+            if head is not None and (head.build_id == self._name or head.supersedes(ordinals)):
+                return head if head.build_id == self._name else None
+            record = self._record(manifest, ordinals, parity, 1 if head is None else head.ordinal + 1)
+            try:
+                platform.features.commit_features(record)
+                return record
+            except Conflict as error:
+                problem = error
+                platform.clock.sleep(0.05 * 2**attempt)
+        raise problem
+
+    def _record(
+        self, manifest: FeatureManifest, ordinals: Mapping[str, int], parity: Mapping[str, Any], ordinal: int
+    ) -> FeatureVersionRecord:
+        clock = self._platform.clock
+        return FeatureVersionRecord(
+            product=manifest.product,
+            feature_set=manifest.feature_set,
+            ordinal=ordinal,
+            digest=manifest.digest,
+            build_id=self._name,
+            inputs=manifest.inputs,
+            rows=manifest.rows,
+            partitions=len(manifest.partitions),
+            min_event_time=min((p.min_event_time for p in manifest.partitions), default=""),
+            max_event_time=max((p.max_event_time for p in manifest.partitions), default=""),
+            created_at=iso(clock.now()),
+            seconds=round(clock.monotonic() - self._started, 3),
+            input_ordinals=ordinals,
+            built=len(self._work.made),
+            parity=parity,
+        )

@@ -23,6 +23,7 @@ from headgate.ports import (
     Scratch,
 )
 from headgate.services.clock import iso
+from headgate.services.feature_memo import forget_all
 from headgate.services.file_digest import file_sha256
 from headgate.services.find_subject import Holdings
 from headgate.services.put_in_place import PutInPlace, forget, forget_older, forget_older_documents
@@ -100,7 +101,12 @@ class EraseMade:
         prefix = f"{request.product}/features/{held.name}"
         manifests = [f"{prefix}/manifests/{digest}.json" for digest in held.versions]
         loaded = [FeatureManifest.from_document(json.loads(self.lake.get(key))) for key in manifests]
-        known = {p.key: (p, _label(m)) for m in loaded for p in m.partitions if p.key in held.partitions}
+        known = {
+            p.key: (p, "" if p.positives is None else _label(m))
+            for m in loaded
+            for p in m.stored
+            if p.key in held.partitions
+        }
         new = {
             key: self._partition(request, prefix, keys, partition, label)
             for key, (partition, label) in known.items()
@@ -110,6 +116,7 @@ class EraseMade:
         rewritten += [place.feature_manifest(key, new) for key in manifests]
         for key in sorted(held.partitions):
             forget(self.lake, key)
+        forget_all(self.lake, prefix)
         forget_older_documents(self.lake, prefix)
         return rewritten
 

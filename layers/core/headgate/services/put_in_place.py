@@ -38,7 +38,14 @@ class PutInPlace:
 
     def feature_manifest(self, key: str, partitions: Mapping[str, Partition]) -> Rewrite:
         found = FeatureManifest.from_document(json.loads(self.lake.get(key)))
-        changed = replace(found, partitions=tuple(partitions.get(p.key, p) for p in found.partitions))
+        changed = replace(
+            found,
+            partitions=tuple(partitions.get(p.key, p) for p in found.partitions),
+            views=tuple(
+                replace(v, partitions=tuple(partitions.get(p.key, p) for p in v.partitions))
+                for v in found.views
+            ),
+        )
         return self._document(key, canonical_json(changed.to_document()))
 
     def _document(self, key: str, body: bytes) -> Rewrite:

@@ -107,7 +107,7 @@ class SubmitTraining:
             product=applied.product.name,
             config=config,
             partitions=tuple(
-                TrainingPartition(self.lake.uri(p.key), p.sha256, p.rows, p.month) for p in partitions
+                TrainingPartition(self.lake.uri(p.key), p.sha256, p.rows, p.name) for p in partitions
             ),
             entity=feature_set.spine.entity,
             event_time=feature_set.spine.event_time or "",

@@ -15,7 +15,7 @@ def missing_data(partitions: Sequence[Partition], config: TrainingConfig) -> str
     the holdout.
     """
     start, end = config.split.train[0], config.split.holdout[1]
-    have = {p.month for p in partitions if p.rows}
+    have = {m for p in partitions if p.rows for m in _months_of(p)}
     lacking = [m for m in months(start, end) if m not in have]
     if lacking:
         return f"waiting for data of {', '.join(lacking)}"
@@ -23,6 +23,12 @@ def missing_data(partitions: Sequence[Partition], config: TrainingConfig) -> str
     if parse_iso(newest) < parse_iso(end) - COVERAGE_SLACK:
         return f"waiting for data until {end}; the newest label is of {newest}"
     return None
+
+
+def _months_of(partition: Partition) -> list[str]:
+    """The months from its first row to its last."""
+    first, last = partition.min_event_time, partition.max_event_time
+    return [*months(first, last), last[:7]]
 
 
 def months(start: str, end: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from headgate.adapters import documents
@@ -77,6 +78,19 @@ class DynamoOnlineStore:
                 self._table.client.delete_item(
                     TableName=self._table.name, Key=marshal({"pk": _pk(product, view, key)})
                 )
+
+    def take_back(self, product: str, rows: Sequence[tuple[str, str, str]]) -> None:
+        """One conditional delete a row: what is there by now may be newer."""
+        for view, key, event_time in rows:
+            request = {
+                "TableName": self._table.name,
+                "Key": marshal({"pk": _pk(product, view, key)}),
+                "ConditionExpression": "#event_time = :event_time",
+                "ExpressionAttributeNames": {"#event_time": "event_time"},
+                "ExpressionAttributeValues": marshal({":event_time": event_time}),
+            }
+            with suppress(Conflict), translated(f"writing {self._table.name}", write=True):
+                self._table.client.delete_item(**request)
 
     def _write_group(self, puts: list[Put]) -> int:
         """Rows that are older than what is there are left out, one by one as they are found."""

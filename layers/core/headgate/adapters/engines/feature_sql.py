@@ -1,5 +1,5 @@
-"""The SQL the platform writes around a product's views: deduplication, point-in-time joins, partitions,
-newest rows.
+"""The SQL the platform writes around a product's views: what a view may see, deduplication, point-in-time
+joins, partitions, newest rows.
 
 Pure text, no connection. Column and view names were checked to be identifiers when the product was applied,
 and are quoted anyway.
@@ -7,23 +7,19 @@ and are quoted anyway.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.adapters.engines.versioned_relation import relation_sql
+from headgate.domain.feature import FeatureView
+from headgate.domain.partition import Grain, Interval
+from headgate.ports import Source, ViewFiles
 
 STAMP = quoted("%Y-%m-%dT%H:%M:%S.%gZ")
 """An instant as the platform writes it: ISO-8601 UTC with milliseconds."""
-
-
-@dataclass(frozen=True)
-class ViewColumns:
-    """A materialised view: its table name and its columns as (name, type), entity and event time left out of
-    ``features``.
-    """
-
-    view: FeatureView
-    table: str
-    features: tuple[tuple[str, str], ...]
+_NAMES: dict[Grain, str] = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+CHUNK = "__chunk"
+"""The rows a view makes, before they are written."""
 
 
 def names(columns: Sequence[str], prefix: str = "") -> str:
@@ -32,91 +28,163 @@ def names(columns: Sequence[str], prefix: str = "") -> str:
     return ", ".join(dot + identifier(c) for c in columns)
 
 
-def spine_table(spine: FeatureView) -> str:
-    """The spine with its event time as a UTC TIMESTAMP."""
-    return f"CREATE TEMP TABLE __spine AS {_with_utc(spine.sql, identifier(spine.event_time or ''))}"
+def instant(moment: datetime) -> str:
+    return f"TIMESTAMP {quoted(moment.strftime('%Y-%m-%d %H:%M:%S.%f'))}"
 
 
-def _with_utc(query: str, time: str) -> str:
-    return f"SELECT * REPLACE (CAST({time} AS TIMESTAMP) AS {time}) FROM ({query})"
+def input_relation(source: Source) -> str:
+    """The rows of one input that a task sees."""
+    rows = relation_sql(source.data.files, source.data.schema)
+    if source.time is None:
+        return rows
+    time = identifier(source.time)
+    bounds = [f"{time} IS NOT NULL"] if source.start is None and source.end is None else []
+    bounds += [f"{time} >= {instant(source.start)}"] if source.start else []
+    bounds += [f"{time} < {instant(source.end)}"] if source.end else []
+    return f"SELECT * FROM ({rows}) WHERE {' AND '.join(bounds)}"
 
 
-def feature_table(view: FeatureView, table: str, columns: Sequence[str]) -> str:
-    """A feature view with one row per entity and instant. An ASOF join over duplicates picks any of them, so
-    ties are broken by the values themselves: the same input always gives the same row.
+def view_query(view: FeatureView) -> str:
+    """The view with its times as UTC TIMESTAMPs; rows without an event time are left out, save those of a
+    spine, which may lose none.
     """
-    if view.event_time is None:
-        key, rows = [*view.entity], f"({view.sql})"
-    else:
-        time = identifier(view.event_time)
-        key, rows = [*view.entity, view.event_time], f"({_with_utc(view.sql, time)} WHERE {time} IS NOT NULL)"
-    first = f"SELECT DISTINCT ON ({names(key)}) * FROM {rows} ORDER BY {names([*key, *columns])}"
-    return f"CREATE TEMP TABLE {table} AS {first}"
+    times = ", ".join(f"CAST({identifier(t)} AS TIMESTAMP) AS {identifier(t)}" for t in view.times)
+    if not times:
+        return view.sql
+    query = f"SELECT * REPLACE ({times}) FROM ({view.sql})"
+    if view.kind == "spine":
+        return query
+    return f"{query} WHERE {identifier(view.event_time or '')} IS NOT NULL"
 
 
-def joined_table(
-    feature_set: FeatureSet, on_demand: ViewColumns | None, views: Sequence[ViewColumns], kept: Sequence[str]
-) -> str:
-    """The training table. ``kept`` are the spine's own columns; every view adds its features, null where
-    unknown or stale.
+def chunk_table(query: str) -> str:
+    return f"CREATE OR REPLACE TEMP TABLE {CHUNK} AS {query}"
+
+
+def within(event_time: str, cut: Interval) -> str:
+    time = identifier(event_time)
+    return f"{time} >= {instant(cut.start)} AND {time} < {instant(cut.end)}"
+
+
+def only_first(key: Sequence[str], columns: Sequence[str]) -> str:
+    """One row for each key. An ASOF join over duplicates picks any of them, so ties are broken by the values
+    themselves: the same input always gives the same row.
     """
-    spine = feature_set.spine
-    event_time = identifier(spine.event_time or "")
-    selected = [names(kept, "s")]
-    joins = []
-    if on_demand is not None:
-        selected += [f"d.{identifier(c)}" for c, _ in on_demand.features]
-        joins.append(f"LEFT JOIN {on_demand.table} d ON " + _equal("s", "d", on_demand.view.entity))
-    for number, columns in enumerate(views):
-        alias, view = f"v{number}", columns.view
-        keys = _equal("s", alias, view.entity)
+    first = f"SELECT DISTINCT ON ({names(key)}) * FROM {CHUNK} ORDER BY {names([*key, *columns])}"
+    return f"CREATE OR REPLACE TEMP TABLE {CHUNK} AS {first}"
+
+
+def repeated_keys(key: Sequence[str], table: str = CHUNK) -> str:
+    """How many rows share their key with an earlier one. Rows with a null in the key count."""
+    grouped = f"SELECT count(*) AS n FROM {table} GROUP BY {names(key)} HAVING count(*) > 1"
+    return f"SELECT coalesce(sum(n - 1), 0) FROM ({grouped})"
+
+
+def grain_names(event_time: str, grain: Grain) -> str:
+    """The partitions that the chunk's rows are in, in order."""
+    text = f"strftime({identifier(event_time)}, {quoted(_NAMES[grain])})"
+    return f"SELECT DISTINCT {text} AS name FROM {CHUNK} ORDER BY name"
+
+
+def copy(query: str, path: str) -> str:
+    return f"COPY ({query}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+
+
+def ordered(query: str, columns: Sequence[str]) -> str:
+    """Rows in one order, so that equal content is equal bytes."""
+    return f"{query} ORDER BY {names(columns)}"
+
+
+@dataclass(frozen=True)
+class JoinedView:
+    """A view as the join names it."""
+
+    files: ViewFiles
+    alias: str
+
+    @property
+    def view(self) -> FeatureView:
+        return self.files.view
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return feature_names(self.files)
+
+    @property
+    def join(self) -> str:
+        """Its join clause to the spine ``s``."""
+        view = self.view
+        keys = " AND ".join(f"s.{identifier(c)} = {self.alias}.{identifier(c)}" for c in view.entity)
+        rows = relation_sql(self.files.data.files, self.files.data.schema)
         if view.event_time is None:
-            joins.append(f"LEFT JOIN {columns.table} {alias} ON {keys}")
-            selected += [f"{alias}.{identifier(c)}" for c, _ in columns.features]
-            continue
-        known = f"{alias}.{identifier(view.event_time)}"
-        joins.append(f"ASOF LEFT JOIN {columns.table} {alias} ON {keys} AND s.{event_time} >= {known}")
-        selected += [
-            _fresh(view, f"{alias}.{identifier(c)}", f"s.{event_time}", known, c) for c, _ in columns.features
-        ]
-    columns_ = ", ".join(part for part in selected if part)
-    return f"CREATE TEMP TABLE __joined AS SELECT {columns_} FROM __spine s {' '.join(joins)}"
+            return f"LEFT JOIN ({rows}) {self.alias} ON {keys}"
+        return (
+            f"ASOF LEFT JOIN ({self._known(rows)}) {self.alias} ON {keys} AND s.__now >= {self.alias}.__known"
+        )
+
+    @property
+    def selected(self) -> str:
+        """Its features, null where unknown or stale."""
+        return ", ".join(self._fresh(identifier(c)) for c in self.features)
+
+    def _known(self, rows: str) -> str:
+        """Its rows with the instant they became known. News of what is older than what was known already is
+        no
+        news: it is left out, so that the newest known row is the newest of all that was known.
+        """
+        view = self.view
+        event = identifier(view.event_time or "")
+        known = f"{event} + to_seconds({view.available_after})" if view.available_after else event
+        if view.known_at is None:
+            return f"SELECT *, {known} AS __known FROM ({rows})"
+        stated = f"greatest({known}, coalesce({identifier(view.known_at)}, {known}))"
+        entity = names(view.entity)
+        so_far = f"PARTITION BY {entity} ORDER BY __known RANGE UNBOUNDED PRECEDING"
+        return (
+            f"SELECT * FROM (SELECT *, {stated} AS __known FROM ({rows})) "
+            f"QUALIFY {event} >= max({event}) OVER ({so_far}) "
+            f"AND row_number() OVER (PARTITION BY {entity}, __known ORDER BY {event} DESC) = 1"
+        )
+
+    def _fresh(self, column: str) -> str:
+        view, value = self.view, f"{self.alias}.{column}"
+        if view.max_age_seconds is None or view.event_time is None:
+            return value
+        age = f"s.__now - {self.alias}.{identifier(view.event_time)}"
+        return f"CASE WHEN {age} <= to_seconds({view.max_age_seconds}) THEN {value} END AS {column}"
 
 
-def _fresh(view: FeatureView, value: str, now: str, known: str, name: str) -> str:
-    if view.max_age_seconds is None:
-        return value
-    fresh = f"{now} - {known} <= to_seconds({view.max_age_seconds})"
-    return f"CASE WHEN {fresh} THEN {value} END AS {identifier(name)}"
+def feature_names(files: ViewFiles) -> tuple[str, ...]:
+    """The columns of a built view that are neither entity nor time."""
+    known = {*files.view.entity, *files.view.times}
+    return tuple(c.name for c in files.data.schema if c.name not in known)
 
 
-def _equal(left: str, right: str, columns: Sequence[str]) -> str:
-    return " AND ".join(f"{left}.{identifier(c)} = {right}.{identifier(c)}" for c in columns)
+def joined(
+    spine: ViewFiles, on_demand: Sequence[str], on_demand_key: Sequence[str], views: Sequence[JoinedView]
+) -> str:
+    """The rows of a training table. ``on_demand`` are the features of the table ``__on_demand``."""
+    columns = [c.name for c in spine.data.schema]
+    now = identifier(spine.view.event_time or "")
+    parts = [names(columns, "s"), names(on_demand, "d"), *(v.selected for v in views)]
+    joins = [v.join for v in views]
+    if on_demand:
+        keys = " AND ".join(
+            f"s.{identifier(c)} IS NOT DISTINCT FROM d.{identifier(c)}" for c in on_demand_key
+        )
+        joins = [f"LEFT JOIN __on_demand d ON {keys}", *joins]
+    selected = ", ".join(part for part in parts if part)
+    return f"SELECT {selected} FROM (SELECT *, {now} AS __now FROM __spine) s {' '.join(joins)}"
 
 
-def months(event_time: str) -> str:
-    return (
-        f"SELECT DISTINCT strftime({identifier(event_time)}, '%Y-%m') AS month FROM __joined ORDER BY month"
-    )
-
-
-def partition_copy(event_time: str, entity: Sequence[str], month: str, path: str) -> str:
-    """One month, ordered by event time and entity, so that equal content is equal bytes."""
-    time, start = identifier(event_time), f"TIMESTAMP {quoted(month + '-01')}"
-    return (
-        f"COPY (SELECT * FROM __joined WHERE {time} >= {start} AND {time} < {start} + INTERVAL 1 MONTH "
-        f"ORDER BY {names([event_time, *entity])}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
-    )
-
-
-def newest_rows(columns: ViewColumns) -> str:
-    """The newest row of every entity of a materialised view: entity columns, event time ('' without one),
-    features.
-    """
-    view, table = columns.view, columns.table
-    entity, features = names(view.entity), names([c for c, _ in columns.features])
+def newest_rows(files: ViewFiles) -> str:
+    """The newest row of every entity: entity columns, event time ('' without one), features."""
+    view, rows = files.view, f"({relation_sql(files.data.files, files.data.schema)})"
+    entity, features = names(view.entity), names(feature_names(files))
     if view.event_time is None:
-        return f"SELECT {entity}, '' AS __time, {features} FROM {table} ORDER BY {entity}"
+        return f"SELECT {entity}, '' AS __time, {features} FROM {rows} ORDER BY {entity}"
     time = identifier(view.event_time)
+    order = f"{time} DESC" + (f", {identifier(view.known_at)} DESC" if view.known_at else "")
     selected = f"{entity}, strftime({time}, {STAMP}) AS __time, {features}"
-    return f"SELECT DISTINCT ON ({entity}) {selected} FROM {table} ORDER BY {entity}, {time} DESC"
+    newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {order}) = 1"
+    return f"SELECT {selected} FROM {rows} QUALIFY {newest} ORDER BY {entity}"

@@ -38,6 +38,13 @@ class MemoryOnlineStore:
             for view, key in keys:
                 self._rows.pop((product, view, key), None)
 
+    def take_back(self, product: str, rows: Sequence[tuple[str, str, str]]) -> None:
+        with self._faults.effect("online.take_back"), self._lock:
+            for view, key, event_time in rows:
+                stored = self._rows.get((product, view, key))
+                if stored is not None and stored.event_time == event_time:
+                    del self._rows[product, view, key]
+
     def _is_newer(self, key: tuple[str, str, str], row: OnlineRow) -> bool:
         """Whether what is there is newer than ``row``."""
         stored = self._rows.get(key)

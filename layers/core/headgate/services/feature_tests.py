@@ -1,0 +1,62 @@
+"""The generated tests of a set's views: run when a view is new or changed, on a partition in the middle.
+
+A view passes when its rows do not change though more of its inputs is read than its windows say, and though
+what became known later is changed. A view that fails is no part of any version.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from headgate.domain.feature import FeatureView
+from headgate.domain.feature_version import FeatureManifest, Partition
+from headgate.services.feature_plan import Step, ViewPlan, view_files
+from headgate.services.feature_work import FeatureWork
+
+WIDENED = timedelta(days=2)
+"""So much more of the inputs is read at both ends, and at least the window again."""
+
+
+class FeatureTests:
+    """The tests of one build; ``before`` is the version whose passed tests still count."""
+
+    def __init__(self, before: FeatureManifest | None) -> None:
+        self._passed = {(t["view"], t["recipe"]): t for t in (before.tests if before else ())}
+        self._results: list[Mapping[str, Any]] = []
+
+    def views(self, work: FeatureWork, plans: Sequence[ViewPlan]) -> None:
+        """Raises InvalidRequest for the first view that fails."""
+        untested = []
+        for plan in plans:
+            recipe = work.built[plan.view.name].recipe
+            if (known := self._passed.get((plan.view.name, recipe))) is not None:
+                self._results.append(known)
+            elif (chosen := _middle(work, plan)) is not None:
+                untested.append((plan, recipe, *chosen))
+        if not untested:
+            return
+        uris = [*(f.file.uri for p, *_ in untested for i in p.inputs for f in i.files), *work.uris().values()]
+        with work.engine.session(uris, work.directory, work.feature_set.seed) as session:
+            for plan, recipe, step, partition in untested:
+                built = view_files(plan.view, work.built[plan.view.name], [partition], work.uris())
+                found = session.test(plan.task([step], _widened(plan.view)), built)
+                told = {"view": plan.view.name, "recipe": recipe, "partition": partition.name}
+                self._results.append({**told, "tests": [dict(each) for each in found]})
+
+    def results(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(self._results)
+
+
+def _middle(work: FeatureWork, plan: ViewPlan) -> tuple[Step, Partition] | None:
+    """The partition in the middle of those with rows, and its step; None for a view without any."""
+    steps = {s.id: s for s in plan.steps}
+    filled = [p for p in work.built[plan.view.name].partitions if p.rows]
+    if not filled:
+        return None
+    partition = filled[len(filled) // 2]
+    return steps[partition.id], partition
+
+
+def _widened(view: FeatureView) -> timedelta:
+    longest = max((w.latest - w.earliest for w in view.windows), default=0)
+    return max(WIDENED, timedelta(seconds=longest))
