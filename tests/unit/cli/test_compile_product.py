@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 from headgate.cli.compile_product import compile_product, find_product
-from headgate.cli.compile_view import parse_duration
 from headgate.cli.problems import ProductInvalid
+from headgate.cli.view_header import parse_duration
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.product import Product
 

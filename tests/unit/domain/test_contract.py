@@ -97,6 +97,9 @@ def test_a_contract_that_cannot_be_read_is_refused(changes: dict[str, Any], said
     ("changes", "said"),
     [
         ({"name": "this"}, "no name for a dataset"),
+        ({"name": "watermark"}, "no name for a dataset"),
+        ({"event_time": "placed"}, "event_time: there is no column 'placed'"),
+        ({"event_time": "note"}, "event_time: note is VARCHAR, no date or timestamp"),
         ({"columns": column(classification="secret")}, "classification is 'secret'"),
         ({"columns": column(warn=["required"])}, "'required' is no check that can be a warning"),
         ({"format": "csv", "columns": column(type="VARCHAR[]")}, "cannot be written in CSV"),

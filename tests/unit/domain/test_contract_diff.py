@@ -159,3 +159,32 @@ def test_contracts_that_differ_have_a_change_and_every_change_a_sentence(
 @pytest.mark.parametrize(("version", "number"), [("2.1.0", 2), ("v3", 3), ("10", 10), ("draft", 0)])
 def test_the_major_version_is_the_first_number(version: str, number: int) -> None:
     assert major(version) == number
+
+
+@pytest.mark.parametrize(
+    ("new", "kind", "column", "said"),
+    [
+        (changed(event_time="day"), "event_time_changed", None, "happened at day now, was no known time"),
+        (
+            with_column(1, known_at="day + 1"),
+            "known_at_changed",
+            "amount",
+            "column amount: its value is known at day + 1 now, was as soon as the row happened",
+        ),
+    ],
+)
+def test_another_time_is_told_and_breaks_nothing(
+    new: Contract, kind: str, column: str | None, said: str
+) -> None:
+    (found,) = diff(OLD, new)
+
+    assert (found.kind, found.column, found.breaking) == (kind, column, False)
+    assert said in found.sentence
+
+
+def test_the_event_time_stays_when_its_column_gets_another_name() -> None:
+    old = changed(event_time="day")
+    columns = [*COLUMNS[:3], {**COLUMNS[3], "name": "date", "former_names": ["day"]}]
+    new = changed(columns=columns, event_time="date", freshness=[])
+
+    assert "event_time_changed" not in {change.kind for change in diff(old, new)}

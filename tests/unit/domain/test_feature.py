@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from headgate.domain.errors import Corrupted, InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureView, entity_key
+from headgate.domain.feature import FeatureSet, FeatureView, entity_key, graph_problems
 from headgate.domain.feature_version import (
     FeatureManifest,
     FeatureVersionRecord,
@@ -31,7 +31,8 @@ def feature_set(**views: dict[str, Any]) -> FeatureSet:
 
 
 def partition(month: str) -> Partition:
-    return Partition(month, f"{month}.parquet", "0" * 64, 1, 1, None, f"{month}-01", f"{month}-28")
+    key = f"{month}.parquet"
+    return Partition(month, "made", key, "0" * 64, 1, 1, None, f"{month}-01", f"{month}-28")
 
 
 MONTHS = [f"{year}-{month:02d}" for year in (2023, 2024) for month in range(1, 13)]
@@ -58,7 +59,7 @@ def test_partitions_are_those_a_day_of_the_interval_falls_into(start: date, days
     end = start + timedelta(days=days)
     wanted = {(start + timedelta(days=n)).strftime("%Y-%m") for n in range(days)}
     found = partitions_between(map(partition, reversed(MONTHS)), start.isoformat(), end.isoformat())
-    assert [p.month for p in found] == [m for m in MONTHS if m in wanted]
+    assert [p.name for p in found] == [m for m in MONTHS if m in wanted]
 
 
 def record(**ordinals: int) -> FeatureVersionRecord:
@@ -96,17 +97,29 @@ def test_a_build_is_named_by_recipe_inputs_and_engine() -> None:
     assert len(others | {name}) == 6
 
 
+def test_an_on_demand_view_may_be_called_as_what_it_reads() -> None:
+    view = FeatureView("request", "on_demand", ("request",), ("id",), None, None, False, "SELECT 1")
+
+    assert list(graph_problems({"request": view}, ["visits"])) == []
+
+
+def test_a_view_is_not_called_as_the_watermark() -> None:
+    view = FeatureView("watermark", "feature", ("visits",), ("id",), None, None, False, "SELECT 1")
+
+    assert [key for _, key, _ in graph_problems({"watermark": view}, ["visits"])] == ["name"]
+
+
 def test_a_set_reads_the_inputs_of_its_views_and_not_the_request() -> None:
     assert feature_set().inputs == ("sensor", "visits")
 
 
 def test_a_manifest_is_what_it_was_after_storage() -> None:
-    made = FeatureManifest("p", "s", "r", "e", {"a": "1"}, (), (partition("2024-01"),), 1)
+    made = FeatureManifest("p", "s", "r", "e", 0, {"a": "1"}, (), (partition("2024-01"),), 1)
     again = FeatureManifest.from_document(made.to_document())
     assert again == made
     assert again.digest == made.digest
     assert made.digest != replace(made, label_rows=2).digest
-    with pytest.raises(Corrupted, match=r"headgate\.features/1"):
+    with pytest.raises(Corrupted, match=r"headgate\.features/2"):
         FeatureManifest.from_document({**made.to_document(), "format": "other"})
 
 

@@ -30,7 +30,7 @@ def spec(**changes: Any) -> RunSpec:
 
 
 def partition(month: str, last: str = "28T12:00:00.000Z", rows: int = 1) -> Partition:
-    return Partition(month, month, "0" * 64, 1, rows, None, f"{month}-01", f"{month}-{last}")
+    return Partition(month, "made", month, "0" * 64, 1, rows, None, f"{month}-01", f"{month}-{last}")
 
 
 @pytest.mark.parametrize(

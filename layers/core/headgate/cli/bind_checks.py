@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.adapters.engines.column_checks import column_conditions
 from headgate.adapters.engines.duckdb_session import identifier
-from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.sql_guard import expression_query, require_expression, require_select
+from headgate.adapters.engines.sql_repeatable import require_repeatable
 from headgate.cli.compile_quality import rule_places
 from headgate.cli.yaml_source import FieldPath, YamlSource
 from headgate.domain.contract import Contract
@@ -23,10 +24,10 @@ def bind_checks(compiled: Iterable[tuple[YamlSource, dict[str, Any]]]) -> None:
     """Notes each check that cannot run in its source, and in each rule the ``datasets`` that it reads. A
     contract that cannot be read at all is left to those who say why.
     """
-    found = [(s, document, contract) for s, document in compiled if (contract := _contract(document))]
+    found = [(s, document, contract) for s, document in compiled if (contract := readable(document))]
     contracts = {contract.name: contract for _, _, contract in found}
     for source, document, contract in found:
-        for path, problem in _column_problems(contract):
+        for path, problem in (*_column_problems(contract), *_known_at_problems(contract)):
             source.problem(path, problem)
         places = rule_places(source.document["schema"][0])
         for rule in document["rules"]:
@@ -41,7 +42,8 @@ def bind_checks(compiled: Iterable[tuple[YamlSource, dict[str, Any]]]) -> None:
                 rule["datasets"] = datasets
 
 
-def _contract(document: Mapping[str, Any]) -> Contract | None:
+def readable(document: Mapping[str, Any]) -> Contract | None:
+    """The contract of a compiled document, None where that cannot be read."""
     if any(CONTRACT(document, "contract")):
         return None
     try:
@@ -63,6 +65,45 @@ def _column_problems(contract: Contract) -> Iterator[tuple[FieldPath, str]]:
                 except duckdb.Error as error:
                     path = ("schema", 0, "properties", position)
                     yield path, f"{check} of {column.name} cannot be checked: {_first_line(error)}"
+
+
+def _known_at_problems(contract: Contract) -> Iterator[tuple[FieldPath, str]]:
+    for position, column in enumerate(contract.columns):
+        if column.known_at is None:
+            continue
+        try:
+            _bind_instant(column.known_at, contract)
+        except InvalidRequest as wrong:
+            yield ("schema", 0, "properties", position), f"known_at of {column.name} cannot be told: {wrong}"
+
+
+def _bind_instant(expression: str, contract: Contract) -> None:
+    """Raises InvalidRequest when it is no instant of a single row."""
+    import duckdb
+
+    require_expression(expression, "its expression")
+    query = expression_query(expression)
+    require_repeatable(query, "its expression")
+    with duckdb.connect(config={"enable_external_access": False}) as connection:
+        _create(connection, "this", contract)
+        try:
+            # beside the row itself, so that an aggregate finds no group
+            connection.execute(f"DESCRIBE SELECT *, ({expression}\n) FROM this").fetchall()
+            kind = str(connection.execute(f"DESCRIBE {query}").fetchall()[0][1])
+        except duckdb.Error as error:
+            raise InvalidRequest(told(error)) from error
+    if not is_instant(kind):
+        raise InvalidRequest(f"it is {kind}; a DATE or TIMESTAMP is needed")
+
+
+def is_instant(kind: str) -> bool:
+    """Whether every value of this engine type is a point in time."""
+    return kind == "DATE" or kind.startswith("TIMESTAMP")
+
+
+def told(error: Exception) -> str:
+    """What the engine says and what it suggests, without its picture of the place."""
+    return " ".join(line.strip() for line in str(error).split("\n\nLINE ")[0].splitlines() if line.strip())
 
 
 def _datasets_read(sql: str, contract: Contract, contracts: Mapping[str, Contract]) -> list[str]:

@@ -23,7 +23,7 @@ _CHECKS = {
     "multipleOf": "multiple_of",
     "pattern": "pattern",
 }
-_PROPERTIES = ("headgateFormerNames", "headgateWarn")
+_PROPERTIES = ("headgateFormerNames", "headgateWarn", "headgateKnownAt")
 _WARNABLE = {**_CHECKS, "enum": "allowed", "unique": "unique"}
 
 
@@ -61,7 +61,7 @@ def compile_column(
 
 
 def _place(source: YamlSource, path: FieldPath, declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Where drops hold the column: physicalName, and the names it had."""
+    """Where drops hold the column: physicalName, and the names it had; and when its value is known."""
     place: dict[str, Any] = {}
     if declared.get("physicalName") and declared["physicalName"] != declared.get("name"):
         place["path"] = str(declared["physicalName"])
@@ -73,6 +73,13 @@ def _place(source: YamlSource, path: FieldPath, declared: Mapping[str, Any]) -> 
                 source.problem((*at, "value"), f"{name} is {value!r}; a list of names is needed")
             else:
                 place["former_names"] = value
+        elif name == "headgateKnownAt":
+            if not isinstance(value, str) or not value.strip():
+                source.problem(
+                    (*at, "value"), f"{name} is {value!r}; a SQL expression over the row is needed"
+                )
+            else:
+                place["known_at"] = value.strip()
         elif name.startswith("headgate") and name not in _PROPERTIES:
             source.problem((*at, "property"), f"{name!r} is not known; known: {', '.join(_PROPERTIES)}")
     return place

@@ -27,6 +27,7 @@ SETTINGS: Mapping[str, tuple[str, type, str]] = {
     "headgateUniqueAcrossVersions": ("unique_across_versions", bool, "true or false"),
     "headgateTables": ("tables", list, "a list: [iceberg]"),
     "headgateNullValues": ("null_values", list, "a list such as [NA]"),
+    "headgateEventTime": ("event_time", str, "the name of the column that says when a row happened"),
     "headgateMaxErrorRows": ("max_error_rows", int, "a number of rows"),
 }
 
@@ -46,6 +47,7 @@ def compile_contract(source: YamlSource) -> dict[str, Any] | None:
         return None
     contract = _table(source, ("schema", 0), schema[0])
     contract.update(_settings(source, document, schema[0]))
+    _check_event_time(source, contract)
     contract["version"] = str(document.get("version") or "")
     if not contract["version"]:
         source.problem(("version",), "is missing; write the contract's own version, such as 1.0.0")
@@ -100,6 +102,29 @@ def _settings(source: YamlSource, document: Mapping[str, Any], table: Mapping[st
     if "format" not in settings:
         source.problem(("servers",), "no format; give a server with `format: csv` (or json, jsonl, parquet)")
     return {"operation": "append", "null_values": [], "max_error_rows": 0, "format": "csv"} | settings
+
+
+def _check_event_time(source: YamlSource, contract: Mapping[str, Any]) -> None:
+    """The domain refuses it too; here it has a line."""
+    name = contract.get("event_time")
+    if name is None:
+        return
+    document = source.document
+    places: tuple[tuple[FieldPath, Any], ...] = (
+        (("schema", 0, "customProperties"), document["schema"][0].get("customProperties")),
+        (("customProperties",), document.get("customProperties")),
+    )
+    at = next(
+        (*path, position, "value")
+        for path, declared in places
+        for position, entry in enumerate(declared or ())
+        if entry.get("property") == "headgateEventTime"
+    )
+    kinds = {column["name"]: column["type"] for column in contract["columns"]}
+    if name not in kinds:
+        source.problem(at, f"there is no column {name!r}; columns: {', '.join(kinds)}")
+    elif kinds[name] not in ("DATE", "TIMESTAMP", "TIMESTAMPTZ"):
+        source.problem(at, f"{name} is {kinds[name]}; DATE, TIMESTAMP or TIMESTAMPTZ is needed")
 
 
 def _setting(source: YamlSource, path: FieldPath, entry: Mapping[str, Any]) -> dict[str, Any]:

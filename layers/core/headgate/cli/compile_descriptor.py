@@ -4,7 +4,7 @@ Owns what a ``*.odps.yaml`` may say. Whether views and datasets exist is checked
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.cli import standard_fields
@@ -15,7 +15,9 @@ _PROPERTIES = ("headgateStage", "headgateTitle", "headgateFeatureSets", "headgat
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What the bundle takes from it. ``contracts`` maps contract id to (path of its port, version)."""
+    """What the bundle takes from it. ``contracts`` maps contract id to (path of its port, version),
+    ``set_paths`` feature set to where it stands.
+    """
 
     name: str
     title: str
@@ -24,6 +26,7 @@ class Descriptor:
     feature_sets: dict[str, dict[str, Any]]
     contracts: dict[str, tuple[FieldPath, str | None]]
     retired: tuple[str, ...] = ()
+    set_paths: Mapping[str, FieldPath] = field(default_factory=dict)
 
 
 def compile_descriptor(source: YamlSource) -> Descriptor:
@@ -38,14 +41,16 @@ def compile_descriptor(source: YamlSource) -> Descriptor:
     name = str(document.get("name") or "")
     if not name:
         source.problem(("name",), "is missing")
+    sets = _feature_sets(source, document, properties)
     return Descriptor(
         name=name,
         title=str(properties.get("headgateTitle") or document.get("title") or name),
         owner=_owner(source, document.get("team")),
         stage=str(properties.get("headgateStage") or "poc"),
-        feature_sets=_feature_sets(source, document, properties),
+        feature_sets={name: declared for name, (_, declared) in sets.items()},
         contracts=_ports(source, document),
         retired=_retired(source, properties),
+        set_paths={name: path for name, (path, _) in sets.items()},
     )
 
 
@@ -86,18 +91,21 @@ def _owner(source: YamlSource, team: Any) -> str:
 
 def _feature_sets(
     source: YamlSource, document: Mapping[str, Any], properties: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, tuple[FieldPath, dict[str, Any]]]:
+    """(path, feature set) by name."""
     declared = properties.get("headgateFeatureSets") or []
     entries = document.get("customProperties") or []
     position = next((i for i, e in enumerate(entries) if e.get("property") == "headgateFeatureSets"), 0)
     base: FieldPath = ("customProperties", position, "value")
     if isinstance(declared, Mapping):
-        pairs = [((*base, name), {"name": name, **dict(entry)}) for name, entry in declared.items()]
+        pairs: list[tuple[FieldPath, dict[str, Any]]] = [
+            ((*base, name), {"name": name, **dict(entry)}) for name, entry in declared.items()
+        ]
     else:
         pairs = [((*base, i), dict(entry)) for i, entry in enumerate(declared)]
     sets = {}
     for path, entry in pairs:
-        sets[str(entry.get("name"))] = feature_set(source, path, entry)
+        sets[str(entry.get("name"))] = (path, feature_set(source, path, entry))
     return sets
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from headgate.cli import standard_fields
-from headgate.cli.bind_checks import bind_checks
+from headgate.cli.bind_checks import bind_checks, readable
+from headgate.cli.bind_sets import bind_sets
+from headgate.cli.bind_views import bind_views
 from headgate.cli.compile_contract import compile_contract
 from headgate.cli.compile_descriptor import Descriptor, compile_descriptor
-from headgate.cli.compile_view import compile_view
+from headgate.cli.compile_view import ViewSource, check_graph, compile_view
 from headgate.cli.problems import Problem, ProductInvalid
 from headgate.cli.yaml_source import YamlSource
 from headgate.domain.bundle import read_bundle
@@ -60,7 +62,7 @@ class _Compiler:
         descriptor, source = self._descriptor()
         contracts = self._contracts()
         self._check_ports(descriptor, source, contracts)
-        views = [self._view(path) for path in self._files("*.sql")]
+        views = self._views(contracts, descriptor, source)
         self.problems += source.problems
         return {
             "format": BUNDLE_FORMAT,
@@ -69,7 +71,7 @@ class _Compiler:
             "owner": descriptor.owner,
             "stage": descriptor.stage,
             "datasets": {contract["name"]: contract for _, contract in contracts},
-            "views": {view["name"]: view for view in views},
+            "views": views,
             "feature_sets": descriptor.feature_sets,
             "training": self._training(),
             "policy": self._policy(),
@@ -138,8 +140,25 @@ class _Compiler:
                     (*path, "version"), f"is {version}; the contract itself says {known[identity]}"
                 )
 
-    def _view(self, path: Path) -> dict[str, Any]:
-        return compile_view(path, self._use(path), self.problems)
+    def _views(
+        self,
+        contracts: Iterable[tuple[str, dict[str, Any]]],
+        descriptor: Descriptor,
+        source: YamlSource,
+    ) -> dict[str, dict[str, Any]]:
+        found: dict[str, ViewSource] = {}
+        for path in self._files("*.sql"):
+            view = compile_view(path, self._use(path))
+            if view.name in found:
+                view.problem_at(1, None, f"a second view {view.name!r}, beside {found[view.name].file}")
+                self.problems += view.problems
+                continue
+            found[view.name] = view
+        datasets = {contract["name"]: readable(contract) for _, contract in contracts}
+        check_graph(found.values(), datasets)
+        bind_sets(found, bind_views(found, datasets), descriptor, source)
+        self.problems += [problem for view in found.values() for problem in view.problems]
+        return {name: view.document for name, view in found.items()}
 
     def _training(self) -> dict[str, Any] | None:
         path = self.folder / "training.yaml"

@@ -1,121 +1,125 @@
 """View files: a typed header of ``-- key: value`` lines, then exactly one SELECT.
 
-Owns the header's grammar. The views' meaning is the domain's, the SQL's safety the engine's.
+Owns what a file becomes and where its parts stand. The header's grammar is in `headgate.cli.view_header`,
+whether the SQL can run in `headgate.cli.bind_views`.
 """
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from headgate.cli.problems import Problem
+from headgate.cli.view_header import ViewHeader
+from headgate.domain.contract import IDENTIFIER
+from headgate.domain.feature import FeatureView, Window, graph_problems
+from headgate.domain.partition import GRAINS
 
-HEADERS = ("kind", "inputs", "entity", "event_time", "max_age", "online")
-_HEADER = re.compile(r"^--\s*([A-Za-z_]+)\s*:\s*(.*?)\s*$")
-_DURATION = re.compile(r"^(\d+)\s*([smhd])$")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-class _Header:
-    """The header lines of one file, taken by key; every wrong value becomes a problem."""
-
-    def __init__(self, file: str, problems: list[Problem]) -> None:
-        self.file = file
-        self.values: dict[str, tuple[int, str]] = {}
-        self._problems = problems
-
-    def problem(self, key: str | None, message: str) -> None:
-        line = self.values[key][0] if key in self.values else 1
-        self._problems.append(Problem(self.file, line, key, message))
-
-    def add(self, line: int, key: str, value: str) -> None:
-        if key in self.values:
-            self._problems.append(Problem(self.file, line, key, "is declared twice"))
-        elif key not in HEADERS:
-            self._problems.append(Problem(self.file, line, key, f"is no header; known: {', '.join(HEADERS)}"))
-        else:
-            self.values[key] = (line, value)
-
-    def text(self, key: str) -> str | None:
-        return self.values[key][1] or None if key in self.values else None
-
-    def names(self, key: str, needed: bool) -> list[str]:
-        found = [part.strip() for part in (self.text(key) or "").split(",") if part.strip()]
-        if needed and not found:
-            self.problem(key, f"is missing; write `-- {key}: name, name`")
-        return found
-
-    def switch(self, key: str) -> bool:
-        value = (self.text(key) or "false").lower()
-        if value not in ("true", "false"):
-            self.problem(key, f"is {value!r}; true or false is needed")
-        return value == "true"
-
-    def duration(self, key: str) -> int | None:
-        value = self.text(key)
-        if value is None:
-            return None
-        seconds = parse_duration(value)
-        if seconds is None:
-            self.problem(key, f"{value!r} is no duration; write 90s, 30m, 6h or 2d")
-        return seconds
+KINDS = ("feature", "spine", "on_demand")
+BUILDS = ("incremental", "full")
 
 
-def parse_duration(text: str) -> int | None:
-    """Seconds in ``6h``, ``90m``, ``2d`` or ``30s``; None when it is none of these."""
-    found = _DURATION.match(text)
-    return None if found is None else int(found[1]) * _SECONDS[found[2]]
+@dataclass
+class ViewSource:
+    """One file: its document as the bundle holds it, and the lines of its headers by key."""
+
+    file: str
+    document: dict[str, Any]
+    lines: Mapping[str, list[int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return str(self.document["name"])
+
+    @property
+    def view(self) -> FeatureView:
+        """As declared, whether that can be or not."""
+        listed = {key: tuple(self.document[key]) for key in ("inputs", "entity", "tests")}
+        windows = tuple(Window(**window) for window in self.document["windows"])
+        return FeatureView(**{**self.document, **listed, "windows": windows})
+
+    def problem(self, key: str, message: str, number: int = 0) -> None:
+        """Notes a problem at a header, the ``number``-th of that key; at line 1 where there is none."""
+        lines = self.lines.get(key, [])
+        self.problem_at(lines[number] if number < len(lines) else 1, key, message)
+
+    def problem_at(self, line: int | None, key: str | None, message: str) -> None:
+        self.problems.append(Problem(self.file, line, key, message))
 
 
-def compile_view(path: Path, file: str, problems: list[Problem]) -> dict[str, Any]:
-    """The view document of one ``.sql`` file; what is wrong is appended to ``problems``."""
-    text = path.read_text(encoding="utf-8")
-    header = _read_header(text, file, problems)
-    kind = header.text("kind")
-    if kind is None:
-        header.problem("kind", "is missing; write `-- kind: feature`, spine or on_demand")
-    _check_sql(text, file, problems)
-    return {
+def compile_view(path: Path, file: str) -> ViewSource:
+    """The view of one ``.sql`` file, with all that is wrong with it by itself."""
+    text = path.read_text(encoding="utf-8").rstrip()
+    problems: list[Problem] = []
+    header = ViewHeader.read(text, file, problems)
+    event_time, windows = header.name("event_time"), header.windows()
+    document = {
         "name": path.stem,
-        "kind": kind,
-        "inputs": header.names("inputs", needed=True),
-        "entity": header.names("entity", needed=True),
-        "event_time": header.text("event_time"),
-        "max_age_seconds": header.duration("max_age"),
+        "kind": header.choice("kind", KINDS, None),
+        "inputs": header.names("inputs"),
+        "entity": header.names("entity"),
+        "event_time": event_time,
+        "known_at": header.name("known_at"),
+        "available_after": header.duration("available_after", least=0) or 0,
+        "max_age_seconds": header.duration("max_age", least=1),
         "online": header.switch("online"),
-        "sql": text.strip(),
+        "windows": windows,
+        "build": header.choice("build", BUILDS, "incremental" if event_time and windows else "full"),
+        "partition": header.choice("partition", GRAINS, "month"),
+        "tests": header.tests(),
+        "sql": text,
     }
+    source = ViewSource(file, document, header.lines, problems)
+    if not IDENTIFIER.match(path.stem):
+        source.problem_at(1, None, f"{path.stem!r} names no view (letters, digits and _ only)")
+    _check_declaration(source)
+    _check_sql(source, text)
+    return source
 
 
-def _read_header(text: str, file: str, problems: list[Problem]) -> _Header:
-    """The leading comment lines, up to the first that is empty (`--`) or not of the form key: value."""
-    header = _Header(file, problems)
-    for number, line in enumerate(text.splitlines(), start=1):
-        found = _HEADER.match(line)
-        if found is None:
-            break
-        header.add(number, found[1].lower(), found[2])
-    return header
+def check_graph(sources: Iterable[ViewSource], datasets: Iterable[str]) -> None:
+    """Notes what is wrong between the views."""
+    by_name = {source.name: source for source in sources}
+    for name, key, message in graph_problems({n: s.view for n, s in by_name.items()}, datasets):
+        by_name[name].problem(key, message)
 
 
-def _check_sql(text: str, file: str, problems: list[Problem]) -> None:
+def _check_declaration(source: ViewSource) -> None:
+    """What the domain says, unless the header itself is wrong there already."""
+    known = {problem.field for problem in source.problems}
+    view = source.view
+    for key, message in view.problems():
+        if key not in known:
+            source.problem(key, message, _window_of(view, message) if key == "window" else 0)
+
+
+def _window_of(view: FeatureView, message: str) -> int:
+    """The first window with which the problem is there."""
+
+    def told(count: int) -> Iterator[str]:
+        return (m for key, m in replace(view, windows=view.windows[:count]).problems() if key == "window")
+
+    return next(n for n in range(len(view.windows)) if message in told(n + 1))
+
+
+def _check_sql(source: ViewSource, text: str) -> None:
     import duckdb
 
     try:
         statements = duckdb.extract_statements(text)
     except duckdb.Error as error:
-        problems.append(
-            Problem(file, _sql_line(str(error)), None, f"is not SQL: {str(error).splitlines()[0]}")
-        )
+        message = str(error)
+        source.problem_at(sql_line(message), None, f"is not SQL: {message.splitlines()[0]}")
         return
     kinds = [statement.type.name for statement in statements]
     if kinds != ["SELECT"]:
-        problems.append(
-            Problem(
-                file, None, None, f"holds {', '.join(kinds) or 'no statement'}; exactly one SELECT is needed"
-            )
-        )
+        found = ", ".join(kinds) or "no statement"
+        source.problem_at(None, None, f"holds {found}; exactly one SELECT is needed")
 
 
-def _sql_line(message: str) -> int | None:
-    found = re.search(r"LINE (\d+):", message)
+def sql_line(message: str) -> int | None:
+    """The line that an engine's message points at."""
+    found = re.search(r"^LINE (\d+):", message, re.MULTILINE)
     return None if found is None else int(found[1])

@@ -38,6 +38,7 @@ def diff(old: Contract, new: Contract) -> tuple[ContractChange, ...]:
     return (
         *_columns(old, new, pairs),
         *_keys(old, new, pairs),
+        *_event_time(old, new, pairs),
         *_reading(old, new),
         *_listed("rule", old.rules, new.rules, _same_rule),
         *_listed("reference", old.references, new.references, _equal),
@@ -96,6 +97,9 @@ def _column(old: Column, new: Column) -> Iterator[ContractChange]:
         stricter = _strictness(new) > _strictness(old)
         kind = "classification_raised" if stricter else "classification_lowered"
         yield change(kind, False, f"is {new.classification} now, was {old.classification}")
+    if old.known_at != new.known_at:
+        told = f"its value is known {_instant(new)} now, was {_instant(old)}"
+        yield change("known_at_changed", False, told)
     yield from _values(old, new, change)
 
 
@@ -180,6 +184,15 @@ def _keys(old: Contract, new: Contract, pairs: Mapping[str, Column]) -> Iterator
         yield ContractChange("uniqueness_scope_changed", None, tighter, told)
 
 
+def _event_time(old: Contract, new: Contract, pairs: Mapping[str, Column]) -> Iterator[ContractChange]:
+    """What is there stays as it is; features are made of it in another way."""
+    now = {was.name: name for name, was in pairs.items()}
+    before = None if old.event_time is None else now.get(old.event_time, old.event_time)
+    if before != new.event_time:
+        told = f"a row happened at {new.event_time or 'no known time'} now, was {before or 'no known time'}"
+        yield ContractChange("event_time_changed", None, False, told)
+
+
 def _reading(old: Contract, new: Contract) -> Iterator[ContractChange]:
     """How drops are read, and what becomes of them."""
     for name, breaking in (
@@ -242,6 +255,10 @@ def _beyond(after: Any, before: Any, lower: bool) -> bool:
         return bool(after > before if lower else after < before)
     except TypeError:
         return True
+
+
+def _instant(column: Column) -> str:
+    return "as soon as the row happened" if column.known_at is None else f"at {column.known_at}"
 
 
 def _strictness(column: Column) -> int:

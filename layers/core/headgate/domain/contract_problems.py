@@ -10,9 +10,10 @@ from headgate.domain.bound_value import is_value_of
 from headgate.domain.column_type import ColumnType
 from headgate.domain.contract import BOUNDS, CLASSIFICATIONS, COLUMN_CHECKS, Column, Contract
 from headgate.domain.contract_rules import Reference
+from headgate.domain.feature import REQUEST_TABLE, WATERMARK_TABLE
 
-RESERVED = ("this", "request")
-"""Names that SQL gives to the drop itself and to the rows of a call."""
+RESERVED = ("this", REQUEST_TABLE, WATERMARK_TABLE)
+"""Names that SQL gives to the drop itself, the rows of a call and how far the inputs reach."""
 _DIRECTIVE = re.compile(r"%(-?.?)")
 _DIRECTIVES = frozenset(
     ["%", *"aAbBcdfgGHIjmMnpSuUVwWxXyYzZ", "-d", "-m", "-y", "-H", "-I", "-M", "-S", "-j"]
@@ -22,7 +23,7 @@ _DIRECTIVES = frozenset(
 def contract_problems(contract: Contract, contracts: Mapping[str, Contract]) -> Iterator[str]:
     """Everything that is wrong with ``contract`` among ``contracts``, itself included."""
     if contract.name.lower() in RESERVED:
-        yield f"{contract.name!r} is no name for a dataset: SQL rules call the drop so"
+        yield f"{contract.name!r} is no name for a dataset: SQL calls something else so"
     for column in contract.columns:
         yield from (f"columns.{column.name}: {problem}" for problem in _column(column, contract))
     yield from _names(contract)
@@ -154,6 +155,12 @@ def _paths(contract: Contract) -> Iterator[str]:
 
 def _checks(contract: Contract, contracts: Mapping[str, Contract]) -> Iterator[str]:
     columns = {c.name: c for c in contract.columns}
+    if contract.event_time is not None:
+        if contract.event_time not in columns:
+            yield f"event_time: there is no column {contract.event_time!r}"
+        elif not columns[contract.event_time].kind.temporal:
+            kind = columns[contract.event_time].type
+            yield f"event_time: {contract.event_time} is {kind}, no date or timestamp"
     for fresh in contract.freshness:
         if fresh.column not in columns:
             yield f"freshness: there is no column {fresh.column!r}"

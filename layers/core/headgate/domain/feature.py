@@ -267,12 +267,15 @@ def graph_problems(
     known = set(datasets)
     for name in sorted(known & set(views)):
         yield name, "name", f"{name!r} is a dataset and a view: SQL could not tell them apart"
+    for name in views:
+        if name == WATERMARK_TABLE:
+            yield name, "name", f"{name!r} is no name for a view: SQL calls something else so"
     for view in views.values():
         for name in view.inputs:
             if (problem := _input_problem(view, name, views, known)) is not None:
                 yield view.name, "inputs", problem
         try:
-            in_order([view], views)
+            in_order([] if view.kind == "on_demand" else [view], views)
         except InvalidRequest as circle:
             yield view.name, "inputs", str(circle)
 

@@ -33,29 +33,62 @@ def require_select(sql: str, where: str) -> None:
         raise InvalidRequest(f"{where}: {problem}")
 
 
+def require_expression(expression: str, where: str) -> None:
+    """Raises InvalidRequest when ``expression`` is anything but one value of a single row of the table
+    ``this``.
+    """
+    sql = expression_query(expression)
+    require_select(sql, where)
+    (statement,) = syntax_tree(sql)["statements"]
+    node = statement["node"]
+    alone = {k: node.get(k) for k in ("modifiers", "where_clause", "group_expressions", "having", "qualify")}
+    if len(node.get("select_list", ())) != 1 or any(alone.values()):
+        raise InvalidRequest(f"{where}: one expression is needed, and nothing after it")
+    for inner in nodes(node):
+        if inner.get("class") in ("SUBQUERY", "WINDOW"):
+            raise InvalidRequest(
+                f"{where}: it looks at one row alone; a {inner['class'].lower()} looks at others"
+            )
+
+
+def expression_query(expression: str) -> str:
+    """``expression`` of each row of ``this``, its text from line 1 on."""
+    return f"SELECT ({expression}\n) FROM this"
+
+
 @lru_cache(maxsize=256)
 def _problem(sql: str) -> str | None:
-    """Why ``sql`` is refused; a text is parsed once a process."""
+    """Why ``sql`` is refused; a text is looked through once a process."""
+    try:
+        return next((p for node in nodes(syntax_tree(sql)) if (p := _problem_of(node)) is not None), None)
+    except InvalidRequest as refused:
+        return str(refused)
+
+
+@lru_cache(maxsize=64)
+def syntax_tree(sql: str) -> Mapping[str, Any]:
+    """What the engine's parser makes of one SELECT. Raises InvalidRequest for anything else."""
     import duckdb
 
     try:
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            return f"exactly one SELECT is needed, found {len(statements)} statement(s)"
+            raise InvalidRequest(f"exactly one SELECT is needed, found {len(statements)} statement(s)")
         with duckdb.connect(":memory:") as connection:
             row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     except duckdb.Error as error:
-        return str(error).splitlines()[0]
+        raise InvalidRequest(str(error).splitlines()[0]) from error
     try:
-        tree = json.loads(row[0] if row else "{}")
-    except RecursionError:
-        return "the SELECT is nested too deeply"
+        tree: dict[str, Any] = json.loads(row[0] if row else "{}")
+    except RecursionError as deep:
+        raise InvalidRequest("the SELECT is nested too deeply") from deep
     if tree.get("error", True):
-        return f"the SELECT cannot be analysed: {tree.get('error_message', 'no tree')}"
-    return next((p for node in _nodes(tree) if (p := _problem_of(node)) is not None), None)
+        raise InvalidRequest(f"the SELECT cannot be analysed: {tree.get('error_message', 'no tree')}")
+    return tree
 
 
-def _nodes(tree: Any) -> Iterator[Mapping[str, Any]]:
+def nodes(tree: Any) -> Iterator[Mapping[str, Any]]:
+    """Every object of a syntax tree."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from headgate.cli.commands.context import invocation
-from headgate.cli.compile_view import parse_duration
 from headgate.cli.doctor import QUEUES, Finding, depth, examine
 from headgate.cli.failures import NotSetUp
 from headgate.cli.logs import FUNCTIONS, log_group, read_lines, told
 from headgate.cli.output import sheet, table
 from headgate.cli.state import repository
+from headgate.cli.view_header import parse_duration
 
 STANDARD_INPUT = "-"
 
