@@ -1,18 +1,18 @@
 """Feature builds: idempotence, order, online rows, and recovery from a crash at every side effect."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from headgate.adapters.memory import Crash
-from headgate.domain.dataset_input import DatasetInput
 from headgate.domain.errors import AccessDenied, Corrupted, InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureView
 from headgate.domain.feature_version import FeatureVersionRecord, features_node
 from headgate.domain.lineage import edges_of
-from headgate.ports import BuiltFeatures, FeatureEngine
+from headgate.ports import FeatureEngine, FeatureSession
 from headgate.services.build_features import BuildOutcome
 from headgate.services.feature_manifests import features_manifest_key, load_features
 
@@ -68,7 +68,7 @@ def test_a_version_names_what_it_was_built_of(fed: MemoryPlatform) -> None:
     assert record is not None
     manifest = load_features(fed.lake, "shops", "visit", record.digest)
     assert (record.ordinal, record.rows, manifest.rows, manifest.label_rows) == (1, 112, 112, 112)
-    assert [(p.month, p.rows, p.positives) for p in manifest.partitions] == [
+    assert [(p.name, p.rows, p.positives) for p in manifest.partitions] == [
         ("2024-01", 112, visits_csv(1).count(b"True"))
     ]
     heads = {d: fed.catalog.dataset_head("shops", d) for d in ("visits", "sensor")}
@@ -111,13 +111,12 @@ class SlowEngine:
     def version(self) -> str:
         return self.inner.version
 
-    def build(
-        self, feature_set: FeatureSet, inputs: Mapping[str, DatasetInput], target: Path
-    ) -> BuiltFeatures:
-        built = self.inner.build(feature_set, inputs, target)
+    @contextmanager
+    def session(self, readable: Sequence[str], scratch: Path, seed: int = 0) -> Iterator[FeatureSession]:
+        with self.inner.session(readable, scratch, seed) as session:
+            yield session
         while self.meanwhile:
             self.meanwhile.pop()()
-        return built
 
     def on_demand(
         self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]

@@ -87,7 +87,7 @@ def test_finding_changes_nothing_and_is_kept(desk: ErasureDesk) -> None:
 
 
 def test_nothing_readable_holds_an_erased_subject(desk: ErasureDesk) -> None:
-    assert len(desk.traces(GONE)) == 9
+    assert len(desk.traces(GONE)) == 10
     record = desk.erase(GONE)
     assert record.state == "erased"
     assert desk.traces(GONE) == []

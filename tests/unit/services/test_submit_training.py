@@ -55,7 +55,7 @@ def test_a_complete_split_is_submitted_with_its_spec_and_its_money(ready: Memory
     assert (submission.job_id, submission.parameters["run_spec"]) == (run.job_id, run.spec_uri)
     assert (submission.compute_class, submission.timeout_seconds) == ("cpu", 600)
     spec = json.loads(ready.models.get(f"{run_prefix('shops', run.digest)}/spec.json"))
-    assert [p["month"] for p in spec["training_set"]["partitions"]] == ["2024-01", "2024-02"]
+    assert [p["name"] for p in spec["training_set"]["partitions"]] == ["2024-01", "2024-02"]
     assert reserved(ready) == pytest.approx(run.estimated_cost_usd, abs=1e-6)
     (event,) = ready.bus.of_type("TrainingSubmitted")
     assert (event.detail["run"], event.detail["job_id"]) == (run.digest, run.job_id)

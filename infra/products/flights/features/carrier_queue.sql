@@ -25,7 +25,7 @@ WITH scheduled AS (
         coalesce(due_at + 60 * dep_delay <= slot, false)                                        AS has_left,
         CASE WHEN due_at + 60 * dep_delay <= slot THEN 60 * dep_delay ELSE slot - due_at END    AS delayed
     FROM seen
-    WHERE slot <= (SELECT CAST(epoch(at) AS BIGINT) + 3540 FROM watermark)
+    WHERE slot <= (SELECT CAST(epoch(reached) AS BIGINT) + 3540 FROM watermark)
 )
 SELECT
     origin, carrier,

@@ -29,5 +29,5 @@ SELECT
     avg(dep_delay)                                  AS origin_departed_delay,
     avg(CAST(dep_delay > 15 AS INTEGER))            AS origin_departed_late
 FROM seen
-WHERE slot <= (SELECT CAST(epoch(at) AS BIGINT) + 3540 FROM watermark)
+WHERE slot <= (SELECT CAST(epoch(reached) AS BIGINT) + 3540 FROM watermark)
 GROUP BY origin, slot

@@ -15,7 +15,7 @@ from headgate.cli.bind_checks import is_instant, told
 from headgate.cli.compile_view import ViewSource, sql_line
 from headgate.domain.contract import Contract
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import WATERMARK_TABLE, FeatureView, in_order
+from headgate.domain.feature import WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView, in_order
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,7 +31,7 @@ def bind_views(
 
     A view that reads something with a problem of its own is left out: that one is told.
     """
-    tables: dict[str, Columns] = {WATERMARK_TABLE: {"at": "TIMESTAMP"}}
+    tables: dict[str, Columns] = {WATERMARK_TABLE: {WATERMARK_COLUMN: "TIMESTAMP"}}
     tables |= {n: {c.name: c.type for c in contract.columns} for n, contract in datasets.items() if contract}
     times = {name: contract.event_time if contract else "?" for name, contract in datasets.items()}
     times |= {name: source.view.event_time for name, source in views.items()}

@@ -18,8 +18,10 @@ BuildMode = Literal["incremental", "full"]
 REQUEST_TABLE = "request"
 """What an on-demand view reads: the rows of one call, or offline those of the spine."""
 WATERMARK_TABLE = "watermark"
-"""One row ``(at TIMESTAMP)``: how far the windowed inputs reach, the least of their newest event times. A
-view that names it among its inputs may leave out rows later than ``at``, and depend on it in no other way.
+WATERMARK_COLUMN = "reached"
+"""One row ``(reached TIMESTAMP)``: how far the windowed inputs reach, the least of their newest event times.
+A view that names it among its inputs may leave out rows later than ``reached``, and depend on it in no other
+way.
 """
 
 

@@ -16,6 +16,7 @@ from headgate.domain.feature import FeatureSet
 from headgate.domain.feature_version import (
     FeatureManifest,
     FeatureVersionRecord,
+    ViewVersion,
     build_id,
 )
 from headgate.domain.identity import Principal
@@ -127,6 +128,12 @@ class BuildFeatures:
         self.bus.publish([*map(features_lineage, told.values()), features_built(record)])
 
 
+def _same_recipe(before: FeatureManifest | None, manifest: FeatureManifest, name: str) -> ViewVersion | None:
+    """The view as the version before had it, unless its rows meant something else then."""
+    was, now = before.view(name) if before else None, manifest.view(name)
+    return was if was and now and was.recipe == now.recipe else None
+
+
 class _Build:
     """One build of a set from pinned input versions."""
 
@@ -145,7 +152,6 @@ class _Build:
         self._inputs = inputs
         self._name = name
         self._started = platform.clock.monotonic()
-        self._head = platform.features.feature_head(self._product, feature_set.name)
         self._before = self._manifest_before()
         self._tests = FeatureTests(self._before)
         sketches = sketches_of(load_statistics(platform.lake, self._before)) if self._before else {}
@@ -169,8 +175,9 @@ class _Build:
             self._tests.views(work, plans)
         with self._session() as session:
             manifest = self._joined(session)
-            if self._head is not None and self._head.supersedes(ordinals):
-                return BuildOutcome(self._set.name, "superseded", self._head)
+            head = self._newest_head()
+            if head is not None and head.supersedes(ordinals):
+                return BuildOutcome(self._set.name, "superseded", head)
             parity = self._write_online(session, manifest)
         record = self._commit(manifest, ordinals, parity)
         if record is None:
@@ -178,10 +185,14 @@ class _Build:
         self._platform._publish(record)
         return BuildOutcome(self._set.name, "built", record)
 
+    def _newest_head(self) -> FeatureVersionRecord | None:
+        return self._platform.features.feature_head(self._product, self._set.name)
+
     def _manifest_before(self) -> FeatureManifest | None:
-        if self._head is None:
+        head = self._newest_head()
+        if head is None:
             return None
-        return load_features(self._platform.lake, self._product, self._set.name, self._head.digest)
+        return load_features(self._platform.lake, self._product, self._set.name, head.digest)
 
     def _session(self) -> Any:
         work, lake = self._work, self._platform.lake
@@ -236,7 +247,7 @@ class _Build:
         found = {}
         for view in self._set.views:
             if view.online:
-                was = before.view(view.name) if before else None
+                was = _same_recipe(before, manifest, view.name)
                 rows.follow(session, view, was)
                 found[view.name] = rows.sample(session, view, was).to_document()
         return found

@@ -14,7 +14,7 @@ from headgate.adapters.engines.plain_rows import dictionaries
 from headgate.adapters.engines.sql_guard import require_select
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import WATERMARK_TABLE, FeatureSet, FeatureView, entity_key
+from headgate.domain.feature import WATERMARK_COLUMN, WATERMARK_TABLE, FeatureSet, FeatureView, entity_key
 from headgate.domain.feature_version import FeatureColumn
 from headgate.domain.partition import WHOLE, Interval, interval
 from headgate.ports import (
@@ -159,7 +159,10 @@ class DuckDbFeatureSession:
             )
         if WATERMARK_TABLE in task.view.inputs:
             at = sql.instant(task.watermark) if task.watermark else "CAST(NULL AS TIMESTAMP)"
-            self._run(f"CREATE OR REPLACE TEMP VIEW {WATERMARK_TABLE} AS SELECT {at} AS at", task.view)
+            self._run(
+                f"CREATE OR REPLACE TEMP VIEW {WATERMARK_TABLE} AS SELECT {at} AS {WATERMARK_COLUMN}",
+                task.view,
+            )
 
     def _columns(self, view: FeatureView) -> tuple[FeatureColumn, ...]:
         found = self.connection.execute(f"DESCRIBE {sql.CHUNK}").fetchall()

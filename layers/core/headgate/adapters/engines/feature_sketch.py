@@ -1,6 +1,6 @@
 """Sketches of a partition's columns, from its Parquet file, with bounded memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from headgate.domain.feature_version import FeatureColumn
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SAMPLE_ROWS = 100_000
+SAMPLE_ROWS = 10_000
 """Quantiles of a larger partition are those of about so many of its rows: exact ones keep every value of
 every
 column in memory.
@@ -25,7 +25,7 @@ def sketches(
 ) -> Mapping[str, ColumnSketch]:
     """One for each feature, label and request column that is a number or has few kinds of value."""
     described = [c for c in columns if c.role in _DESCRIBED]
-    numeric = [c.name for c in described if _kind(c.type) == "numeric"]
+    numeric = [c for c in described if _kind(c.type) == "numeric"]
     categorical = [c.name for c in described if _kind(c.type) == "categorical"]
     file = f"read_parquet({quoted(str(path))}, file_row_number = true)"
     found = _numeric(connection, file, rows, numeric) if numeric else {}
@@ -42,36 +42,40 @@ def _kind(type_: str) -> str | None:
     return "categorical" if kind.kind in ("VARCHAR", "BOOLEAN") else None
 
 
+def _value(column: FeatureColumn) -> str:
+    """What is finite of a column, in its own type."""
+    name = identifier(column.name)
+    return f"CASE WHEN isfinite({name}) THEN {name} END" if column.type in ("DOUBLE", "FLOAT") else name
+
+
 def _numeric(
-    connection: "DuckDBPyConnection", file: str, rows: int, names: list[str]
+    connection: "DuckDBPyConnection", file: str, rows: int, columns: Sequence[FeatureColumn]
 ) -> dict[str, ColumnSketch]:
     """Two scans: counts and moments of all rows, quantiles of a part that depends on the rows alone."""
-    finite = [
-        f"CASE WHEN isfinite(CAST({identifier(n)} AS DOUBLE)) THEN CAST({identifier(n)} AS DOUBLE) END"
-        for n in names
-    ]
-    moments = ", ".join(f"count({v}), favg({v}), stddev_pop({v})" for v in finite)
+    values = [_value(c) for c in columns]
+    moments = ", ".join(f"count({v}), avg({v}), stddev_pop({v})" for v in values)
     shares = [position / (POINTS - 1) for position in range(POINTS)]
-    quantiles = ", ".join(f"quantile_disc({v}, {shares})" for v in finite)
-    step = -(-rows // SAMPLE_ROWS)
+    quantiles = ", ".join(f"CAST(quantile_disc({v}, {shares}) AS DOUBLE[])" for v in values)
+    step = max(-(-rows // SAMPLE_ROWS), 1)
     counted = connection.execute(f"SELECT {moments} FROM {file}").fetchone() or ()
-    points = (
-        connection.execute(
-            f"SELECT {quantiles} FROM {file} WHERE file_row_number % {max(step, 1)} = 0"
-        ).fetchone()
-        or ()
-    )
+    part = f"SELECT {quantiles} FROM {file} WHERE file_row_number % {step} = 0"
+    points = connection.execute(part).fetchone() or ()
     return {
-        name: ColumnSketch(
+        column.name: ColumnSketch(
             kind="numeric",
             rows=rows,
             nulls=rows - counted[3 * n],
-            mean=counted[3 * n + 1],
-            deviation=counted[3 * n + 2],
+            mean=_rounded(counted[3 * n + 1]),
+            deviation=_rounded(counted[3 * n + 2]),
             points=tuple(points[n] or ()),
         )
-        for n, name in enumerate(names)
+        for n, column in enumerate(columns)
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    """To nine digits: the order in which floats are added up is not always the same."""
+    return None if value is None else float(f"{float(value):.9g}")
 
 
 def _categorical(connection: "DuckDBPyConnection", file: str, rows: int, name: str) -> ColumnSketch:
