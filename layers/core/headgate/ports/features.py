@@ -16,9 +16,8 @@ from headgate.domain.partition import Interval
 
 @dataclass(frozen=True)
 class Source:
-    """One input of a view as one task reads it: the files, and with a ``time`` column the rows of [start,
-    end)
-    alone. Rows without a time are never seen then.
+    """One input of a view as one task reads it. ``time`` is the column that says when a row happened; with
+    ``start`` and ``end`` the rows of [start, end) alone are seen, and none without a time.
     """
 
     name: str

@@ -61,8 +61,7 @@ class PlannedInput:
 
     def source(self, files: Sequence[PlannedFile], start: datetime | None, end: datetime | None) -> Source:
         data = DatasetInput(self.schema, tuple(f.file for f in files))
-        windowed = start is not None and end is not None
-        return Source(self.name, data, self.time if windowed else None, start, end, self.key, self.known_at)
+        return Source(self.name, data, self.time, start, end, self.key, self.known_at)
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def dataset_input_plan(
 
 def view_input(view: FeatureView, built: ViewVersion, uris: Mapping[str, str]) -> PlannedInput:
     """A built view as others read it; ``uris`` maps sha256 to what an engine reads."""
-    columns = tuple((c.name, c.type) for c in built.columns)
+    columns, known = tuple((c.name, c.type) for c in built.columns), _known_at(view)
     return PlannedInput(
         name=view.name,
         schema=tuple(SchemaColumn(c.name, c.type, False, "internal") for c in built.columns),
@@ -145,7 +144,16 @@ def view_input(view: FeatureView, built: ViewVersion, uris: Mapping[str, str]) -
         ),
         time=view.event_time,
         key=(*view.entity, *view.times),
+        known_at={c.name: known for c in built.columns if c.role == "feature"} if known else {},
     )
+
+
+def _known_at(view: FeatureView) -> str:
+    """When the rows of a view are known, as SQL over its columns; '' when as soon as they happened."""
+    happened = f'"{view.event_time}" + to_seconds({view.available_after})'
+    if view.known_at is not None:
+        return f'greatest({happened}, coalesce("{view.known_at}", {happened}))'
+    return happened if view.available_after else ""
 
 
 def plan_view(

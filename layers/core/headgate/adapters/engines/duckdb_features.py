@@ -10,6 +10,7 @@ from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
 from headgate.adapters.engines.feature_sketch import sketches
+from headgate.adapters.engines.leak_test import LeakInput, find_leaks
 from headgate.adapters.engines.plain_rows import dictionaries
 from headgate.adapters.engines.sql_guard import require_select
 from headgate.adapters.engines.versioned_relation import relation_sql
@@ -24,12 +25,16 @@ from headgate.ports import (
     JoinTask,
     OnlineValue,
     S3AccessProvider,
+    Source,
     ViewFiles,
     ViewTask,
 )
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+LEAK_INSTANTS = 5
+"""So many are tried in a partition: a leak shows only while something is told and not known yet."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,8 @@ class DuckDbFeatureSession:
     def test(self, task: ViewTask, built: ViewFiles) -> Iterator[Mapping[str, Any]]:
         if task.partitions and task.view.event_time is not None:
             yield self._window_test(task, built)
+        if task.view.kind == "feature" and task.view.event_time is not None:
+            yield self._leak_test(task, built)
 
     def _window_test(self, task: ViewTask, built: ViewFiles) -> Mapping[str, Any]:
         view, name = task.view, task.partitions[0].name
@@ -150,6 +157,22 @@ class DuckDbFeatureSession:
             )
         return {"name": "window", "passed": True, "rows": count}
 
+    def _leak_test(self, task: ViewTask, built: ViewFiles) -> Mapping[str, Any]:
+        """At instants when a row of the partition has just become known: a value that is told too early is
+        one that is not known yet at just such an instant.
+        """
+        view = task.view
+        extra = {WATERMARK_TABLE: _watermark(task)} if WATERMARK_TABLE in view.inputs else {}
+        inputs = [_leak_input(source) for source in task.sources]
+        restricted = any(c.classification == "restricted" for s in task.sources for c in s.data.schema)
+        self._run(sql.some_instants(built, LEAK_INSTANTS), view)
+        instants = [row[0] for row in self.connection.fetchall()]
+        for at in instants:
+            if leaks := find_leaks(self.connection, view, inputs, at, extra):
+                told = [replace(leak, example="hidden") if restricted else leak for leak in leaks]
+                raise InvalidRequest("; ".join(leak.sentence for leak in told))
+        return {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z" for at in instants]}
+
     def _bind(self, task: ViewTask) -> None:
         """Makes the view's inputs, and nothing else, readable by their names."""
         for source in task.sources:
@@ -158,11 +181,8 @@ class DuckDbFeatureSession:
                 task.view,
             )
         if WATERMARK_TABLE in task.view.inputs:
-            at = sql.instant(task.watermark) if task.watermark else "CAST(NULL AS TIMESTAMP)"
-            self._run(
-                f"CREATE OR REPLACE TEMP VIEW {WATERMARK_TABLE} AS SELECT {at} AS {WATERMARK_COLUMN}",
-                task.view,
-            )
+            row = _watermark(task)
+            self._run(f"CREATE OR REPLACE TEMP VIEW {WATERMARK_TABLE} AS {row}", task.view)
 
     def _columns(self, view: FeatureView) -> tuple[FeatureColumn, ...]:
         found = self.connection.execute(f"DESCRIBE {sql.CHUNK}").fetchall()
@@ -339,6 +359,18 @@ class DuckDbFeatureSession:
     def _count(self, table: str) -> int:
         row = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(row[0]) if row else 0
+
+
+def _watermark(task: ViewTask) -> str:
+    at = sql.instant(task.watermark) if task.watermark else "CAST(NULL AS TIMESTAMP)"
+    return f"SELECT {at} AS {WATERMARK_COLUMN}"
+
+
+def _leak_input(source: Source) -> LeakInput:
+    columns = tuple((c.name, c.type) for c in source.data.schema)
+    return LeakInput(
+        source.name, sql.input_relation(source), columns, source.time, source.key, source.known_at
+    )
 
 
 def _role(view: FeatureView, column: str) -> str:

@@ -35,13 +35,11 @@ def instant(moment: datetime) -> str:
 def input_relation(source: Source) -> str:
     """The rows of one input that a task sees."""
     rows = relation_sql(source.data.files, source.data.schema)
-    if source.time is None:
+    if source.time is None or source.start is None or source.end is None:
         return rows
     time = identifier(source.time)
-    bounds = [f"{time} IS NOT NULL"] if source.start is None and source.end is None else []
-    bounds += [f"{time} >= {instant(source.start)}"] if source.start else []
-    bounds += [f"{time} < {instant(source.end)}"] if source.end else []
-    return f"SELECT * FROM ({rows}) WHERE {' AND '.join(bounds)}"
+    bounds = f"{time} >= {instant(source.start)} AND {time} < {instant(source.end)}"
+    return f"SELECT * FROM ({rows}) WHERE {bounds}"
 
 
 def view_query(view: FeatureView) -> str:
@@ -132,16 +130,14 @@ class JoinedView:
         no
         news: it is left out, so that the newest known row is the newest of all that was known.
         """
-        view = self.view
-        event = identifier(view.event_time or "")
-        known = f"{event} + to_seconds({view.available_after})" if view.available_after else event
+        view, known = self.view, known_instant(self.view)
+        everything = f"SELECT *, {known} AS __known FROM ({rows})"
         if view.known_at is None:
-            return f"SELECT *, {known} AS __known FROM ({rows})"
-        stated = f"greatest({known}, coalesce({identifier(view.known_at)}, {known}))"
-        entity = names(view.entity)
+            return everything
+        entity, event = names(view.entity), identifier(view.event_time or "")
         so_far = f"PARTITION BY {entity} ORDER BY __known RANGE UNBOUNDED PRECEDING"
         return (
-            f"SELECT * FROM (SELECT *, {stated} AS __known FROM ({rows})) "
+            f"SELECT * FROM ({everything}) "
             f"QUALIFY {event} >= max({event}) OVER ({so_far}) "
             f"AND row_number() OVER (PARTITION BY {entity}, __known ORDER BY {event} DESC) = 1"
         )
@@ -175,6 +171,23 @@ def joined(
         joins = [f"LEFT JOIN __on_demand d ON {keys}", *joins]
     selected = ", ".join(part for part in parts if part)
     return f"SELECT {selected} FROM (SELECT *, {now} AS __now FROM __spine) s {' '.join(joins)}"
+
+
+def some_instants(files: ViewFiles, most: int) -> str:
+    """Instants at which rows of a built view became known, spread over its rows."""
+    rows = relation_sql(files.data.files, files.data.schema)
+    shares = [(2 * n + 1) / (2 * most) for n in range(most)]
+    known = known_instant(files.view)
+    return f"SELECT DISTINCT unnest(quantile_disc({known}, {shares})) AS known FROM ({rows}) ORDER BY known"
+
+
+def known_instant(view: FeatureView) -> str:
+    """When a row of a view became known."""
+    event = identifier(view.event_time or "")
+    known = f"{event} + to_seconds({view.available_after})" if view.available_after else event
+    if view.known_at is None:
+        return known
+    return f"greatest({known}, coalesce({identifier(view.known_at)}, {known}))"
 
 
 def newest_rows(files: ViewFiles) -> str:
