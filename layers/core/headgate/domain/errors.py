@@ -10,6 +10,7 @@
     │   └── TooLargeHere          a process with more memory or disk may do it
     └── Permanent                 the same call will fail again
         ├── InvalidRequest        the caller's input is wrong                          400
+        │   └── OutOfTime         SQL that was brought ran longer than it may
         ├── Unauthenticated       no valid token                                       401
         ├── AccessDenied          a policy refused; carries the deciding statement     403
         ├── NotFound              no such product, version, model, …                   404
@@ -62,6 +63,10 @@ class InvalidRequest(Permanent):
     """The caller's input is wrong; the message says where, why and what is expected."""
 
     status = 400
+
+
+class OutOfTime(InvalidRequest):
+    """SQL ran longer than it may and was stopped; the message says how long that is."""
 
 
 class Unauthenticated(Permanent):
