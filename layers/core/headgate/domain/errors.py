@@ -17,6 +17,7 @@
         ├── Collected             a version whose files were given up as garbage       410
         ├── PreconditionFailed    e.g. a stage change without evidence                 409
         ├── DropRefused           a dropped object fails its contract: quarantine
+        ├── LineageUnknown        where the columns of a SELECT come from cannot be told
         ├── Corrupted             bytes do not have the digest that names them
         ├── PermissionMissing     AWS refused the platform's own role; no matter of a product's policy
         └── ConfigurationError    the deployment is wrong; names every missing setting
@@ -119,6 +120,10 @@ class DropRefused(Permanent):
         self.rule = rule
         self.rows = rows
         self.sample = sample
+
+
+class LineageUnknown(Permanent):
+    """Where the columns of a SELECT come from cannot be told from its text."""
 
 
 class Corrupted(Permanent):
