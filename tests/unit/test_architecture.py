@@ -36,6 +36,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "boto3": ("adapters/aws", "cli"),
     "botocore": ("adapters/aws", "cli"),
     "duckdb": ("adapters/engines", "cli"),
+    "sqlglot": ("adapters/engines",),
     "zstandard": ("adapters/engines",),
     "onnxruntime": ("adapters/engines",),
     "numpy": ("adapters/engines",),

@@ -61,6 +61,16 @@ MEMORY_SHARE = 0.6
 """Of a function's memory for DuckDB: its sorts and joins were measured up to 49% above their limit."""
 
 
+BUILD_SECONDS = 500.0
+INGEST_SECONDS = 250.0
+INGEST_JOB_SECONDS = 12_000.0
+"""How long the SQL of one build, drop or import may run: five sixths of what the function or job has, so that
+it ends with an error that says why.
+"""
+REQUEST_SECONDS = 5.0
+"""How long the on-demand view of one request may run, of the 29 s that its caller waits."""
+
+
 def new_id() -> str:
     return uuid4().hex
 
@@ -101,7 +111,8 @@ class _Parts:
         from headgate.adapters.aws.s3_access import s3_access
         from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 
-        return DuckDbFeatureEngine(_limits(memory_mb), _scratch(), s3_access(self.clients), _httpfs())
+        limits = _limits(memory_mb, seconds=BUILD_SECONDS)
+        return DuckDbFeatureEngine(limits, _scratch(), s3_access(self.clients), _httpfs())
 
     def evaluation(self, memory_mb: int) -> "EvaluateModel":
         from headgate.adapters.aws.s3_access import s3_access
@@ -141,7 +152,7 @@ def ingest(environ: Mapping[str, str]) -> "IngestDrops":
 
     settings = IngestSettings.from_env(environ)
     parts = _parts(settings)
-    here = _ingest(parts, settings, _limits(settings.memory_mb))
+    here = _ingest(parts, settings, _limits(settings.memory_mb, seconds=INGEST_SECONDS))
     compute = AwsBatchCompute(parts.clients, settings.batch_queues, settings.batch_job_definitions)
     large = HandOverDrop(compute, here.catalog, here.versions, here.refusals, settings.largest_drop_bytes)
     return replace(here, large=large)
@@ -150,7 +161,7 @@ def ingest(environ: Mapping[str, str]) -> "IngestDrops":
 def ingest_job(environ: Mapping[str, str]) -> "IngestDrops":
     """Takes in whatever it is given: a job has the memory, the disk and the time."""
     settings = IngestJobSettings.from_env(environ)
-    limits = _limits(settings.job_memory_mb, threads=os.cpu_count() or 2)
+    limits = _limits(settings.job_memory_mb, threads=os.cpu_count() or 2, seconds=INGEST_JOB_SECONDS)
     return _ingest(_parts(settings), settings, limits)
 
 
@@ -190,7 +201,7 @@ def import_prefix(environ: Mapping[str, str]) -> "ImportPrefix":
 
     settings = IngestSettings.from_env(environ)
     parts = _parts(settings)
-    limits = _limits(settings.memory_mb)
+    limits = _limits(settings.memory_mb, seconds=INGEST_SECONDS)
     return ImportPrefix(
         products=parts.products,
         catalog=DynamoDatasetCatalog(parts.catalog),
@@ -306,12 +317,13 @@ def infer(environ: Mapping[str, str]) -> "Infer":
 
     settings = InferSettings.from_env(environ)
     parts = _parts(settings)
+    limits = _limits(settings.memory_mb, threads=1, seconds=REQUEST_SECONDS)
     return Infer(
         products=parts.products,
         models=DynamoModelCatalog(parts.catalog),
         artifacts=parts.bucket(settings.models_bucket),
         online=DynamoOnlineStore(parts.table(settings.online_table), parts.clock),
-        engine=DuckDbFeatureEngine(_limits(settings.memory_mb, threads=1), _scratch()),
+        engine=DuckDbFeatureEngine(limits, _scratch()),
         runtime=OnnxModelRuntime(),
         log=SqsQueue(parts.clients, settings.prediction_queue_url),
         guard=parts.guard,
@@ -549,10 +561,10 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     )
 
 
-def _limits(memory_mb: int, threads: int = 2) -> "Limits":
+def _limits(memory_mb: int, threads: int = 2, seconds: float | None = None) -> "Limits":
     from headgate.adapters.engines.duckdb_session import Limits
 
-    return Limits(int(memory_mb * 1024**2 * MEMORY_SHARE), threads)
+    return Limits(int(memory_mb * 1024**2 * MEMORY_SHARE), threads, seconds=seconds)
 
 
 def _scratch() -> Path:

@@ -34,7 +34,7 @@ CEILINGS = {
 }
 PARTS = {
     "core": ["aws_lambda_powertools", "headgate", "jmespath"],
-    "duckdb": ["duckdb", "duckdb_extension_httpfs", "pytz"],
+    "duckdb": ["duckdb", "duckdb_extension_httpfs", "pytz", "sqlglot"],
     "onnx": ["numpy", "onnxruntime"],
     "api": ["chalice", "cryptography", "jwt"],
     "iceberg": ["pyarrow", "pydantic", "pyiceberg"],

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from headgate import bootstrap
 
 from tests.unit.template.reading import by_function, listed, of_type, role_statements, target_of
 
@@ -147,3 +148,15 @@ def test_a_wildcard_without_a_reason_would_be_found(template_text: str) -> None:
     assert spoiled != template_text
     with pytest.raises(AssertionError, match="Resource"):
         test_every_wildcard_has_its_reason_beside_it(spoiled)
+
+
+def test_sql_is_stopped_before_the_function_or_job_it_runs_in(
+    resources: dict[str, Any], functions: dict[str, Any]
+) -> None:
+    job = resources["IngestJobDefinition"]["Properties"]["Timeout"]["AttemptDurationSeconds"]
+    seconds = {name: functions[f"{name}Function"]["Timeout"] for name in ("Ingest", "BuildFeatures", "Infer")}
+
+    assert pytest.approx(5 / 6) == bootstrap.INGEST_SECONDS / seconds["Ingest"]
+    assert pytest.approx(5 / 6) == bootstrap.BUILD_SECONDS / seconds["BuildFeatures"]
+    assert pytest.approx(5 / 6) == bootstrap.INGEST_JOB_SECONDS / job
+    assert seconds["Infer"] / 3 > bootstrap.REQUEST_SECONDS

@@ -10,12 +10,14 @@
     │   └── TooLargeHere          a process with more memory or disk may do it
     └── Permanent                 the same call will fail again
         ├── InvalidRequest        the caller's input is wrong                          400
+        │   └── OutOfTime         SQL that was brought ran longer than it may
         ├── Unauthenticated       no valid token                                       401
         ├── AccessDenied          a policy refused; carries the deciding statement     403
         ├── NotFound              no such product, version, model, …                   404
         ├── Collected             a version whose files were given up as garbage       410
         ├── PreconditionFailed    e.g. a stage change without evidence                 409
         ├── DropRefused           a dropped object fails its contract: quarantine
+        ├── LineageUnknown        where the columns of a SELECT come from cannot be told
         ├── Corrupted             bytes do not have the digest that names them
         ├── PermissionMissing     AWS refused the platform's own role; no matter of a product's policy
         └── ConfigurationError    the deployment is wrong; names every missing setting
@@ -62,6 +64,10 @@ class InvalidRequest(Permanent):
     """The caller's input is wrong; the message says where, why and what is expected."""
 
     status = 400
+
+
+class OutOfTime(InvalidRequest):
+    """SQL ran longer than it may and was stopped; the message says how long that is."""
 
 
 class Unauthenticated(Permanent):
@@ -114,6 +120,10 @@ class DropRefused(Permanent):
         self.rule = rule
         self.rows = rows
         self.sample = sample
+
+
+class LineageUnknown(Permanent):
+    """Where the columns of a SELECT come from cannot be told from its text."""
 
 
 class Corrupted(Permanent):

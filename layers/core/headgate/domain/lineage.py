@@ -23,10 +23,13 @@ class Edge:
 
 @dataclass(frozen=True)
 class Node:
-    """One end of a step: its lineage node name and what is known of it."""
+    """One end of a step: its lineage node name and what is known of it. ``facets`` are OpenLineage's own, by
+    name.
+    """
 
     name: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    facets: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_event(
@@ -58,7 +61,7 @@ def _dataset(node: Node) -> dict[str, Any]:
     return {
         "namespace": "headgate",
         "name": node.name,
-        "facets": {"headgate_facts": facet} if node.facts else {},
+        "facets": {**({"headgate_facts": facet} if node.facts else {}), **node.facets},
     }
 
 

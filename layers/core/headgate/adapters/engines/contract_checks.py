@@ -95,7 +95,7 @@ def _rule(connection: "DuckDBPyConnection", rule: Rule, seen: tuple[tuple[str, i
         return Finding(rule.check, rule.severity, 1, str(refused), None, seen)
     try:
         rows = connection.execute(rule.sql).fetchmany(SAMPLE_ROWS)
-    except (duckdb.OutOfMemoryException, duckdb.IOException):
+    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException):
         raise
     except duckdb.Error as error:
         said = f"rule {rule.name} cannot be answered: {str(error).splitlines()[0]}"

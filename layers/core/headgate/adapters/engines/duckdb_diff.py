@@ -7,14 +7,13 @@ that both versions share only the keys are read, and only where one that differs
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from headgate.adapters.engines.diff_sql import DiffSql
 from headgate.adapters.engines.duckdb_session import Limits, open_session
-from headgate.domain.errors import Corrupted, InvalidRequest, PreconditionFailed, Retryable
+from headgate.domain.errors import Corrupted, InvalidRequest, OutOfTime, PreconditionFailed, Retryable
 from headgate.domain.row_diff import (
     ChangedRow,
     DuplicateKey,
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 LONGEST_VALUE = 200
 """Characters of a value that are shown."""
-INTERRUPTED_EVERY = 0.05
-"""Seconds, once the time is up."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +48,13 @@ class DuckDbDiffEngine:
         with (
             _told(seconds),
             open_session(
-                self.limits,
+                replace(self.limits, seconds=seconds),
                 self.scratch,
                 readable=sorted(set(uris)),
                 s3=self.s3,
                 httpfs=self.httpfs,
                 prepare=_any_order,
             ) as connection,
-            _stopped_after(connection, seconds),
         ):
             sql = DiffSql(asked)
             for statement in sql.views():
@@ -155,25 +151,6 @@ def shown(value: Any) -> Any:
 
 
 @contextmanager
-def _stopped_after(connection: "DuckDBPyConnection", seconds: float) -> Iterator[None]:
-    """Statements are interrupted from then on, again and again: between two of them nothing would hear it."""
-    done = Event()
-
-    def watch() -> None:
-        if not done.wait(max(seconds, 0.0)):
-            while not done.wait(INTERRUPTED_EVERY):
-                connection.interrupt()
-
-    thread = Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-@contextmanager
 def _told(seconds: float) -> Iterator[None]:
     """Errors of the engine as the platform's. What DuckDB says may hold values or signed addresses, so it is
     not repeated.
@@ -182,7 +159,7 @@ def _told(seconds: float) -> Iterator[None]:
 
     try:
         yield
-    except duckdb.InterruptException:
+    except OutOfTime:
         raise PreconditionFailed(
             f"comparing the rows takes longer than the {seconds:.0f} s there are; versions that are closer "
             "share more files, and those are not read"

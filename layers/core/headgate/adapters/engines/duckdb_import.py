@@ -15,7 +15,7 @@ from headgate.adapters.engines.sources.columns import listed, located
 from headgate.domain.check_context import CheckContext
 from headgate.domain.column_type import UnknownType, parse_type
 from headgate.domain.contract import Column, Contract
-from headgate.domain.errors import DropRefused, Retryable
+from headgate.domain.errors import DropRefused, OutOfTime, Retryable
 from headgate.ports import Checked, S3AccessProvider
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class DuckDbImportEngine:
                 return _check(connection, uri, name, contract, context)
         except duckdb.OutOfMemoryException:
             raise
+        except OutOfTime as error:
+            raise DropRefused("out_of_time", f"{name} takes too long to check: {error}") from None
         except duckdb.HTTPException as error:
             if getattr(error, "status_code", 0) == 404:
                 raise DropRefused("object_missing", f"the object version is gone: {name}") from None

@@ -21,7 +21,7 @@ from headgate.adapters.engines.sources.text_encoding import as_utf8
 from headgate.adapters.engines.sources.unpack import unpacked
 from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
-from headgate.domain.errors import DropRefused, Retryable, TooLargeHere
+from headgate.domain.errors import DropRefused, OutOfTime, Retryable, TooLargeHere
 from headgate.domain.source_limits import SourceLimits
 from headgate.ports import Converted, S3AccessProvider
 
@@ -69,6 +69,9 @@ class DuckDbIngestEngine:
             raise TooLargeHere(
                 f"{source_name} takes more memory than there is: {_first_line(error)}"
             ) from error
+        except OutOfTime as error:
+            target.unlink(missing_ok=True)
+            raise TooLargeHere(f"{source_name} takes more time than there is: {error}") from error
         finally:
             _clear(source, target)
 
@@ -85,7 +88,7 @@ class DuckDbIngestEngine:
 
         try:
             _READERS[contract.format](connection, plain, contract, self.source_limits, target)
-        except duckdb.OutOfMemoryException:
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
             raise
         except duckdb.Error as error:
             if isinstance(error, duckdb.IOException):
@@ -133,7 +136,7 @@ def _checked(
         checks = run_checks(connection, contract, context)
     except duckdb.HTTPException as error:
         raise Retryable(f"a dataset that {contract.name} refers to cannot be read now: {error}") from error
-    except (duckdb.OutOfMemoryException, duckdb.IOException):
+    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException):
         raise
     except duckdb.Error as error:  # a pattern, say, that came with a bundle which nobody bound
         told = f"the contract's checks cannot run: {_first_line(error)}"

@@ -24,7 +24,8 @@ def answer(
 ) -> list[dict[str, Any]]:
     """The view's columns for each row of ``request``, in order.
 
-    Raises InvalidRequest when a value does not fit its type, the view fails, or its rows are not one each.
+    Raises InvalidRequest when a value does not fit its type, the view fails, or its rows are not one each; of
+    a view that the session's limit of time stops, the session makes OutOfTime.
     """
     import duckdb
 
@@ -34,7 +35,7 @@ def answer(
         raise InvalidRequest(f"the request rows do not fit their types: {_first_line(error)}") from error
     try:
         return [_one(connection, view)] if len(request) == 1 else _many(connection, view, types, len(request))
-    except duckdb.OutOfMemoryException:
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except duckdb.Error as error:
         raise InvalidRequest(f"view {view.name}: {_first_line(error)}") from error

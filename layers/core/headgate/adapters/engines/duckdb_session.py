@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from headgate.adapters.engines.time_limit import within
 from headgate.ports import S3AccessProvider
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ REMOTE = ("s3://", "https://", "http://")
 @dataclass(frozen=True)
 class Limits:
     """What one connection may use. ``memory_bytes`` should be about 60% of the function's memory: spilling
-    sorts and joins were measured up to 49% above their limit.
+    sorts and joins were measured up to 49% above their limit. ``seconds`` is how long the connection may be
+    worked with before its statements are stopped; None leaves that to whoever runs the process.
     """
 
     memory_bytes: int
     threads: int
     spill_bytes: int = 8 * 1024**3
+    seconds: float | None = None
 
 
 def quoted(text: str) -> str:
@@ -54,20 +57,22 @@ def open_session(
     nothing else.
 
     ``prepare`` runs before the doors are locked. httpfs is loaded from the file ``httpfs`` only when
-    something readable is not on this disk, and never installed.
+    something readable is not on this disk, and never installed. Raises OutOfTime for a statement that was
+    stopped after ``limits.seconds``.
     """
     import duckdb
 
     # Threads are told at once: set later, one for every core of the machine has been started before.
     connection = duckdb.connect(":memory:", config={"threads": limits.threads})
     try:
-        _configure(connection, limits, scratch)
-        if any(uri.startswith(REMOTE) for uri in readable):
-            _open_s3(connection, s3, httpfs)
-        if prepare is not None:
-            prepare(connection)
-        _lock(connection, scratch, readable)
-        yield connection
+        with within(connection, limits.seconds):
+            _configure(connection, limits, scratch)
+            if any(uri.startswith(REMOTE) for uri in readable):
+                _open_s3(connection, s3, httpfs)
+            if prepare is not None:
+                prepare(connection)
+            _lock(connection, scratch, readable)
+            yield connection
     finally:
         connection.close()
 
