@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from headgate.adapters.memory import Crash
+from headgate.domain.column_lineage import ColumnLineage
 from headgate.domain.errors import AccessDenied, Corrupted, InvalidRequest
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_version import FeatureVersionRecord, features_node
@@ -117,6 +118,11 @@ class SlowEngine:
             yield session
         while self.meanwhile:
             self.meanwhile.pop()()
+
+    def lineage(
+        self, view: FeatureView, tables: Mapping[str, Sequence[str]], columns: Sequence[str]
+    ) -> ColumnLineage:
+        return self.inner.lineage(view, tables, columns)
 
     def on_demand(
         self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]

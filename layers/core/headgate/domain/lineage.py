@@ -7,6 +7,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 SCHEMA_URL = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 PRODUCER = "https://headgate.dev/headgate"
+NAMESPACE = "headgate"
+"""Of every job and dataset."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def run_event(
         "producer": PRODUCER,
         "schemaURL": SCHEMA_URL,
         "run": {"runId": str(uuid5(NAMESPACE_URL, f"{PRODUCER}/{job}/{run_key}"))},
-        "job": {"namespace": "headgate", "name": job},
+        "job": {"namespace": NAMESPACE, "name": job},
         "inputs": [_dataset(n) for n in inputs],
         "outputs": [_dataset(n) for n in outputs],
     }
@@ -59,7 +61,7 @@ def run_event(
 def _dataset(node: Node) -> dict[str, Any]:
     facet = {"_producer": PRODUCER, "_schemaURL": f"{PRODUCER}/schema/facts.json", **node.facts}
     return {
-        "namespace": "headgate",
+        "namespace": NAMESPACE,
         "name": node.name,
         "facets": {**({"headgate_facts": facet} if node.facts else {}), **node.facets},
     }

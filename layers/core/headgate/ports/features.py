@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from headgate.domain.column_lineage import ColumnLineage
 from headgate.domain.dataset_input import DatasetInput
 from headgate.domain.feature import FeatureSet, FeatureView
 from headgate.domain.feature_statistics import ColumnSketch
@@ -136,6 +137,12 @@ class FeatureEngine(Protocol):
     def session(
         self, readable: Sequence[str], scratch: Path, seed: int = 0
     ) -> AbstractContextManager[FeatureSession]: ...
+
+    def lineage(
+        self, view: FeatureView, tables: Mapping[str, Sequence[str]], columns: Sequence[str]
+    ) -> ColumnLineage:
+        """Which columns of its ``tables`` each of the view's ``columns`` comes from. Raises LineageUnknown."""
+        ...
 
     def on_demand(
         self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]

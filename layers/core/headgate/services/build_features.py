@@ -12,6 +12,7 @@ from typing import Any
 
 from headgate.domain.canonical import canonical_json
 from headgate.domain.errors import Conflict
+from headgate.domain.events import DomainEvent
 from headgate.domain.feature import FeatureSet
 from headgate.domain.feature_version import (
     FeatureManifest,
@@ -36,6 +37,7 @@ from headgate.services.access import Guard
 from headgate.services.clock import iso
 from headgate.services.feature_facts import features_built, features_lineage
 from headgate.services.feature_inputs import planned_inputs
+from headgate.services.feature_lineage import recorded_lineage, version_lineage
 from headgate.services.feature_manifests import (
     features_manifest_key,
     features_prefix,
@@ -125,7 +127,11 @@ class BuildFeatures:
         """
         newest = self.features.feature_versions(record.product, record.feature_set, limit=2)
         told = {each.digest: each for each in (*newest, record)}
-        self.bus.publish([*map(features_lineage, told.values()), features_built(record)])
+        self.bus.publish([*map(self._lineage, told.values()), features_built(record)])
+
+    def _lineage(self, record: FeatureVersionRecord) -> DomainEvent:
+        manifest = load_features(self.lake, record.product, record.feature_set, record.digest)
+        return features_lineage(record, recorded_lineage(manifest))
 
 
 def _same_recipe(before: FeatureManifest | None, manifest: FeatureManifest, name: str) -> ViewVersion | None:
@@ -220,6 +226,7 @@ class _Build:
     ) -> FeatureManifest:
         work = self._work
         ordered = [parts[s.id] for s in steps]
+        columns = ordered[0].columns if ordered else ()
         return FeatureManifest(
             product=self._product,
             feature_set=self._set.name,
@@ -227,12 +234,13 @@ class _Build:
             engine=work.engine.version,
             seed=self._set.seed,
             inputs={d: r.digest for d, r in self._inputs.items()},
-            columns=ordered[0].columns if ordered else (),
+            columns=columns,
             partitions=tuple(p for part in ordered for p in part.partitions),
             label_rows=work.built[self._set.spine.name].rows,
             views=tuple(work.built[v.name] for v in self._set.built),
             statistics=statistics,
             tests=self._tests.results(),
+            lineage=version_lineage(work, columns, self._before),
         )
 
     def _write_online(self, session: FeatureSession, manifest: FeatureManifest) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class FeatureWork:
 
     def plan(self, views: Iterable[FeatureView]) -> list[ViewPlan]:
         """Raises KeyError when a view they read is not built yet."""
-        return [plan_view(self.feature_set, v, self._inputs_of(v), self.engine.version) for v in views]
+        return [plan_view(self.feature_set, v, self.inputs_of(v), self.engine.version) for v in views]
 
     def missing(self, plans: Sequence[ViewPlan]) -> list[list[Step]]:
         """Of each plan the steps that nobody made."""
@@ -151,7 +151,7 @@ class FeatureWork:
             max_event_time=built.max_event_time,
         )
 
-    def _inputs_of(self, view: FeatureView) -> Mapping[str, PlannedInput]:
+    def inputs_of(self, view: FeatureView) -> Mapping[str, PlannedInput]:
         views = {v.name: v for v in self.feature_set.built}
         read = {
             name: view_input(views[name], self.built[name], self.uris())

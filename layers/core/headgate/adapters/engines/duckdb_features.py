@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headgate.adapters.engines import feature_sql as sql
+from headgate.adapters.engines.column_lineage import column_lineage
 from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session, quoted
 from headgate.adapters.engines.feature_sketch import sketches
@@ -14,6 +15,7 @@ from headgate.adapters.engines.leak_test import LeakInput, find_leaks
 from headgate.adapters.engines.plain_rows import dictionaries
 from headgate.adapters.engines.sql_guard import require_select
 from headgate.adapters.engines.versioned_relation import relation_sql
+from headgate.domain.column_lineage import ColumnLineage
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import WATERMARK_COLUMN, WATERMARK_TABLE, FeatureSet, FeatureView, entity_key
 from headgate.domain.feature_version import FeatureColumn
@@ -68,6 +70,11 @@ class DuckDbFeatureEngine:
             prepare=make_seed,
         ) as connection:
             yield DuckDbFeatureSession(connection)
+
+    def lineage(
+        self, view: FeatureView, tables: Mapping[str, Sequence[str]], columns: Sequence[str]
+    ) -> ColumnLineage:
+        return column_lineage(view.sql, tables, columns)
 
     def on_demand(
         self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]
