@@ -1,13 +1,18 @@
-"""Version events by queue: dataset versions become feature versions and online rows."""
+"""Version events by queue: dataset versions become feature versions and online rows.
+
+The same queue tells of the jobs that large builds are handed to.
+"""
 
 import os
 from functools import cache
 from typing import Any
 
 from headgate import bootstrap
-from headgate.domain.notification import bus_event
+from headgate.domain.feature_job import ended_job
+from headgate.domain.notification import bus_event, is_job_change, job_change
 from headgate.entrypoint import batch_response, count, function, log_failure, logger
 from headgate.services.build_features import BuildFeatures
+from headgate.services.feature_build import BuildOutcome
 
 
 @cache
@@ -22,6 +27,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     changed: dict[tuple[str, str], list[str]] = {}
     for message in event["Records"]:
         try:
+            if is_job_change(message["body"]):
+                _go_on(message["body"])
+                continue
             fact = bus_event(message["body"])
             changed.setdefault((fact.product, fact.detail["dataset"]), []).append(message["messageId"])
         except Exception as error:  # a message that is no event must not harm its neighbours
@@ -38,7 +46,19 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _build(product: str, dataset: str) -> None:
     for outcome in service().on_dataset_version(product, dataset):
-        keys = {"product": product, "feature_set": outcome.feature_set, "state": outcome.state}
-        seconds = outcome.record.seconds if outcome.record else None
-        logger().info("features considered", extra={**keys, "detail": outcome.detail, "seconds": seconds})
-        count("FeatureVersionsBuilt", outcome.state == "built")
+        _tell(product, outcome)
+
+
+def _go_on(body: str) -> None:
+    """A job has ended; of an array the last of its workers."""
+    if (ended := ended_job(job_change(body))) is not None:
+        _tell(ended.job.product, service().on_job_ended(ended))
+
+
+def _tell(product: str, outcome: BuildOutcome) -> None:
+    keys = {"product": product, "feature_set": outcome.feature_set, "state": outcome.state}
+    seconds = outcome.record.seconds if outcome.record else None
+    logger().info("features considered", extra={**keys, "detail": outcome.detail, "seconds": seconds})
+    count("FeatureVersionsBuilt", outcome.state == "built")
+    if outcome.record is not None:
+        count("ParityDifferences", sum(each["different"] for each in outcome.record.parity.values()))

@@ -17,6 +17,7 @@ from headgate.adapters.aws.session import AwsClients
 from headgate.config import (
     ApiSettings,
     BuildFeaturesSettings,
+    FeatureJobSettings,
     InferSettings,
     IngestJobSettings,
     IngestSettings,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from headgate.services.import_prefix import ImportPrefix
     from headgate.services.infer import Infer
     from headgate.services.ingest_drops import IngestDrops
+    from headgate.services.make_feature_share import MakeFeatureShare
     from headgate.services.monitor_model import MonitorModel
     from headgate.services.publish_iceberg import PublishIceberg
     from headgate.services.record_events import RecordEvents
@@ -64,6 +66,7 @@ MEMORY_SHARE = 0.6
 BUILD_SECONDS = 500.0
 INGEST_SECONDS = 250.0
 INGEST_JOB_SECONDS = 12_000.0
+FEATURE_JOB_SECONDS = 12_000.0
 """How long the SQL of one build, drop or import may run: five sixths of what the function or job has, so that
 it ends with an error that says why.
 """
@@ -107,11 +110,13 @@ class _Parts:
 
         return DynamoLedger(self.table(self.settings.ledger_table), self.clock)
 
-    def feature_engine(self, memory_mb: int) -> "DuckDbFeatureEngine":
+    def feature_engine(
+        self, memory_mb: int, threads: int = 2, seconds: float = BUILD_SECONDS
+    ) -> "DuckDbFeatureEngine":
         from headgate.adapters.aws.s3_access import s3_access
         from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 
-        limits = _limits(memory_mb, seconds=BUILD_SECONDS)
+        limits = _limits(memory_mb, threads, seconds)
         return DuckDbFeatureEngine(limits, _scratch(), s3_access(self.clients), _httpfs())
 
     def evaluation(self, memory_mb: int) -> "EvaluateModel":
@@ -237,13 +242,17 @@ def publish(environ: Mapping[str, str]) -> "PublishIceberg":
 
 
 def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
+    from headgate.adapters.aws.batch import AwsBatchCompute
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.online import DynamoOnlineStore
     from headgate.services.build_features import BuildFeatures
+    from headgate.services.feature_compute import FeatureCompute, FeatureJobs
 
     settings = BuildFeaturesSettings.from_env(environ)
     parts = _parts(settings)
+    compute = AwsBatchCompute(parts.clients, settings.batch_queues, settings.batch_job_definitions)
+    decide = FeatureCompute(price_table(), settings.largest_build_bytes, settings.memory_mb)
     return BuildFeatures(
         products=parts.products,
         datasets=DynamoDatasetCatalog(parts.catalog),
@@ -254,6 +263,23 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
         bus=parts.bus,
         guard=parts.guard,
         clock=parts.clock,
+        scratch=parts.scratch,
+        jobs=FeatureJobs(compute, parts.lake, decide, parts.clock),
+    )
+
+
+def feature_job(environ: Mapping[str, str]) -> "MakeFeatureShare":
+    """What a Batch worker makes of a build that is too large for the function."""
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.services.make_feature_share import MakeFeatureShare
+
+    settings = FeatureJobSettings.from_env(environ)
+    parts = _parts(settings)
+    return MakeFeatureShare(
+        products=parts.products,
+        datasets=DynamoDatasetCatalog(parts.catalog),
+        lake=parts.lake,
+        engine=parts.feature_engine(settings.job_memory_mb, os.cpu_count() or 2, FEATURE_JOB_SECONDS),
         scratch=parts.scratch,
     )
 

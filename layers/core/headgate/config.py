@@ -35,6 +35,7 @@ _VARIABLES = {
     "maintain_queue_url": "MAINTAIN_QUEUE_URL",
     "least_grace_seconds": "GC_LEAST_GRACE_SECONDS",
     "largest_drop_bytes": "LARGEST_DROP_BYTES",
+    "largest_build_bytes": "LARGEST_BUILD_BYTES",
     "job_memory_mb": "JOB_MEMORY_MB",
     "memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
     **_SOURCE,
@@ -60,6 +61,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "least_grace_seconds": int,
     "job_memory_mb": int,
     "largest_drop_bytes": int,
+    "largest_build_bytes": int,
     "batch_queues": _mapping,
     "batch_job_definitions": _mapping,
     **dict.fromkeys(_SOURCE, _positive),
@@ -136,7 +138,15 @@ class IngestJobSettings(SourceSettings):
 @dataclass(frozen=True)
 class BuildFeaturesSettings(Settings):
     online_table: str
+    batch_queues: Mapping[str, str]
+    batch_job_definitions: Mapping[str, str]
+    largest_build_bytes: int
     memory_mb: int = 3008
+
+
+@dataclass(frozen=True)
+class FeatureJobSettings(Settings):
+    job_memory_mb: int
 
 
 @dataclass(frozen=True)

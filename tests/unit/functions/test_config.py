@@ -42,7 +42,8 @@ def test_settings_are_read_and_parsed() -> None:
     settings = TrainSettings.from_env(TRAIN)
     assert settings.batch_queues == {"cpu": "queue"}
     assert settings.environment == "dev"
-    build = {**SHARED, "ONLINE_TABLE_NAME": "o"}
+    jobs = {n: TRAIN[n] for n in ("BATCH_QUEUES", "BATCH_JOB_DEFINITIONS")}
+    build = {**SHARED, **jobs, "ONLINE_TABLE_NAME": "o", "LARGEST_BUILD_BYTES": "1"}
     assert BuildFeaturesSettings.from_env(build).memory_mb == 3008
     memory = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}
     assert BuildFeaturesSettings.from_env({**build, **memory}).memory_mb == 512

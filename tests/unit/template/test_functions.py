@@ -111,7 +111,7 @@ def test_nothing_of_the_platform_writes_what_people_drop(resources: dict[str, An
             if place in str(statement["Resource"]) and word in str(statement["Action"])
         }
 
-    assert len(roles) == 16
+    assert len(roles) == 17
     assert may("Put", "LandingBucket") == set()
     # Erasing what someone asked to be erased is the one exception.
     assert may("Delete", "LandingBucket") == {"MaintainRole"}
@@ -159,4 +159,6 @@ def test_sql_is_stopped_before_the_function_or_job_it_runs_in(
     assert pytest.approx(5 / 6) == bootstrap.INGEST_SECONDS / seconds["Ingest"]
     assert pytest.approx(5 / 6) == bootstrap.BUILD_SECONDS / seconds["BuildFeatures"]
     assert pytest.approx(5 / 6) == bootstrap.INGEST_JOB_SECONDS / job
+    features = resources["FeatureJobDefinition"]["Properties"]["Timeout"]["AttemptDurationSeconds"]
+    assert pytest.approx(5 / 6) == bootstrap.FEATURE_JOB_SECONDS / features
     assert seconds["Infer"] / 3 > bootstrap.REQUEST_SECONDS

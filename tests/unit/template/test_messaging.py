@@ -12,7 +12,7 @@ PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Rec
 QUEUES = tuple(f"{pipe}{kind}" for pipe in PIPES for kind in ("Queue", "Dlq"))
 EVENTS = {
     "IngestQueue": {"IngestJobFailedRule"},
-    "FeatureQueue": {"DatasetVersionCommittedRule"},
+    "FeatureQueue": {"DatasetVersionCommittedRule", "FeatureJobEndedRule"},
     "PublishQueue": {"DatasetVersionCommittedRule"},
     "TrainQueue": {"FeatureVersionBuiltRule"},
     "RegisterQueue": {"JobEndedRule"},
@@ -91,7 +91,7 @@ def test_every_target_and_its_dead_letter_queue_let_the_rule_in(resources: dict[
         for target in rule["Targets"]
     ]
 
-    assert len(targets) == 9
+    assert len(targets) == 10
     for rule, target in targets:
         assert rule in senders(target_of(target["Arn"]))
         assert rule in senders(target_of(target["DeadLetterConfig"]["Arn"]))
@@ -133,6 +133,16 @@ def test_an_ingest_job_that_failed_is_told_to_ingest_and_to_nobody_else(resource
         "status": ["FAILED"],
         "jobQueue": [{"Ref": "CpuJobQueue"}],
         "parameters": {"drop": [{"exists": True}]},
+    }
+
+
+def test_the_end_of_a_features_job_is_told_to_who_handed_it_over(resources: dict[str, Any]) -> None:
+    rule = resources["FeatureJobEndedRule"]["Properties"]
+
+    assert rule["EventPattern"]["detail"] == {
+        "status": ["SUCCEEDED", "FAILED"],
+        "jobQueue": [{"Ref": "CpuJobQueue"}],
+        "parameters": {"build": [{"exists": True}]},
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from headgate.config import IngestJobSettings
+from headgate.config import FeatureJobSettings, IngestJobSettings
 
 from tests.unit.template.reading import of_type, role_statements
 
@@ -103,6 +103,19 @@ def test_an_ingest_job_runs_the_same_code_with_the_role_of_the_function(resource
     job, function = granted("IngestJobRole"), granted("IngestRole")
     own = {"WriteOwnLog", "Consume", "HandOverLargeDrops", "ImportInParts"}
     assert job == {sid: statement for sid, statement in function.items() if sid not in own}
+
+
+def test_a_features_job_makes_partitions_and_tells_nobody(resources: dict[str, Any]) -> None:
+    definition = resources["FeatureJobDefinition"]["Properties"]
+    container = definition["ContainerProperties"]
+
+    assert container["Command"] == ["python", "-m", "headgate.jobs.features", "Ref::build"]
+    assert list(definition["Parameters"]) == ["build"]
+    given = {e["Name"]: "1" for e in container["Environment"]}
+    assert FeatureJobSettings.from_env(given).job_memory_mb == 1
+    granted = role_statements(resources["FeatureJobRole"]["Properties"])
+    writes = [s["Sid"] for s in granted if "Put" in str(s["Action"])]
+    assert writes == ["WriteFeatures"]
 
 
 def test_an_ingest_job_has_the_settings_it_reads(resources: dict[str, Any]) -> None:

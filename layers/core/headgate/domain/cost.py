@@ -49,6 +49,14 @@ class PriceTable:
     def compute_usd(self, compute_class: str, seconds: float) -> float:
         return self.compute_usd_per_hour(compute_class) * seconds / 3600.0
 
+    def function_usd(self, memory_mb: int, seconds: float) -> float:
+        """One invocation of a Lambda function. Raises ConfigurationError when it has no price."""
+        priced = self.document.get("lambda", {})
+        if "gb_second" not in priced or "million_requests" not in priced:
+            raise ConfigurationError("no price for Lambda functions in the price table")
+        used = float(priced["gb_second"]) * memory_mb / 1024 * seconds
+        return used + float(priced["million_requests"]) / 1_000_000
+
 
 @dataclass(frozen=True)
 class Budget:

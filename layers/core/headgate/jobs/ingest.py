@@ -4,7 +4,6 @@ Exit codes: 0 done (taken in, known, or refused by its contract), 64 no drop or 
 failed for good, 75 try again.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,11 +11,10 @@ from typing import Any
 
 from headgate import bootstrap
 from headgate.domain.errors import ConfigurationError, InvalidRequest, Retryable
+from headgate.jobs.running import AGAIN, BAD, DONE, FAILED, logged
 from headgate.services.hand_over_drop import handed_drop
 from headgate.services.ingest_drops import IngestDrops
 from headgate.services.ingest_report import IngestReport
-
-DONE, BAD, FAILED, AGAIN = 0, 64, 70, 75
 
 
 def run(
@@ -72,12 +70,8 @@ def lines(report: IngestReport) -> list[dict[str, Any]]:
     return said
 
 
-def log(line: dict[str, Any]) -> None:
-    print(json.dumps({**line, "service": "ingest-job"}, ensure_ascii=False), flush=True)
-
-
 def main() -> int:
-    return run(sys.argv[1:], lambda: bootstrap.ingest_job(os.environ), log)
+    return run(sys.argv[1:], lambda: bootstrap.ingest_job(os.environ), logged("ingest-job"))
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class FeatureEngine(Protocol):
     def lineage(
         self, view: FeatureView, tables: Mapping[str, Sequence[str]], columns: Sequence[str]
     ) -> ColumnLineage:
-        """Which columns of its ``tables`` each of the view's ``columns`` comes from. Raises LineageUnknown."""
+        """Which columns of its ``tables`` each of a view's ``columns`` comes from. Raises LineageUnknown."""
         ...
 
     def on_demand(

@@ -25,9 +25,17 @@ class BatchCompute(Protocol):
     """
 
     def submit(
-        self, *, name: str, compute_class: str, parameters: Mapping[str, str], timeout_seconds: int
+        self,
+        *,
+        name: str,
+        compute_class: str,
+        parameters: Mapping[str, str],
+        timeout_seconds: int,
+        array_size: int | None = None,
     ) -> str:
-        """Returns the job id. ``parameters`` fill the places that the job definition's command names."""
+        """Returns the job id. ``parameters`` fill the places that the job definition's command names; with an
+        ``array_size`` of 2 or more so many jobs run, each of which knows its index.
+        """
         ...
 
     def describe(self, job_id: str) -> Job:

@@ -17,6 +17,10 @@ WIDENED = timedelta(days=2)
 """So much more of the inputs is read at both ends, and at least the window again."""
 
 
+MOST_BYTES = 256 << 20
+"""Of input that a test reads: a partition of more is not tested here."""
+
+
 class FeatureTests:
     """The tests of one build; ``before`` is the version whose passed tests still count."""
 
@@ -33,6 +37,9 @@ class FeatureTests:
                 self._results.append(known)
             elif (chosen := _middle(work, plan)) is not None:
                 untested.append((plan, recipe, *chosen))
+            elif work.built[plan.view.name].rows:
+                why = f"every partition reads more than {MOST_BYTES} bytes: the tests were not run"
+                self._results.append({"view": plan.view.name, "recipe": recipe, "skipped": why})
         if not untested:
             return
         uris = [*(f.file.uri for p, *_ in untested for i in p.inputs for f in i.files), *work.uris().values()]
@@ -48,9 +55,9 @@ class FeatureTests:
 
 
 def _middle(work: FeatureWork, plan: ViewPlan) -> tuple[Step, Partition] | None:
-    """The partition in the middle of those with rows, and its step; None for a view without any."""
-    steps = {s.id: s for s in plan.steps}
-    filled = [p for p in work.built[plan.view.name].partitions if p.rows]
+    """The partition in the middle of those with rows that are not too large, and its step."""
+    steps = {s.id: s for s in plan.steps if s.bytes <= MOST_BYTES}
+    filled = [p for p in work.built[plan.view.name].partitions if p.rows and p.id in steps]
     if not filled:
         return None
     partition = filled[len(filled) // 2]

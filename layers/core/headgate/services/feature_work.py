@@ -85,6 +85,28 @@ class FeatureWork:
                     for chunk in chunks(steps, CHUNK_BYTES):
                         self.make_chunk(session, plan, chunk)
 
+    def make_view_share(self, plans: Sequence[ViewPlan], index: int, size: int) -> int:
+        """Makes what is missing of every ``size``-th task of a stage, from the one at ``index`` on; the
+        number
+        of steps that are its share. Which tasks there are depends on the plans alone.
+        """
+        tasks = view_tasks(plans)[index::size]
+        steps = [s for _, chunk in tasks for s in chunk]
+        found = self.memo.find([s.id for s in steps])
+        missing = {
+            p.view.name: [s for q, c in tasks if q is p for s in c if s.id not in found] for p in plans
+        }
+        self.make_views(plans, [missing[p.view.name] for p in plans])
+        return len(steps)
+
+    def make_join_share(self, index: int, size: int) -> int:
+        """As `make_view_share`, of the training table."""
+        steps = self.join_steps()[index::size]
+        found = self.memo.find([s.id for s in steps])
+        with self.engine.session([*self.uris().values()], self.directory, self.feature_set.seed) as session:
+            self.make_joins(session, [s for s in steps if s.id not in found])
+        return len(steps)
+
     def make_chunk(self, session: FeatureSession, plan: ViewPlan, chunk: Sequence[Step]) -> None:
         """The steps of one task; each leaves its own record."""
         target = self.directory / plan.view.name / chunk[0].name
@@ -162,3 +184,13 @@ class FeatureWork:
 
     def _uri(self, partition: Partition) -> str:
         return self.local.get(partition.sha256) or self.lake.uri(partition.key)
+
+
+def view_tasks(plans: Sequence[ViewPlan]) -> list[tuple[ViewPlan, tuple[Step, ...]]]:
+    """The tasks of a stage when nothing of it is made yet."""
+    return [(plan, chunk) for plan in plans for chunk in chunks(plan.steps, CHUNK_BYTES)]
+
+
+def task_bytes(missing: Sequence[Sequence[Step]]) -> list[int]:
+    """What each task over these steps reads, in bytes."""
+    return [sum(s.bytes for s in c) for steps in missing for c in chunks(steps, CHUNK_BYTES)]

@@ -25,7 +25,13 @@ class AwsBatchCompute:
         self._definitions = dict(definitions)
 
     def submit(
-        self, *, name: str, compute_class: str, parameters: Mapping[str, str], timeout_seconds: int
+        self,
+        *,
+        name: str,
+        compute_class: str,
+        parameters: Mapping[str, str],
+        timeout_seconds: int,
+        array_size: int | None = None,
     ) -> str:
         deployed = sorted(self._queues.keys() & self._definitions.keys())
         if compute_class not in deployed:
@@ -38,6 +44,7 @@ class AwsBatchCompute:
                 jobDefinition=self._definitions[compute_class],
                 parameters=dict(parameters),
                 timeout={"attemptDurationSeconds": max(timeout_seconds, SHORTEST_TIMEOUT_SECONDS)},
+                **({"arrayProperties": {"size": array_size}} if array_size else {}),
             )
         return str(answer["jobId"])
 

@@ -19,6 +19,7 @@ class Submission:
     compute_class: str
     parameters: Mapping[str, str]
     timeout_seconds: int
+    array_size: int | None = None
 
 
 class MemoryBatchCompute:
@@ -38,14 +39,20 @@ class MemoryBatchCompute:
             return tuple(self._submissions)
 
     def submit(
-        self, *, name: str, compute_class: str, parameters: Mapping[str, str], timeout_seconds: int
+        self,
+        *,
+        name: str,
+        compute_class: str,
+        parameters: Mapping[str, str],
+        timeout_seconds: int,
+        array_size: int | None = None,
     ) -> str:
         with self._faults.effect("batch.submit"), self._lock:
             if compute_class not in self._deployed:
                 known = ", ".join(self._deployed) or "none"
                 raise ConfigurationError(f"compute class {compute_class!r} is not deployed; there is {known}")
             job_id = f"job-{len(self._submissions) + 1:04d}"
-            asked = Submission(job_id, name, compute_class, dict(parameters), timeout_seconds)
+            asked = Submission(job_id, name, compute_class, dict(parameters), timeout_seconds, array_size)
             self._submissions.append(asked)
             self._jobs[job_id] = Job(job_id, name, "SUBMITTED", None, None, None, None, None)
             return job_id

@@ -1,0 +1,76 @@
+"""The part of a feature build that a Batch job makes: one stage, shared by the workers of an array."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from headgate.domain.canonical import canonical_json, digest
+from headgate.domain.errors import InvalidRequest
+
+FEATURES = "features"
+"""The compute class of the job."""
+PARAMETER = "build"
+
+
+@dataclass(frozen=True)
+class FeatureJob:
+    """``inputs`` maps dataset to version ordinal; ``stage`` counts views by how deep they read each other,
+    and the
+    training table after them; ``size`` workers share it, each by its array index.
+
+    ``recipe`` is the set's: a job of a set that was declared anew meanwhile has nothing to do any more.
+    """
+
+    product: str
+    feature_set: str
+    recipe: str
+    inputs: Mapping[str, int]
+    stage: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """What is made, however many workers share it."""
+        made = {"recipe": self.recipe, "inputs": dict(self.inputs), "stage": self.stage}
+        return digest({"product": self.product, "feature_set": self.feature_set, **made})
+
+    def to_parameter(self) -> str:
+        return canonical_json(asdict(self)).decode("utf-8")
+
+    @classmethod
+    def from_parameter(cls, parameter: str) -> "FeatureJob":
+        """Raises InvalidRequest."""
+        try:
+            return cls(**json.loads(parameter))
+        except (ValueError, TypeError) as error:
+            raise InvalidRequest(f"the job's parameter is no part of a feature build: {error}") from error
+
+
+@dataclass(frozen=True)
+class EndedFeatureJob:
+    """What AWS Batch told of one that ended; ``failure`` is '' when it ended well."""
+
+    job: FeatureJob
+    job_id: str
+    failure: str
+
+
+def ended_job(detail: Mapping[str, object]) -> EndedFeatureJob | None:
+    """The job of a state change; None for the end of one worker of an array, which is not the end of the
+    array.
+
+    Raises InvalidRequest for another kind of job.
+    """
+    parameters, container = detail.get("parameters"), detail.get("container")
+    parameter = parameters.get(PARAMETER) if isinstance(parameters, Mapping) else None
+    if not isinstance(parameter, str):
+        raise InvalidRequest(f"job {detail.get('jobId')} has no parameter {PARAMETER}: it builds no features")
+    array = detail.get("arrayProperties")
+    if isinstance(array, Mapping) and "index" in array:
+        return None
+    job, failure = FeatureJob.from_parameter(parameter), ""
+    if detail.get("status") != "SUCCEEDED":
+        code = container.get("exitCode") if isinstance(container, Mapping) else None
+        ended = f"exit code {code}" if code is not None else "no exit code"
+        failure = f"{detail.get('statusReason') or 'the job failed'} ({ended})"
+    return EndedFeatureJob(job, str(detail.get("jobId")), failure)
