@@ -33,7 +33,7 @@ from headgate.services.feature_manifests import (
 )
 from headgate.services.feature_memo import FeatureMemo, Made
 from headgate.services.feature_tests import FeatureTests
-from headgate.services.feature_work import FeatureWork, JoinStep, task_bytes
+from headgate.services.feature_work import CHUNK_BYTES, FeatureWork, JoinStep
 from headgate.services.online_rows import OnlineRows, reads
 
 COMMIT_ATTEMPTS = 8
@@ -93,6 +93,7 @@ class FeatureBuild:
             prefix=prefix,
             inputs=planned_inputs(parts.lake, product, inputs),
             directory=directory,
+            chunk_bytes=parts.jobs.decide.chunk_bytes if parts.jobs else CHUNK_BYTES,
         )
 
     def run(self, made: int | None = None) -> BuildOutcome:
@@ -105,7 +106,7 @@ class FeatureBuild:
         for number, stage in enumerate(stages):
             plans = work.plan(stage)
             missing = work.missing(plans)
-            if (handed := self._hand_over(number, task_bytes(missing), made)) is not None:
+            if (handed := self._hand_over(number, work.task_bytes(missing), made)) is not None:
                 return handed
             work.make_views(plans, missing)
             work.settle(plans)
@@ -140,7 +141,9 @@ class FeatureBuild:
             )
         ordinals = {d: r.ordinal for d, r in self._inputs.items()}
         recipe = self._set.recipe_digest()
-        job = FeatureJob(self._product, self._set.name, recipe, ordinals, stage, placed.workers)
+        job = FeatureJob(
+            self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
+        )
         id_ = jobs.submit(job, placed)
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"

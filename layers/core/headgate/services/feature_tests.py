@@ -46,7 +46,9 @@ class FeatureTests:
         with work.engine.session(uris, work.directory, work.feature_set.seed) as session:
             for plan, recipe, step, partition in untested:
                 built = view_files(plan.view, work.built[plan.view.name], [partition], work.uris())
-                found = session.test(plan.task([step], _widened(plan.view)), built)
+                wide = plan.task([step], _widened(plan.view))
+                label = work.feature_set.label if plan.view.kind == "spine" else None
+                found = session.test(plan.task([step]), wide, built, label)
                 told = {"view": plan.view.name, "recipe": recipe, "partition": partition.name}
                 self._results.append({**told, "tests": [dict(each) for each in found]})
 
