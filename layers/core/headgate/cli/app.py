@@ -19,6 +19,7 @@ from headgate.cli.commands import (
     diff,
     engines,
     erase,
+    features,
     garbage,
     governance,
     history,
@@ -81,7 +82,7 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     data.data.command()(erase.erase)
     data.data.command()(erase.erasures)
     app.add_typer(data.data, name="data")
-    app.add_typer(data.features, name="features")
+    app.add_typer(features.features, name="features")
     app.add_typer(training.runs, name="runs")
     app.add_typer(training.models, name="models")
     for command in SINGLE:

@@ -1,0 +1,216 @@
+"""`headgate features`: what people are told of versions, builds, comparisons and online rows; exit codes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from headgate.cli.feature_view import number, parity_of, span
+from headgate.ports import OnlineRow
+
+from tests.support.feature_desk import FeatureDesk
+from tests.support.in_process_api import InProcessApi
+from tests.support.memory_platform import MemoryPlatform
+from tests.support.small_product import bundle
+from tests.support.trained_run import build, take_in
+from tests.unit.cli.fake_platform import Workplace
+
+VISIT = "/products/shops/features/visit"
+HANDED = {"outcome": "handed over", "detail": "stage 1 as job j-1", "inputs": {"visits": 3}, "version": None}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> MemoryPlatform:
+    """January and February are taken in and built. For forking only."""
+    made = MemoryPlatform(tmp_path_factory.mktemp("prepared"))
+    made.apply_product(bundle())
+    take_in(made, 1, 2)
+    build(made)
+    return made
+
+
+@pytest.fixture
+def desk(prepared: MemoryPlatform) -> FeatureDesk:
+    return FeatureDesk(prepared.fork())
+
+
+@pytest.fixture
+def place(tmp_path: Path, desk: FeatureDesk) -> Workplace:
+    made = Workplace(tmp_path).set_up(product="shops")
+    made.api = InProcessApi(desk)  # type: ignore[assignment]
+    return made
+
+
+def lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_the_list_tells_what_was_built_and_compared(place: Workplace, desk: FeatureDesk) -> None:
+    code, text = place.run("features", "list")
+    heading, row = lines(text)
+    assert code == 0
+    assert heading == "set version digest rows built parity from to created"
+    assert row.startswith(f"visit 1 {desk.listed()[0]['digest'][:12]} 240 4/4 2/2 2024-01-01 2024-02-29 2030")
+
+
+@pytest.mark.parametrize(
+    ("parity", "told"),
+    [
+        ({}, None),
+        ({"a": {"checked": 20, "equal": 20}, "b": {"checked": 40, "equal": 40, "different": 0}}, "60/60"),
+        ({"a": {"checked": 20, "equal": 17, "different": 3}}, "3 differ"),
+        ({"a": {"checked": 20, "equal": 17, "expired": 2, "moved": 1}}, "17/20 (2 expired, 1 moved)"),
+    ],
+)
+def test_parity_in_a_word(parity: dict[str, Any], told: str | None) -> None:
+    assert parity_of({"parity": parity}) == told
+
+
+@pytest.mark.parametrize("words", [(), ("v1",), ("visit",), ("shops/visit",), ("visit", "v1")])
+def test_a_version_is_shown_by_any_of_its_names(place: Workplace, words: tuple[str, ...]) -> None:
+    code, text = place.run("features", "show", *words)
+    assert code == 0
+    told = lines(text)
+    assert told[0] == "visit v1 of shops"
+    assert any(line.startswith("sensor v2") for line in told)
+    assert any(line.startswith("sensor_now 240 2 online 1 of 1: leak whole: it declares no") for line in told)
+    size = next(line for line in text.splitlines() if line.startswith("size "))
+    assert "0 to 49" in size
+    shop = next(line for line in lines(text) if line.startswith("shop "))
+    assert shop == "shop VARCHAR request 0 - north 50%, south 50%"
+
+
+def test_a_version_as_json_has_its_edges(place: Workplace) -> None:
+    code, document = place.json("features", "show")
+    assert code == 0
+    size = next(c["statistics"] for c in document["columns"] if c["name"] == "size")
+    assert len(size["edges"]) == 9
+
+
+def test_what_is_restricted_is_told_to_be_so(place: Workplace, desk: FeatureDesk) -> None:
+    desk.restrict("visits", "size")
+    size = next(line for line in lines(place.run("features", "show")[1]) if line.startswith("size "))
+    assert size.endswith("(restricted)")
+
+
+def test_a_version_of_another_declaration_says_so(place: Workplace, desk: FeatureDesk) -> None:
+    document = bundle()
+    document["views"]["sensor_now"]["max_age_seconds"] = 60
+    desk.platform.apply_product(document)
+    assert "the set is declared otherwise by now" in place.run("features", "show")[1]
+
+
+# --- build
+
+
+def test_a_build_is_asked_for_and_waited_for(place: Workplace, desk: FeatureDesk) -> None:
+    take_in(desk.platform, 3)
+    code, text = place.run("features", "build", "visit", "--wait")
+    assert code == 0
+    assert text.startswith("✓ built v2 of visit: 364 rows, 3/5 steps made")
+    assert place.run("features", "build", "--wait") == (
+        0,
+        "✓ unchanged: v2 of visit is of the newest inputs\n",
+    )
+
+
+def test_without_waiting_the_request_is_told(place: Workplace) -> None:
+    code, text = place.run("features", "build")
+    assert (code, "visit: asked" in text) == (0, True)
+
+
+def test_a_build_that_fails_says_why(place: Workplace, desk: FeatureDesk) -> None:
+    document = bundle()
+    document["views"]["sensor_now"]["sql"] = "SELECT shop, known_at, nothing FROM sensor"
+    desk.platform.apply_product(document)
+    code, _ = place.run("features", "build", "--wait")
+    assert code == 1
+    assert "visit was not built: view sensor_now:" in place.notes
+
+
+def test_a_build_that_nobody_takes_up_is_told_at_the_deadline(place: Workplace) -> None:
+    place.api.at_work = False  # type: ignore[attr-defined]
+    code, _ = place.run("features", "build", "--wait", "--timeout", "0")
+    assert code == 1
+    assert "`headgate logs build-features` says more" in place.notes
+
+
+def test_a_build_that_a_job_does_is_waited_for_until_its_version_is_there(tmp_path: Path) -> None:
+    place = Workplace(tmp_path).set_up(product="shops")
+    report = {"id": "b-1", "kind": "build", "feature_set": "visit", "problem": ""}
+    place.api.on("POST", f"{VISIT}/builds", {**report, "state": "done", "result": HANDED}, 202)
+    found = {"current": True, "ordinal": 4, "digest": "d", "rows": 7, "built": 1, "steps": 2, "seconds": 1.5}
+    latest = f"{VISIT}/versions/latest"
+    for stale in ({"input_ordinals": {"visits": 2}}, {"input_ordinals": {"visits": 3}, "current": False}):
+        place.api.on("GET", latest, {**found, **stale})
+        code, _ = place.run("features", "build", "visit", "--wait", "--timeout", "0")
+        assert (code, "the job that builds visit is not done" in place.notes) == (1, True)
+    place.api.on("GET", latest, {**found, "input_ordinals": {"visits": 3}})
+    code, text = place.run("features", "build", "visit", "--wait")
+    assert (code, text) == (0, "✓ built v4 of visit: 7 rows, 1/2 steps made, 1.5 s\n")
+
+
+# --- parity
+
+
+def test_equal_rows_are_told_view_by_view(place: Workplace) -> None:
+    code, text = place.run("features", "parity")
+    assert code == 0
+    assert lines(text) == [
+        "view checked equal expired moved different",
+        "sensor_now 2 2 0 0 0",
+        "",
+        "✓ 2 checked, none differs from visit v1",
+    ]
+
+
+def test_rows_that_differ_are_told_and_make_the_command_fail(place: Workplace, desk: FeatureDesk) -> None:
+    row = OnlineRow("shops", "sensor_now", "north", "2024-02-29T12:00:00.000Z", {"warmth": 99.5}, "f" * 64)
+    desk.platform.online.write([row])
+    code, text = place.run("features", "parity", "visit")
+    assert code == 1
+    assert lines(text)[-6:] == [
+        "",
+        "sensor_now: 1 of 1",
+        "key column the version has the store has",
+        "north warmth 29.12 99.5",
+        "",
+        "✗ 1 of 2 differ from visit v1",
+    ]
+    code, document = place.json("features", "parity", "visit")
+    assert (code, document["result"]["different"]) == (1, 1)
+
+
+# --- online rows
+
+
+def test_a_row_is_told_with_whether_it_is_used(place: Workplace) -> None:
+    code, text = place.run("features", "get", "sensor_now", "north", "--at", "2024-02-29T12:30:00Z")
+    assert code == 0
+    told = lines(text)
+    assert told[0] == "sensor_now, shop north: usable"
+    assert "age 30m of at most 1h" in told
+    assert told[-1] == "warmth 29.12"
+    assert "not usable: it is stale" in place.run("features", "get", "sensor_now", "north")[1]
+    assert place.run("features", "get", "sensor_now", "west")[1] == (
+        "sensor_now, shop west: not usable: there is no row\n"
+    )
+
+
+def test_a_view_that_no_set_joins_names_the_sets(place: Workplace) -> None:
+    code, _ = place.run("features", "get", "nothing", "north")
+    assert code == 1
+    assert "no feature set of shops joins the view nothing; it has visit" in place.notes
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (61, "1m 1s"), (90_061, "1d 1h"), (-5, "-5s"), (0.4, "0s")]
+)
+def test_ages_for_people(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.123456, "0.1235"), (12345.6, "12,346"), (9999, "9,999"), (1e-9, "1e-09")]
+)
+def test_numbers_for_people(value: float, text: str) -> None:
+    assert number(value) == text
