@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from headgate.cli.feature_view import number, parity_of, span
 from headgate.ports import OnlineRow
@@ -200,6 +201,34 @@ def test_a_view_that_no_set_joins_names_the_sets(place: Workplace) -> None:
     code, _ = place.run("features", "get", "nothing", "north")
     assert code == 1
     assert "no feature set of shops joins the view nothing; it has visit" in place.notes
+
+
+# --- training sets
+
+
+@pytest.mark.parametrize("group", ["data", "dataset"])
+def test_a_training_set_is_written_to_a_file(place: Workplace, tmp_path: Path, group: str) -> None:
+    target = tmp_path / "visits.parquet"
+    words = ("training-set", "visit", "--version", "v1", "--from", "2024-02-01", "--out", str(target))
+    code, text = place.run(group, *words)
+    assert (code, text.split(" in ")[0]) == (0, "✓ 116 rows, 8 columns of visit v1")
+    assert pq.read_table(target).num_rows == 116
+    code, document = place.json(group, *words)
+    assert (code, document["rows"], document["version"], document["columns"][0]) == (0, 116, 1, "visit_id")
+
+
+def test_labels_of_a_file_are_joined_and_what_is_left_out_is_told(place: Workplace, tmp_path: Path) -> None:
+    labels, target = tmp_path / "labels.csv", tmp_path / "out.parquet"
+    labels.write_text("shop,visited_at\nnorth,2024-01-05 12:30:00\n")
+    code, text = place.run("data", "training-set", "visit", "--labels", str(labels), "-o", str(target))
+    assert code == 0
+    assert "the features of asked are left out: the labels lack size, visit_id" in text
+    assert pq.read_table(target).to_pylist()[0]["warmth"] == 5.12
+
+
+def test_a_training_set_needs_a_folder_to_go_to(place: Workplace, tmp_path: Path) -> None:
+    code, _ = place.run("data", "training-set", "visit", "--out", str(tmp_path / "no" / "t.parquet"))
+    assert (code, "there is no folder" in place.notes) == (1, True)
 
 
 @pytest.mark.parametrize(

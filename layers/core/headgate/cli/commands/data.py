@@ -9,7 +9,10 @@ from headgate.cli.commands.context import ProductOption, invocation
 from headgate.cli.drop import drop_file, wait_for
 from headgate.cli.failures import CommandFailed
 
-data = typer.Typer(no_args_is_help=True, help="Dataset versions, their history, and refused drops.")
+data = typer.Typer(
+    no_args_is_help=True,
+    help="Dataset versions, their history, refused drops, and training sets (also: `headgate dataset`).",
+)
 
 
 def drop(
