@@ -16,7 +16,7 @@ from headgate.services.read_online import ReadOnline
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.show_features import ShowFeatures
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 
 API = Path(__file__).resolve().parents[2] / "functions" / "api"
 

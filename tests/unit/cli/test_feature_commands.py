@@ -8,7 +8,7 @@ import pytest
 from headgate.cli.feature_view import number, parity_of, span
 from headgate.ports import OnlineRow
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.in_process_api import InProcessApi
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from headgate.client import Client, connect
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.in_process_api import InProcessApi
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle

@@ -13,7 +13,7 @@ from headgate.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.small_product import bundle
 from tests.support.trained_run import build
 

@@ -13,7 +13,7 @@ from headgate.client import Client, connect
 from headgate.client import training_set as rows_of
 from headgate.client.download import fetch
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.trained_run import build, take_in
 
 

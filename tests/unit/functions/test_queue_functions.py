@@ -11,7 +11,7 @@ from headgate.domain.errors import Throttled
 from headgate.domain.model import CHAMPION
 from moto import mock_aws
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import sensor_csv, visits_csv
 from tests.support.trained_run import GOOD, TrainedRun, build, take_in

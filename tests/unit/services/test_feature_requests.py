@@ -11,7 +11,7 @@ from headgate.ports import OnlineRow
 from headgate.services.feature_reports import FeatureReports
 
 from tests.support.erasure_desk import ErasureDesk
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle
 from tests.support.trained_run import take_in

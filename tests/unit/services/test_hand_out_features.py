@@ -10,7 +10,7 @@ from headgate.domain.errors import AccessDenied, InvalidRequest, PreconditionFai
 from headgate.domain.identity import Principal
 from headgate.domain.product import Product
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle
 from tests.support.trained_run import build

@@ -16,7 +16,7 @@ from headgate.services.entity_rows import unusable
 from headgate.services.read_online import ReadOnline
 from moto import mock_aws
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle
 from tests.unit.adapters.backends import make_table

@@ -10,7 +10,7 @@ from headgate.domain.identity import Principal
 from headgate.domain.masking import MASK
 from headgate.services.feature_sets import READ
 
-from tests.support.feature_desk import FeatureDesk
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle
 from tests.support.trained_run import build, take_in

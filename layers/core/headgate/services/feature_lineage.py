@@ -50,13 +50,30 @@ def _views(work: FeatureWork) -> tuple[dict[str, ColumnLineage], dict[str, str]]
         tables = _tables(work, view)
         names = [c.name for c in work.built[view.name].columns] if view.name in work.built else []
         try:
-            found[view.name] = work.engine.lineage(view, tables, names)
+            found[view.name] = _of_data(work, view, work.engine.lineage(view, tables, names))
         except LineageUnknown as reason:
             unknown[view.name] = str(reason)
     spine = feature_set.spine.name
     given = found.get(spine, {})
     requested = {name: (ColumnSource(spine, name, "DIRECT", "IDENTITY"),) for name in given}
     return {REQUEST_TABLE: requested, **found}, unknown
+
+
+def _of_data(work: FeatureWork, view: FeatureView, lineage: ColumnLineage) -> ColumnLineage:
+    """The watermark is made of the event times of the inputs that have a window."""
+    reached = [
+        ColumnSource(window.input, time, "DIRECT", "AGGREGATION")
+        for window in view.windows
+        if (time := work.feature_set.event_time_of(window.input)) is not None
+    ]
+
+    def resolved(source: ColumnSource) -> Sequence[ColumnSource]:
+        return [r.under(source) for r in reached] if source.dataset == WATERMARK_TABLE else [source]
+
+    return {
+        column: tuple(sorted({made for source in sources for made in resolved(source)}))
+        for column, sources in lineage.items()
+    }
 
 
 def _tables(work: FeatureWork, view: FeatureView) -> Mapping[str, Sequence[str]]:

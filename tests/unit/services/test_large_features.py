@@ -1,0 +1,203 @@
+"""Builds that are planned before they run, and handed to Batch stage by stage when they are too large."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from headgate.adapters.memory import MemoryBatchCompute
+from headgate.bootstrap import price_table
+from headgate.domain.errors import InvalidRequest, NotFound, Permanent
+from headgate.domain.feature_job import FEATURES, PARAMETER, FeatureJob, ended_job
+from headgate.services.build_features import BuildFeatures
+from headgate.services.feature_build import BuildOutcome
+from headgate.services.feature_compute import FeatureCompute, FeatureJobs
+from headgate.services.make_feature_share import MakeFeatureShare
+from headgate.services.plan_features import ENGINE, PlanFeatures
+
+from tests.support.feature_desk import Desk, contents, contents_of
+from tests.support.memory_platform import ALICE
+
+ALL_HERE = 1 << 30
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    found = Desk.open(tmp_path)
+    found.visits([0, 30, 700, 1500])
+    found.sensor([0, 29, 690, 1490])
+    return found
+
+
+def decide(largest: int) -> FeatureCompute:
+    return FeatureCompute(price_table(), largest, 3008)
+
+
+def planner(desk: Desk, largest: int = ALL_HERE) -> PlanFeatures:
+    p = desk.platform
+    return PlanFeatures(p.products, p.catalog, p.catalog, p.lake, p.guard, decide(largest))
+
+
+def plan(desk: Desk, largest: int = ALL_HERE) -> dict[str, Any]:
+    return planner(desk, largest).plan(ALICE, "shops", "visit")
+
+
+def batch(desk: Desk) -> tuple[BuildFeatures, MemoryBatchCompute]:
+    """Builds of which nothing is made by the function itself."""
+    compute = MemoryBatchCompute(deployed=[FEATURES])
+    jobs = FeatureJobs(compute, desk.platform.lake, decide(0), desk.platform.clock)
+    return replace(desk.platform.build, jobs=jobs), compute
+
+
+def build(service: BuildFeatures) -> BuildOutcome:
+    (outcome,) = service.on_dataset_version("shops", "visits")
+    return outcome
+
+
+def work(desk: Desk, compute: MemoryBatchCompute) -> tuple[FeatureJob, dict[str, Any]]:
+    """Runs every worker of the newest job; the state change that AWS Batch tells then."""
+    asked = compute.submissions[-1]
+    job = FeatureJob.from_parameter(asked.parameters[PARAMETER])
+    p = desk.platform
+    share = MakeFeatureShare(p.products, p.catalog, p.lake, p.build.engine, p.scratch)
+    for index in range(job.size):
+        share.make(job, index)
+    return job, {"jobId": asked.job_id, "status": "SUCCEEDED", "parameters": dict(asked.parameters)}
+
+
+def test_the_engine_that_plans_name_is_the_one_that_builds(desk: Desk) -> None:
+    assert desk.platform.build.engine.version == ENGINE
+
+
+def test_a_plan_says_what_a_build_then_makes(desk: Desk) -> None:
+    for happens in (lambda: None, lambda: desk.visits([31, 900]), lambda: desk.sensor([5])):
+        happens()
+        planned = plan(desk)
+        outcome = build(desk.platform.build)
+        assert outcome.record is not None
+        assert planned["total"]["to_build"] >= outcome.record.built > 0
+        after = plan(desk)
+        assert (after["unchanged"], after["total"]["to_build"]) == (outcome.record.ordinal, 0)
+
+
+def test_a_plan_names_the_partitions_that_a_drop_touches_and_why_a_view_is_whole(desk: Desk) -> None:
+    build(desk.platform.build)
+    desk.visits([1500])
+    told = {v["view"]: v for v in plan(desk)["views"]}
+
+    assert told["visit"]["names"] == ["2024-03"]
+    assert told["recent"]["names"] == []
+    assert told["catalogue"]["build"] == "whole"
+    assert "no event_time" in told["catalogue"]["because"]
+    assert told["visit"]["because"] is None
+    # a whole view is in every training row
+    assert plan(desk)["training"]["names"] == ["2024-01", "2024-02", "2024-03"]
+
+
+def test_a_plan_says_where_it_runs_and_what_that_costs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, away = plan(desk), plan(desk, largest=0)
+    assert {s["kind"] for s in here["stages"]} == {"function"}
+    assert {s["kind"] for s in away["stages"]} == {"array", "job"}
+    assert 0 < here["total"]["usd"] < away["total"]["usd"]
+    assert {s["workers"] for s in away["stages"] if s["kind"] == "job"} == {1}
+
+
+def test_a_plan_that_waits_says_for_what(tmp_path: Path) -> None:
+    desk = Desk.open(tmp_path)
+    desk.visits([0])
+    assert plan(desk)["waiting"] == ["sensor"]
+    with pytest.raises(NotFound, match="no feature set 'other'; it has visit"):
+        planner(desk).plan(ALICE, "shops", "other")
+
+
+def test_stages_go_to_batch_one_after_the_other_and_make_the_same(desk: Desk) -> None:
+    service, compute = batch(desk)
+    outcome = build(service)
+    kinds = []
+    for _ in range(10):
+        if outcome.state != "handed over":
+            break
+        job, told = work(desk, compute)
+        kinds.append((job.stage, job.size > 1))
+        ended = ended_job(told)
+        assert ended is not None
+        outcome = service.on_job_ended(ended)
+
+    assert outcome.state == "built"
+    assert [stage for stage, _ in kinds] == [0, 1, 2]
+    assert any(array for _, array in kinds)
+    assert {s.compute_class for s in compute.submissions} == {FEATURES}
+    manifest = desk.build()
+    assert contents(manifest) == contents_of(desk.from_nothing(), manifest)
+
+
+def test_an_event_that_is_told_twice_submits_one_job(desk: Desk) -> None:
+    service, compute = batch(desk)
+    first, second = build(service), build(service)
+    assert (first.state, second.state) == ("handed over", "handed over")
+    assert len(compute.submissions) == 1
+
+
+def failed(told: dict[str, Any]) -> dict[str, Any]:
+    return {**told, "status": "FAILED", "statusReason": "Essential container in task exited"}
+
+
+def test_a_job_that_failed_is_told_and_may_be_tried_again(desk: Desk) -> None:
+    service, compute = batch(desk)
+    build(service)
+    asked = compute.submissions[-1]
+    told = failed(
+        {"jobId": asked.job_id, "parameters": dict(asked.parameters), "container": {"exitCode": 70}}
+    )
+    ended = ended_job(told)
+    assert ended is not None
+    with pytest.raises(Permanent, match=r"stage 0 of shops/visit was not made: .*exit code 70"):
+        service.on_job_ended(ended)
+    assert build(service).state == "handed over"
+    assert len(compute.submissions) == 2
+
+
+def test_a_job_that_made_nothing_is_not_submitted_for_ever(desk: Desk) -> None:
+    service, compute = batch(desk)
+    build(service)
+    asked = compute.submissions[-1]
+    ended = ended_job({"jobId": asked.job_id, "status": "SUCCEEDED", "parameters": dict(asked.parameters)})
+    assert ended is not None
+    with pytest.raises(Permanent, match="ended well, and"):
+        service.on_job_ended(ended)
+    assert len(compute.submissions) == 1
+
+
+def test_a_job_of_a_set_that_was_declared_anew_makes_nothing(desk: Desk) -> None:
+    service, compute = batch(desk)
+    build(service)
+    document = dict(desk.platform.products.get("shops").product.document)
+    document["feature_sets"] = {"visit": {**document["feature_sets"]["visit"], "seed": 5}}
+    desk.platform.apply_product(document)
+    job = FeatureJob.from_parameter(compute.submissions[-1].parameters[PARAMETER])
+    p = desk.platform
+    share = MakeFeatureShare(p.products, p.catalog, p.lake, p.build.engine, p.scratch)
+    assert share.make(job, 0).stale
+    ended = ended_job({"jobId": "x", "status": "SUCCEEDED", "parameters": {PARAMETER: job.to_parameter()}})
+    assert ended is not None
+    assert service.on_job_ended(ended).state == "superseded"
+
+
+OTHERS: list[dict[str, Any]] = [
+    {"jobId": "x", "status": "SUCCEEDED", "parameters": {"drop": "{}"}},
+    {"jobId": "x", "status": "SUCCEEDED"},
+    {"jobId": "x", "status": "SUCCEEDED", "parameters": {PARAMETER: "{}"}},
+]
+
+
+@pytest.mark.parametrize("change", OTHERS)
+def test_the_end_of_another_job_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        ended_job(change)
+
+
+def test_the_end_of_one_worker_is_not_the_end_of_the_array() -> None:
+    parameters = {PARAMETER: FeatureJob("p", "s", "r", {"d": 1}, 0, 2).to_parameter()}
+    one = {"jobId": "x:0", "status": "SUCCEEDED", "parameters": parameters, "arrayProperties": {"index": 0}}
+    assert ended_job(one) is None
+    assert ended_job({**one, "arrayProperties": {"size": 2}}) is not None
