@@ -9,9 +9,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from headgate.bootstrap import price_table
 from headgate.cli.client import Reply
 from headgate.services.control_plane import ControlPlane
+from headgate.services.feature_compute import FeatureCompute
 from headgate.services.hand_out_features import HandOutFeatures
+from headgate.services.plan_features import PlanFeatures
 from headgate.services.read_online import ReadOnline
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.show_features import ShowFeatures
@@ -40,6 +43,10 @@ class InProcessApi:
             features=ShowFeatures(desk.sets),
             feature_files=HandOutFeatures(desk.sets),
             feature_requests=desk.asking,
+            feature_plans=PlanFeatures(
+                *(it.products, it.catalog, it.catalog, it.lake, it.guard),
+                FeatureCompute(price_table(), 1 << 30, 3008),
+            ),
             online=ReadOnline(desk.sets, it.online),
         )
         log, counted = logging.getLogger("in-process-api"), cast("Callable[[str], None]", lambda _: None)

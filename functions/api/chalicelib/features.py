@@ -57,6 +57,18 @@ def get_feature_files(plane: ControlPlane, call: Call) -> Document:
     )
 
 
+def get_feature_plan(plane: ControlPlane, call: Call) -> Document:
+    """What a build of a feature set would make now, where, and at what cost
+
+    200: {"product", "feature_set", "engine", "build_id", "inputs": {dataset: ordinal}, "waiting": [dataset],
+    "unchanged": int|null, "views": [{"view", "build", "because", "partitions", "to_build", "bytes",
+    "names"}], "training": {"partitions", "to_build", "bytes", "names"}, "stages": [{"stage", "makes", "kind",
+    "workers", "tasks", "bytes", "seconds", "usd"}], "total": {"partitions", "to_build", "bytes", "seconds",
+    "usd"}}
+    """
+    return plane.feature_plans.plan(call.principal, call.product, _set(call))
+
+
 def request_build(plane: ControlPlane, call: Call) -> Document:
     """Build a feature set of the newest version of every dataset it reads
 
@@ -133,6 +145,7 @@ ENDPOINTS = (
     Endpoint("GET", _ALL, list_features, LIMIT),
     Endpoint("GET", f"{_ONE}/versions/{{reference}}", get_feature_version),
     Endpoint("GET", f"{_ONE}/versions/{{reference}}/files", get_feature_files, _FILES),
+    Endpoint("GET", f"{_ONE}/plan", get_feature_plan),
     Endpoint("POST", f"{_ONE}/builds", request_build, body=NOTHING, status=202),
     Endpoint("GET", f"{_ONE}/builds/{{build}}", get_build),
     Endpoint("POST", f"{_ONE}/parity", request_parity, body=NOTHING, status=202),

@@ -535,11 +535,13 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.check_gate import CheckGate
     from headgate.services.control_plane import ControlPlane
     from headgate.services.datasets import Datasets
+    from headgate.services.feature_compute import FeatureCompute
     from headgate.services.feature_sets import FeatureSets
     from headgate.services.hand_out_features import HandOutFeatures
     from headgate.services.history import History
     from headgate.services.merge_branch import MergeBranch
     from headgate.services.name_version import NameVersion
+    from headgate.services.plan_features import PlanFeatures
     from headgate.services.promote_model import PromoteModel
     from headgate.services.publish_version import PublishVersion
     from headgate.services.read_online import ReadOnline
@@ -594,6 +596,10 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
         features=ShowFeatures(sets),
         feature_files=HandOutFeatures(sets),
         feature_requests=RequestFeatures(sets, SqsQueue(parts.clients, settings.feature_queue_url), new_id),
+        feature_plans=PlanFeatures(
+            *(products, datasets, DynamoFeatureCatalog(parts.catalog), parts.lake, guard),
+            FeatureCompute(price_table(), settings.largest_build_bytes, BuildFeaturesSettings.memory_mb),
+        ),
         online=ReadOnline(sets, online),
         request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
         erasure=RequestErasure(

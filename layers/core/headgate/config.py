@@ -184,6 +184,7 @@ class ApiSettings(Settings):
     publish_queue_url: str
     feature_queue_url: str
     online_table: str
+    largest_build_bytes: int
 
 
 @dataclass(frozen=True)

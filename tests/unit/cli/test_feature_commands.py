@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from headgate.cli import plan_view
 from headgate.cli.feature_view import number, parity_of, span
 from headgate.ports import OnlineRow
 
@@ -57,6 +58,7 @@ def test_the_list_tells_what_was_built_and_compared(place: Workplace, desk: Feat
     ("parity", "told"),
     [
         ({}, None),
+        ({"a": {"checked": 0, "equal": 0}}, None),
         ({"a": {"checked": 20, "equal": 20}, "b": {"checked": 40, "equal": 40, "different": 0}}, "60/60"),
         ({"a": {"checked": 20, "equal": 17, "different": 3}}, "3 differ"),
         ({"a": {"checked": 20, "equal": 17, "expired": 2, "moved": 1}}, "17/20 (2 expired, 1 moved)"),
@@ -148,6 +150,57 @@ def test_a_build_that_a_job_does_is_waited_for_until_its_version_is_there(tmp_pa
     place.api.on("GET", latest, {**found, "input_ordinals": {"visits": 3}})
     code, text = place.run("features", "build", "visit", "--wait")
     assert (code, text) == (0, "✓ built v4 of visit: 7 rows, 1/2 steps made, 1.5 s\n")
+
+
+# --- plan
+
+
+def test_a_plan_of_what_is_built_has_nothing_to_build(place: Workplace) -> None:
+    code, text = place.run("features", "plan")
+    assert (code, lines(text)[-1]) == (0, "✓ nothing to build: v1 is of the newest inputs")
+
+
+def test_a_plan_tells_what_is_made_where_and_at_what_cost(place: Workplace, desk: FeatureDesk) -> None:
+    take_in(desk.platform, 3)
+    code, text = place.run("features", "plan", "visit")
+    told = lines(text)
+    assert code == 0
+    assert told[0] == "a build of visit from sensor v3, visits v3, duckdb 1.5.5"
+    assert any(line.startswith("visit 1 of 1") and "whole: it declares no window" in line for line in told)
+    assert any(line.startswith("0 visit, sensor_now function 2") for line in told)
+    assert told[-1].startswith("in all 3 of 3 partitions,")
+    code, document = place.json("features", "plan", "visit")
+    assert document["total"]["to_build"] == 3
+    assert len(desk.listed()) == 1
+
+
+def test_a_plan_that_waits_says_for_what(place: Workplace, tmp_path: Path) -> None:
+    empty = MemoryPlatform(tmp_path / "empty")
+    empty.apply_product(bundle())
+    place.api = InProcessApi(FeatureDesk(empty))  # type: ignore[assignment]
+    code, text = place.run("features", "plan")
+    assert (code, lines(text)[-1]) == (0, "waits: no version yet of sensor, visits")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (999_600, "1 MB"), (2.5e11, "250 GB")]
+)
+def test_sizes_for_people(count: float, text: str) -> None:
+    assert plan_view.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0, "$0"), (0.000012, "$1.2e-05"), (0.0042, "$0.0042"), (3.456, "$3.46")]
+)
+def test_money_for_people(amount: float, text: str) -> None:
+    assert plan_view.usd(amount) == text
+
+
+def test_many_partitions_are_told_by_their_ends() -> None:
+    assert plan_view.names_of([f"2013-{n:02d}" for n in range(1, 13)]) == (
+        "2013-01, 2013-02, 2013-03 … 2013-10, 2013-11, 2013-12"
+    )
+    assert plan_view.names_of([]) is None
 
 
 # --- parity

@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "LANDING_BUCKET_NAME": "landing",
     "LOGS_BUCKET_NAME": "logs",
     "ONLINE_TABLE_NAME": "online",
+    "LARGEST_BUILD_BYTES": "1000000",
     "POWERTOOLS_SERVICE_NAME": "api",
     "POWERTOOLS_METRICS_NAMESPACE": "Headgate",
     "AWS_ACCESS_KEY_ID": "testing",

@@ -121,6 +121,11 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
         and b["partitions"][0]["url"].startswith("file:")
         and "views" not in b
     ),
+    "get-feature-plan": lambda b: (
+        (b["inputs"], b["waiting"], b["unchanged"]) == ({"flights": 2}, [], None)
+        and [v["view"] for v in b["views"]] == ["departures", "carrier_now"]
+        and b["total"]["to_build"] == 3
+    ),
     "request-build": lambda b: (b["kind"], b["state"], b["requested_by"]) == ("build", "asked", "user/alice"),
     "get-build": lambda b: (b["state"], b["result"]["outcome"]) == ("done", "unchanged"),
     "request-parity": lambda b: (b["kind"], b["state"]) == ("parity", "asked"),

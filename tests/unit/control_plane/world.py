@@ -18,6 +18,7 @@ from headgate.adapters.memory import (
     MemoryOnlineStore,
     MemoryQueue,
 )
+from headgate.bootstrap import price_table
 from headgate.domain.canonical import canonical_json, digest
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef, dataset_node
@@ -52,6 +53,7 @@ from headgate.services.commit_version import Line
 from headgate.services.control_plane import ControlPlane
 from headgate.services.datasets import Datasets
 from headgate.services.diff_reports import DiffReports
+from headgate.services.feature_compute import FeatureCompute
 from headgate.services.feature_manifests import features_manifest_key, store_statistics
 from headgate.services.feature_reports import FeatureReports
 from headgate.services.feature_sets import FeatureSets
@@ -60,6 +62,7 @@ from headgate.services.history import History
 from headgate.services.manifests import Manifests, data_key
 from headgate.services.merge_branch import MergeBranch
 from headgate.services.name_version import NameVersion
+from headgate.services.plan_features import PlanFeatures
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
@@ -380,6 +383,9 @@ class World:
             features=ShowFeatures(sets),
             feature_files=HandOutFeatures(sets),
             feature_requests=RequestFeatures(sets, self.feature_queue, self.new_id),
+            feature_plans=PlanFeatures(
+                products, catalog, catalog, self.lake, guard, FeatureCompute(price_table(), 1 << 30, 3008)
+            ),
             online=ReadOnline(sets, self.online),
         )
 

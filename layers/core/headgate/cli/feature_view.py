@@ -34,11 +34,11 @@ def built_of(record: Mapping[str, Any]) -> str | None:
 
 
 def parity_of(record: Mapping[str, Any]) -> str | None:
-    """``60/60``, or how many of the sample differ; None without online views."""
+    """``60/60``, or how many of the sample differ; None where no online row was new."""
     found = (record.get("parity") or {}).values()
-    if not found:
-        return None
     sums = {n: sum(v.get(n, 0) for v in found) for n in ("checked", "equal", "expired", "moved", "different")}
+    if not sums["checked"]:
+        return None
     if sums["different"]:
         return f"{sums['different']:,} differ"
     rest = [f"{sums[name]:,} {name}" for name in ("expired", "moved") if sums[name]]

@@ -27,6 +27,9 @@ class FeaturesClient:
         given: dict[str, Any] = {"from": start, "to": end, "views": "true" if views else None}
         return self.api.get(where, **given)
 
+    def plan(self) -> Document:
+        return self.api.get(self._at("plan"))
+
     def ask(self, what: Asked) -> Document:
         return self.api.call("POST", self._at(what), {})
 

@@ -9,6 +9,7 @@ from headgate.services.hand_out_features import HandOutFeatures
 from headgate.services.history import History
 from headgate.services.merge_branch import MergeBranch
 from headgate.services.name_version import NameVersion
+from headgate.services.plan_features import PlanFeatures
 from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
 from headgate.services.read_online import ReadOnline
@@ -49,6 +50,7 @@ class ControlPlane:
     features: ShowFeatures
     feature_files: HandOutFeatures
     feature_requests: RequestFeatures
+    feature_plans: PlanFeatures
     online: ReadOnline
     request_import: RequestImport
     request_rebuild: RequestRebuild

@@ -14,6 +14,7 @@ from headgate.cli.feature_view import built_of, parity_of, show_parity, show_row
 from headgate.cli.features_client import Asked, FeaturesClient, features_of
 from headgate.cli.invocation import Invocation
 from headgate.cli.output import Output
+from headgate.cli.plan_view import show_plan
 
 features = typer.Typer(no_args_is_help=True, help="Feature versions, and the rows that predictions use.")
 Set = Annotated[
@@ -87,6 +88,14 @@ def build_features(
         raise CommandFailed(f"{chosen.feature_set} was not built: {report['problem']}")
     if outcome == "waiting":
         raise CommandFailed(f"{chosen.feature_set} was not built: {report['result']['detail']}")
+
+
+@features.command("plan")
+def plan_features(context: typer.Context, feature_set: Set = None, product: ProductOption = None) -> None:
+    """What a build would make now, where, and at what cost; nothing is built."""
+    call, chosen = _chosen(context, feature_set, product)
+    plan = chosen.plan()
+    call.output.answer(plan, lambda console: show_plan(console, plan))
 
 
 @features.command("parity")
