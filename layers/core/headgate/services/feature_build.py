@@ -260,6 +260,7 @@ class FeatureBuild:
             input_ordinals=ordinals,
             built=len(self._work.made),
             parity=parity,
+            steps=max(manifest.steps, len(self._work.made)),
         )
 
 
