@@ -218,7 +218,7 @@ class FeatureBuild:
             if view.online:
                 was = _same_recipe(before, manifest, view.name)
                 rows.follow(session, view, was)
-                found[view.name] = rows.sample(session, view, was).to_document()
+                found[view.name] = rows.sample(session, view, was).counts
         return found
 
     def _commit(
