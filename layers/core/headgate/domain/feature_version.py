@@ -181,7 +181,8 @@ class FeatureVersionRecord:
     """Dataset name to version ordinal: a build of older inputs never replaces one of newer inputs."""
     built: int = 0
     parity: Mapping[str, Any] = field(default_factory=dict)
-    """By online view how a sample of it compared with the version: counts ``checked``, ``equal``, ``expired``,
+    """By online view how a sample of it compared with the version: counts ``checked``, ``equal``,
+    ``expired``,
     ``moved`` and ``different``.
     """
     steps: int = 0
