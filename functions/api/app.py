@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import (
     diffs,
     erasure,
+    features,
     garbage,
     governance,
     history,
@@ -30,6 +31,7 @@ def plane() -> ControlPlane:
 app = create_app(
     (
         *products.ENDPOINTS,
+        *features.ENDPOINTS,
         *history.ENDPOINTS,
         *diffs.ENDPOINTS,
         *quarantine.ENDPOINTS,

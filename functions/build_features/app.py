@@ -1,6 +1,6 @@
 """Version events by queue: dataset versions become feature versions and online rows.
 
-The same queue tells of the jobs that large builds are handed to.
+The same queue tells of the jobs that large builds are handed to, and of what someone asked for.
 """
 
 import os
@@ -9,8 +9,10 @@ from typing import Any
 
 from headgate import bootstrap
 from headgate.domain.feature_job import ended_job
-from headgate.domain.notification import bus_event, is_job_change, job_change
+from headgate.domain.feature_request import FeatureRequest
+from headgate.domain.notification import bus_event, feature_request, is_job_change, job_change
 from headgate.entrypoint import batch_response, count, function, log_failure, logger
+from headgate.services.answer_feature_requests import AnswerFeatureRequests
 from headgate.services.build_features import BuildFeatures
 from headgate.services.feature_build import BuildOutcome
 
@@ -18,6 +20,11 @@ from headgate.services.feature_build import BuildOutcome
 @cache
 def service() -> BuildFeatures:
     return bootstrap.build_features(os.environ)
+
+
+@cache
+def requests() -> AnswerFeatureRequests:
+    return bootstrap.feature_requests(os.environ)
 
 
 @function
@@ -29,6 +36,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         try:
             if is_job_change(message["body"]):
                 _go_on(message["body"])
+                continue
+            if (asked := feature_request(message["body"])) is not None:
+                _answer(asked)
                 continue
             fact = bus_event(message["body"])
             changed.setdefault((fact.product, fact.detail["dataset"]), []).append(message["messageId"])
@@ -53,6 +63,15 @@ def _go_on(body: str) -> None:
     """A job has ended; of an array the last of its workers."""
     if (ended := ended_job(job_change(body))) is not None:
         _tell(ended.job.product, service().on_job_ended(ended))
+
+
+def _answer(asked: FeatureRequest) -> None:
+    report = requests().answer(asked)
+    keys = {"product": asked.product, "feature_set": asked.feature_set, "request": asked.id}
+    found = {"kind": asked.kind, "state": report.state, "outcome": report.result.get("outcome")}
+    logger().info("request answered", extra={**keys, **found, "different": report.result.get("different")})
+    count("FeatureVersionsBuilt", report.result.get("outcome") == "built")
+    count("ParityDifferences", report.result.get("different", 0))
 
 
 def _tell(product: str, outcome: BuildOutcome) -> None:

@@ -25,6 +25,7 @@ from tests.e2e.story import Story, serve_later_data, train_first_model
 STACK = pytest.StashKey[Stack]()
 STARTED = pytest.StashKey[float]()
 LARGEST_DROP_BYTES = 4_000_000
+LARGEST_BUILD_BYTES = 400_000
 """Low enough that a test can afford a drop that is too large for the function."""
 MOST_LINES = 15
 # A test that polls makes a hundred of these.
@@ -50,6 +51,7 @@ def watched(place: Place, pytestconfig: pytest.Config) -> Iterator[tuple[Stack, 
     ):
         changes = {
             "LargestDropBytes": str(LARGEST_DROP_BYTES),
+            "LargestBuildBytes": str(LARGEST_BUILD_BYTES),
             "GarbageGraceSeconds": "1",
             "ImportBucketArns": f"arn:aws:s3:::{archive.SHELF_BUCKET}",
         }

@@ -27,6 +27,10 @@ _PATH_PARAMETERS: Mapping[str, tuple[re.Pattern[str], str]] = {
         re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
         "a version's name such as v12, a branch, a tag or a digest",
     ),
+    "feature_set": _NAME,
+    "view": _NAME,
+    "build": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a build"),
+    "parity": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a comparison"),
     "branch": _REF,
     "hold": _REF,
     "version": (re.compile(r"[1-9][0-9]{0,8}"), "a whole number from 1"),
@@ -68,11 +72,14 @@ View = Callable[[ControlPlane, Call], Any]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One query parameter: ``parse`` raises ``ValueError`` saying what is needed."""
+    """One query parameter: ``parse`` raises ``ValueError`` saying what is needed. One that may stand ``many``
+    times is a list.
+    """
 
     parse: Callable[[str], Any]
     default: Any = None
     required: bool = False
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,10 +141,11 @@ def _query(declared: Mapping[str, Parameter], event: Mapping[str, Any]) -> dict[
         if name not in declared:
             known = ", ".join(declared) or "none"
             raise InvalidRequest(f"query.{name}: unknown parameter; known: {known}")
-        if len(values) != 1:
+        if len(values) != 1 and not declared[name].many:
             raise InvalidRequest(f"query.{name}: stands {len(values)} times")
         try:
-            found[name] = declared[name].parse(values[0])
+            parsed = [declared[name].parse(value) for value in values]
+            found[name] = parsed if declared[name].many else parsed[0]
         except ValueError as error:
             raise InvalidRequest(f"query.{name}: {error}") from error
     for name, parameter in declared.items():

@@ -1,4 +1,4 @@
-"""Routes of products: bundles, features, stages and gates."""
+"""Routes of products: bundles, stages and gates."""
 
 from dataclasses import asdict
 from typing import Any
@@ -38,17 +38,6 @@ def apply_product(plane: ControlPlane, call: Call) -> Document:
     return {**asdict(done.product), "created": done.created, "changed": done.changed}
 
 
-def list_features(plane: ControlPlane, call: Call) -> Document:
-    """Feature versions, sets by name, newest first
-
-    200: {"features": [{"product", "feature_set", "ordinal", "digest", "build_id", "inputs": {dataset:
-    digest}, "rows", "partitions", "min_event_time", "max_event_time", "created_at", "seconds"}]}; ?limit=
-    holds for each set.
-    """
-    found = plane.read.feature_versions(call.principal, call.product, call.limit)
-    return {"features": [asdict(each) for each in found]}
-
-
 def list_gates(plane: ControlPlane, call: Call) -> Document:
     """The newest evidence of each stage gate
 
@@ -80,7 +69,6 @@ ENDPOINTS = (
     Endpoint("GET", "/products", list_products, LIMIT),
     Endpoint("GET", _PRODUCT, get_product),
     Endpoint("PUT", _PRODUCT, apply_product, body=anything),
-    Endpoint("GET", f"{_PRODUCT}/features", list_features, LIMIT),
     Endpoint("GET", f"{_PRODUCT}/gates", list_gates),
     Endpoint("POST", f"{_PRODUCT}/gates/{{stage}}/check", check_gate, body=NOTHING),
     Endpoint("POST", f"{_PRODUCT}/stage", change_stage, body=record({"to_stage": text})),

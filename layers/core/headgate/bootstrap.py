@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from headgate.adapters.aws.ledger import DynamoLedger
     from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
     from headgate.adapters.engines.duckdb_session import Limits
+    from headgate.services.answer_feature_requests import AnswerFeatureRequests
     from headgate.services.authorize_request import AuthorizeRequest
     from headgate.services.build_features import BuildFeatures
     from headgate.services.collect_garbage import CollectGarbage
@@ -284,6 +285,24 @@ def feature_job(environ: Mapping[str, str]) -> "MakeFeatureShare":
     )
 
 
+def feature_requests(environ: Mapping[str, str]) -> "AnswerFeatureRequests":
+    """The part of the ``build_features`` function that does what someone asked for."""
+    from headgate.services.answer_feature_requests import AnswerFeatureRequests
+    from headgate.services.check_parity import CheckParity
+
+    builder = build_features(environ)
+    parity = CheckParity(
+        products=builder.products,
+        features=builder.features,
+        lake=builder.lake,
+        engine=builder.engine,
+        online=builder.online,
+        clock=builder.clock,
+        scratch=builder.scratch,
+    )
+    return AnswerFeatureRequests(builder, parity)
+
+
 def train(environ: Mapping[str, str]) -> "SubmitTraining":
     from headgate.adapters.aws.batch import AwsBatchCompute
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
@@ -505,6 +524,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.online import DynamoOnlineStore
     from headgate.adapters.aws.product_catalog import DynamoProductCatalog
     from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
     from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
@@ -515,20 +535,27 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.check_gate import CheckGate
     from headgate.services.control_plane import ControlPlane
     from headgate.services.datasets import Datasets
+    from headgate.services.feature_compute import FeatureCompute
+    from headgate.services.feature_sets import FeatureSets
+    from headgate.services.hand_out_features import HandOutFeatures
     from headgate.services.history import History
     from headgate.services.merge_branch import MergeBranch
     from headgate.services.name_version import NameVersion
+    from headgate.services.plan_features import PlanFeatures
     from headgate.services.promote_model import PromoteModel
     from headgate.services.publish_version import PublishVersion
+    from headgate.services.read_online import ReadOnline
     from headgate.services.read_platform import ReadPlatform
     from headgate.services.request_collection import RequestCollection
     from headgate.services.request_diff import RequestDiff
     from headgate.services.request_erasure import RequestErasure
+    from headgate.services.request_features import RequestFeatures
     from headgate.services.request_import import RequestImport
     from headgate.services.request_rebuild import RequestRebuild
     from headgate.services.request_training import RequestTraining
     from headgate.services.review_quarantine import ReviewQuarantine
     from headgate.services.rollback_dataset import RollbackDataset
+    from headgate.services.show_features import ShowFeatures
     from headgate.services.trace_prediction import TracePrediction
 
     settings = ApiSettings.from_env(environ)
@@ -537,12 +564,13 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     catalog, datasets = DynamoProductCatalog(parts.catalog), DynamoDatasetCatalog(parts.catalog)
     models, ledger = DynamoModelCatalog(parts.catalog), parts.ledger()
     history = Datasets(products, datasets, DynamoRefCatalog(parts.catalog), parts.lake, guard, bus, clock)
+    sets = FeatureSets(products, DynamoFeatureCatalog(parts.catalog), parts.lake, guard, clock)
+    online = DynamoOnlineStore(parts.table(settings.online_table), clock)
     return ControlPlane(
         apply_product=ApplyProduct(products, catalog, parts.lake, guard, bus, clock),
         read=ReadPlatform(
             products=products,
             catalog=catalog,
-            features=DynamoFeatureCatalog(parts.catalog),
             run_catalog=DynamoRunCatalog(parts.catalog),
             model_catalog=models,
             ledger=ledger,
@@ -565,6 +593,14 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             new_id,
         ),
         diffs=RequestDiff(history, SqsQueue(parts.clients, settings.maintain_queue_url)),
+        features=ShowFeatures(sets),
+        feature_files=HandOutFeatures(sets),
+        feature_requests=RequestFeatures(sets, SqsQueue(parts.clients, settings.feature_queue_url), new_id),
+        feature_plans=PlanFeatures(
+            *(products, datasets, DynamoFeatureCatalog(parts.catalog), parts.lake, guard),
+            FeatureCompute(price_table(), settings.largest_build_bytes, BuildFeaturesSettings.memory_mb),
+        ),
+        online=ReadOnline(sets, online),
         request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
         erasure=RequestErasure(
             history,

@@ -31,6 +31,7 @@ _VARIABLES = {
     "train_queue_url": "TRAIN_QUEUE_URL",
     "ingest_queue_url": "INGEST_QUEUE_URL",
     "publish_queue_url": "PUBLISH_QUEUE_URL",
+    "feature_queue_url": "FEATURE_QUEUE_URL",
     "glue_database": "GLUE_DATABASE_NAME",
     "maintain_queue_url": "MAINTAIN_QUEUE_URL",
     "least_grace_seconds": "GC_LEAST_GRACE_SECONDS",
@@ -181,6 +182,9 @@ class ApiSettings(Settings):
     ingest_queue_url: str
     maintain_queue_url: str
     publish_queue_url: str
+    feature_queue_url: str
+    online_table: str
+    largest_build_bytes: int
 
 
 @dataclass(frozen=True)

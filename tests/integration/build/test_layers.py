@@ -66,6 +66,7 @@ def test_no_layer_holds_what_aws_supplies_or_what_is_too_heavy_for_it(layer: str
 def test_the_command_line_stays_on_the_developers_machine() -> None:
     assert (site("core") / "headgate/services").is_dir()
     assert not (site("core") / "headgate/cli").exists()
+    assert not (site("core") / "headgate/client").exists()
 
 
 @every_layer

@@ -31,6 +31,7 @@ class Door:
         from chalicelib import (
             diffs,
             erasure,
+            features,
             garbage,
             governance,
             history,
@@ -43,7 +44,7 @@ class Door:
         from chalicelib.application import create_app
 
         groups = (
-            *(products, history, diffs, quarantine, garbage, erasure, imports, tables, models),
+            *(products, features, history, diffs, quarantine, garbage, erasure, imports, tables, models),
             governance,
         )
         endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)

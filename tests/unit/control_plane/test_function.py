@@ -23,6 +23,8 @@ ENVIRONMENT = {
     "MODELS_BUCKET_NAME": "models",
     "LANDING_BUCKET_NAME": "landing",
     "LOGS_BUCKET_NAME": "logs",
+    "ONLINE_TABLE_NAME": "online",
+    "LARGEST_BUILD_BYTES": "1000000",
     "POWERTOOLS_SERVICE_NAME": "api",
     "POWERTOOLS_METRICS_NAMESPACE": "Headgate",
     "AWS_ACCESS_KEY_ID": "testing",
@@ -77,6 +79,12 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
                     {"AttributeName": "sk", "KeyType": "RANGE"},
                 ],
             )
+        boto3.client("dynamodb").create_table(
+            TableName="online",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        )
         for bucket in ("headgate-lake",):
             boto3.client("s3").create_bucket(Bucket=bucket)
         boto3.client("events").create_event_bus(Name="bus")
@@ -88,6 +96,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv("PUBLISH_QUEUE_URL", publish)
         maintain = boto3.client("sqs").create_queue(QueueName="maintain")["QueueUrl"]
         monkeypatch.setenv("MAINTAIN_QUEUE_URL", maintain)
+        features = boto3.client("sqs").create_queue(QueueName="features")["QueueUrl"]
+        monkeypatch.setenv("FEATURE_QUEUE_URL", features)
         yield boto3.client("sqs"), queue
 
 

@@ -60,7 +60,7 @@ def test_a_stranger_reads_nothing(lived: World) -> None:
     for ask in (read.product, read.gates):
         with pytest.raises(AccessDenied):
             ask(MALLORY, "flights")
-    for listing in (read.feature_versions, read.runs, read.models, read.reports):
+    for listing in (lived.plane.features.versions, read.runs, read.models, read.reports):
         with pytest.raises(AccessDenied):
             listing(MALLORY, "flights", 1)
     assert {d["decision"] for d in lived.decisions() if d["principal"] == "user/mallory"} == {"implicit_deny"}

@@ -110,6 +110,30 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "list-erasures": lambda b: [(e["id"], e["findings"]["rows"]) for e in b["erasures"]] == [("e-1", 2)],
     "get-erasure": lambda b: b["state"] == "erased" and b["findings"]["models"] == ["model/late_arrival/2"],
     "list-features": lambda b: b["features"][0]["inputs"] == {"flights": DATASET_DIGEST},
+    "get-feature-version": lambda b: (
+        (b["ordinal"], b["current"], b["built"], b["steps"]) == (1, False, 2, 2)
+        and b["columns"][0]["statistics"]["values"] == {"UA": 150}
+        and [(v["name"], v["incremental"], v["tests"][0]["name"]) for v in b["views"]]
+        == [("departures", False, "window")]
+    ),
+    "get-feature-files": lambda b: (
+        (b["version"], b["rows"], b["event_time"]) == (1, 200, "time_hour")
+        and b["partitions"][0]["url"].startswith("file:")
+        and "views" not in b
+    ),
+    "get-feature-plan": lambda b: (
+        (b["inputs"], b["waiting"], b["unchanged"]) == ({"flights": 2}, [], None)
+        and [v["view"] for v in b["views"]] == ["departures", "carrier_now"]
+        and b["total"]["to_build"] == 3
+    ),
+    "request-build": lambda b: (b["kind"], b["state"], b["requested_by"]) == ("build", "asked", "user/alice"),
+    "get-build": lambda b: (b["state"], b["result"]["outcome"]) == ("done", "unchanged"),
+    "request-parity": lambda b: (b["kind"], b["state"]) == ("parity", "asked"),
+    "get-parity": lambda b: b["result"]["views"][0]["examples"][0]["offline"] == {"flights_now": 3},
+    "get-online-row": lambda b: (
+        (b["entity"], b["values"], b["usable"], b["age_seconds"])
+        == ({"carrier": "UA"}, {"flights_now": 3}, True, 3600)
+    ),
     "list-gates": lambda b: b == {"gates": []},
     "check-gate": lambda b: b["passed"] and b["checked_by"] == "user/alice",
     "change-stage-back-to-itself": lambda b: b["changed"] is False,
@@ -144,7 +168,7 @@ OTHER_STATUS = dict.fromkeys(
             "request-erasure",
             "find-subject",
         ),
-        *("import-objects", "rebuild-table"),
+        *("import-objects", "rebuild-table", "request-build", "request-parity"),
     ),
     202,
 )
@@ -172,6 +196,18 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "unknown-product": (404, "NotFound", "'nothing'"),
     "unknown-dataset": (404, "NotFound", "it has flights"),
     "unknown-version": (404, "NotFound", "99"),
+    "unknown-feature-set": (404, "NotFound", "no feature set 'early'; it has late"),
+    "unknown-feature-version": (404, "NotFound", "no v9; the newest is v1"),
+    "feature-version-that-is-no-name": (400, "InvalidRequest", "latest, v3, or at least 6 digits"),
+    "feature-files-of-no-time": (400, "InvalidRequest", "from 2013-02-01 on and before 2013-01-01"),
+    "feature-files-with-a-flag-that-is-none": (400, "InvalidRequest", "query.views: true or false"),
+    "scientist-builds": (403, "AccessDenied", "no statement allows headgate:BuildFeatures"),
+    "unknown-build": (404, "NotFound", "no build b-404"),
+    "unknown-comparison": (404, "NotFound", "no comparison c-404"),
+    "online-row-with-too-many-keys": (400, "InvalidRequest", "is by carrier: 1 key(s) are needed"),
+    "online-row-without-a-key": (400, "InvalidRequest", "query.key: missing"),
+    "online-row-of-a-view-that-is-none": (404, "NotFound", "online are carrier_now"),
+    "online-row-at-no-instant": (400, "InvalidRequest", "'noon' is no instant"),
     "unknown-collection": (404, "NotFound", "c-404"),
     "unknown-diff": (404, "NotFound", "ask for it again"),
     "diff-of-an-unknown-version": (404, "NotFound", "v99"),

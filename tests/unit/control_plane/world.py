@@ -15,13 +15,24 @@ from headgate.adapters.memory import (
     MemoryEventBus,
     MemoryLedger,
     MemoryObjectStore,
+    MemoryOnlineStore,
     MemoryQueue,
 )
+from headgate.bootstrap import price_table
+from headgate.domain.canonical import canonical_json, digest
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef, dataset_node
 from headgate.domain.erasure import ErasureRecord, Findings
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature_version import FeatureVersionRecord, features_node
+from headgate.domain.feature_request import FeatureReport, FeatureRequest
+from headgate.domain.feature_version import (
+    FeatureColumn,
+    FeatureManifest,
+    FeatureVersionRecord,
+    Partition,
+    ViewVersion,
+    features_node,
+)
 from headgate.domain.file_table import FileTable
 from headgate.domain.garbage import CollectionRecord, Garbage, Kept, Retention
 from headgate.domain.identity import Principal
@@ -32,6 +43,7 @@ from headgate.domain.row_diff import RowDiff, SampleRow, Samples
 from headgate.domain.training import RunRecord, run_node
 from headgate.domain.version import MAIN, Head, Hold, Tag, VersionRecord
 from headgate.domain.version_diff import DiffedVersion, DiffReport, FileChange
+from headgate.ports import OnlineRow
 from headgate.services.access import Guard
 from headgate.services.apply_product import ApplyProduct
 from headgate.services.branches import open_branch, start_branch
@@ -41,30 +53,38 @@ from headgate.services.commit_version import Line
 from headgate.services.control_plane import ControlPlane
 from headgate.services.datasets import Datasets
 from headgate.services.diff_reports import DiffReports
+from headgate.services.feature_compute import FeatureCompute
+from headgate.services.feature_manifests import features_manifest_key, store_statistics
+from headgate.services.feature_reports import FeatureReports
+from headgate.services.feature_sets import FeatureSets
+from headgate.services.hand_out_features import HandOutFeatures
 from headgate.services.history import History
 from headgate.services.manifests import Manifests, data_key
 from headgate.services.merge_branch import MergeBranch
 from headgate.services.name_version import NameVersion
+from headgate.services.plan_features import PlanFeatures
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
+from headgate.services.read_online import ReadOnline
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.record_events import RecordEvents
 from headgate.services.request_collection import RequestCollection
 from headgate.services.request_diff import RequestDiff
 from headgate.services.request_erasure import RequestErasure
+from headgate.services.request_features import RequestFeatures
 from headgate.services.request_import import RequestImport
 from headgate.services.request_rebuild import RequestRebuild
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
+from headgate.services.show_features import ShowFeatures
 from headgate.services.trace_prediction import TracePrediction
 
 ALICE = Principal("user/alice", ("ml-engineers",), {"team": "flights"})
 BOB = Principal("user/bob", ("data-scientists",))
 MALLORY = Principal("user/mallory")
 RUN = "a" * 64
-FEATURES_DIGEST = "f" * 64
 _STATISTICS = (ColumnStats("flight", "VARCHAR", 0, "UA1", "UA9"),)
 SOURCE = SourceRef("landing", "flights/flights/2013 01+é.csv", "v-1", "5" * 64, 2_500_000)
 
@@ -92,6 +112,41 @@ _SPINE = {
     "online": False,
     "sql": "SELECT flight, time_hour, carrier, late FROM flights",
 }
+_NOW = {
+    **_SPINE,
+    "name": "carrier_now",
+    "kind": "feature",
+    "entity": ["carrier"],
+    "max_age_seconds": 7200,
+    "online": True,
+    "sql": "SELECT carrier, time_hour, count(*) AS flights_now FROM flights GROUP BY ALL",
+}
+STATISTICS: dict[str, Any] = {
+    "columns": {
+        "carrier": {"kind": "categorical", "rows": 200, "nulls": 0, "values": {"UA": 150}, "others": 50}
+    },
+    "partitions": {},
+}
+_PARTITION = Partition(
+    *("2013-01", "1" * 64, f"flights/features/late/data/{'5' * 64}.parquet", "5" * 64, 1000, 200, 30),
+    *("2013-01-01T00:00:00.000Z", "2013-01-31T00:00:00.000Z"),
+)
+_CARRIER = FeatureColumn("carrier", "VARCHAR", "request", "departures")
+FEATURES = FeatureManifest(
+    product="flights",
+    feature_set="late",
+    recipe="c" * 64,
+    engine="duckdb 1.5.5",
+    seed=0,
+    inputs={"flights": "d" * 64},
+    columns=(_CARRIER,),
+    partitions=(_PARTITION,),
+    label_rows=200,
+    views=(ViewVersion("departures", "e" * 64, (_CARRIER,), (_PARTITION,), "it declares no window"),),
+    statistics=digest(STATISTICS),
+    tests=({"view": "departures", "tests": [{"name": "window", "passed": True}]},),
+)
+FEATURES_DIGEST = FEATURES.digest
 POLICY: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
@@ -132,9 +187,15 @@ _BUNDLE: dict[str, Any] = {
     "owner": "team-flights",
     "stage": "poc",
     "datasets": {"flights": _CONTRACT},
-    "views": {"departures": _SPINE},
+    "views": {"departures": _SPINE, "carrier_now": _NOW},
     "feature_sets": {
-        "late": {"name": "late", "spine": "departures", "on_demand": None, "views": [], "label": "late"}
+        "late": {
+            "name": "late",
+            "spine": "departures",
+            "on_demand": None,
+            "views": ["carrier_now"],
+            "label": "late",
+        }
     },
     "training": {
         "model": "late_arrival",
@@ -279,6 +340,8 @@ class World:
         self.ingest_queue = MemoryQueue("ingest", self.faults)
         self.maintain_queue = MemoryQueue("maintain", self.faults)
         self.publish_queue = MemoryQueue("publish", self.faults)
+        self.feature_queue = MemoryQueue("features", self.faults)
+        self.online = MemoryOnlineStore(self.faults)
         self.bus.subscribe(RecordEvents(self.ledger, MemoryObjectStore("logs", self.folder)).record)
         self.restart()
 
@@ -289,12 +352,12 @@ class World:
         self.guard = guard = Guard(bus, clock, self.new_id)
         products = self.products
         datasets = Datasets(products, catalog, catalog, self.lake, guard, bus, clock)
+        sets = FeatureSets(products, catalog, self.lake, guard, clock)
         self.plane = ControlPlane(
             apply_product=ApplyProduct(products, catalog, self.lake, guard, bus, clock),
             read=ReadPlatform(
                 products=products,
                 catalog=catalog,
-                features=catalog,
                 run_catalog=catalog,
                 model_catalog=catalog,
                 ledger=ledger,
@@ -317,6 +380,13 @@ class World:
             publish=PublishVersion(datasets),
             collections=RequestCollection(datasets, catalog, self.maintain_queue, self.new_id),
             diffs=RequestDiff(datasets, self.maintain_queue),
+            features=ShowFeatures(sets),
+            feature_files=HandOutFeatures(sets),
+            feature_requests=RequestFeatures(sets, self.feature_queue, self.new_id),
+            feature_plans=PlanFeatures(
+                products, catalog, catalog, self.lake, guard, FeatureCompute(price_table(), 1 << 30, 3008)
+            ),
+            online=ReadOnline(sets, self.online),
         )
 
     def apply(self, **changes: Any) -> AppliedProduct:
@@ -371,8 +441,11 @@ def lived_world(folder: Path) -> World:
             max_event_time="2013-01-31T00:00:00.000Z",
             created_at="2030-01-01T00:00:00.000Z",
             seconds=1.5,
+            built=2,
+            steps=2,
         )
     )
+    _give_features(world)
     catalog.add_run(
         RunRecord(
             product="flights",
@@ -413,6 +486,25 @@ def lived_world(folder: Path) -> World:
     )
     world.settle()
     return world
+
+
+def _give_features(world: World) -> None:
+    """The manifest and statistics of the feature version, an online row, a build and a comparison."""
+    lake, at = world.lake, "2030-01-01T00:00:00.000Z"
+    lake.put(
+        features_manifest_key("flights", "late", FEATURES_DIGEST), canonical_json(FEATURES.to_document())
+    )
+    store_statistics(lake, "flights", "late", STATISTICS)
+    values = {"flights_now": 3}
+    world.online.write(
+        [OnlineRow("flights", "carrier_now", "UA", "2013-01-31T00:00:00.000Z", values, FEATURES_DIGEST)]
+    )
+    built = FeatureReport(FeatureRequest("build", "flights", "late", "b-1", ALICE.id, at))
+    FeatureReports(lake).put(built.done(at, {"outcome": "unchanged", "detail": "", "version": 1}))
+    view = {"view": "carrier_now", "checked": 9, "equal": 8, "different": 1}
+    example = {"key": "UA", "offline": values, "online": None}
+    compared = FeatureReport(FeatureRequest("parity", "flights", "late", "c-1", ALICE.id, at))
+    FeatureReports(lake).put(compared.done(at, {"different": 1, "views": [{**view, "examples": [example]}]}))
 
 
 def _give_history(world: World) -> None:

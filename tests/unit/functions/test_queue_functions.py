@@ -11,6 +11,7 @@ from headgate.domain.errors import Throttled
 from headgate.domain.model import CHAMPION
 from moto import mock_aws
 
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import sensor_csv, visits_csv
 from tests.support.trained_run import GOOD, TrainedRun, build, take_in
@@ -178,6 +179,17 @@ def test_a_failed_build_gives_back_every_message_it_was_for(platform: MemoryPlat
     platform.faults.fail_at("lake.upload", 1, "before", Throttled("slow down"))
     event = payload("build_features", "two-versions-of-one-dataset")
     assert failed(load("build_features", platform.build).handler(event, CONTEXT)) == message_ids(event)
+
+
+def test_a_request_is_answered_beside_the_events_of_its_batch(platform: MemoryPlatform, load: Load) -> None:
+    take_in(platform, 3)
+    app, desk = load("build_features", platform.build), FeatureDesk(platform)
+    app.__dict__["requests"] = lambda: desk.answering
+    event = payload("build_features", "requests-beside-an-event")
+    assert failed(app.handler(event, CONTEXT)) == message_ids(event)[:1]
+    assert len(platform.catalog.feature_versions("shops", "visit")) == 2
+    assert desk.report("build", "b-1")["state"] == "done"
+    assert desk.report("parity", "c-1")["result"]["different"] == 0
 
 
 # --- train

@@ -97,9 +97,9 @@ def test_a_plan_names_the_partitions_that_a_drop_touches_and_why_a_view_is_whole
 def test_a_plan_says_where_it_runs_and_what_that_costs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     here, away = plan(desk), plan(desk, largest=0)
     assert {s["kind"] for s in here["stages"]} == {"function"}
-    assert {s["kind"] for s in away["stages"]} == {"array", "job"}
+    assert {s["kind"] for s in away["stages"]} == {"array"}
     assert 0 < here["total"]["usd"] < away["total"]["usd"]
-    assert {s["workers"] for s in away["stages"] if s["kind"] == "job"} == {1}
+    assert (decide(0).place([5]).kind, decide(0).place([5, 5]).workers) == ("job", 2)
 
 
 def test_a_plan_that_waits_says_for_what(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_the_end_of_another_job_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_the_end_of_one_worker_is_not_the_end_of_the_array() -> None:
-    parameters = {PARAMETER: FeatureJob("p", "s", "r", {"d": 1}, 0, 2).to_parameter()}
+    parameters = {PARAMETER: FeatureJob("p", "s", "r", {"d": 1}, 0, 2, 1).to_parameter()}
     one = {"jobId": "x:0", "status": "SUCCEEDED", "parameters": parameters, "arrayProperties": {"index": 0}}
     assert ended_job(one) is None
     assert ended_job({**one, "arrayProperties": {"size": 2}}) is not None

@@ -19,6 +19,7 @@ from headgate.cli.commands import (
     diff,
     engines,
     erase,
+    features,
     garbage,
     governance,
     history,
@@ -29,6 +30,7 @@ from headgate.cli.commands import (
     quarantine,
     serving,
     training,
+    training_set,
 )
 from headgate.cli.failures import CommandFailed
 from headgate.cli.invocation import Invocation, boto3_session
@@ -72,7 +74,7 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     for command in FIRST:
         app.command()(command)
     app.add_typer(products.app, name="product")
-    for group in (history, diff, naming, publication, garbage):
+    for group in (history, diff, naming, publication, garbage, training_set):
         for each in group.COMMANDS:
             data.data.command()(each)
     data.data.command("import")(engines.import_objects)
@@ -81,7 +83,8 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     data.data.command()(erase.erase)
     data.data.command()(erase.erasures)
     app.add_typer(data.data, name="data")
-    app.add_typer(data.features, name="features")
+    app.add_typer(data.data, name="dataset", hidden=True)
+    app.add_typer(features.features, name="features")
     app.add_typer(training.runs, name="runs")
     app.add_typer(training.models, name="models")
     for command in SINGLE:

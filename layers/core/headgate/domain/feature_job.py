@@ -27,6 +27,7 @@ class FeatureJob:
     inputs: Mapping[str, int]
     stage: int
     size: int
+    chunk_bytes: int
 
     @property
     def name(self) -> str:

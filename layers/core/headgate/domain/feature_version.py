@@ -111,6 +111,11 @@ class FeatureManifest:
         return tuple(p for p in everything if p.key)
 
     @property
+    def steps(self) -> int:
+        """How many steps made it: partitions, and views that are built whole."""
+        return len({p.id for p in (*self.partitions, *(p for v in self.views for p in v.partitions))})
+
+    @property
     def content(self) -> str:
         """Digest of the training table's rows, whatever way they were built."""
         return digest([[p.name, p.sha256] for p in self.partitions if p.rows])
@@ -156,8 +161,8 @@ def build_id(feature_set: FeatureSet, inputs: Mapping[str, str], engine: str) ->
 
 @dataclass(frozen=True)
 class FeatureVersionRecord:
-    """What the catalog keeps of a feature version. ``built`` of all its ``partitions``, views included, were
-    made for it; the others are those of versions before.
+    """What the catalog keeps of a feature version. ``built`` of its ``steps`` were made for it, the others
+    are those of versions before: a step is a partition, of a view too, or a view that is built whole.
     """
 
     product: str
@@ -176,7 +181,11 @@ class FeatureVersionRecord:
     """Dataset name to version ordinal: a build of older inputs never replaces one of newer inputs."""
     built: int = 0
     parity: Mapping[str, Any] = field(default_factory=dict)
-    """What the comparison of online and offline values found: ``{"checked", "different": [...]}``."""
+    """By online view how a sample of it compared with the version: counts ``checked``, ``equal``,
+    ``expired``,
+    ``moved`` and ``different``.
+    """
+    steps: int = 0
 
     def supersedes(self, inputs: Mapping[str, int]) -> bool:
         """True when this version was built from newer data of some input than ``inputs``.

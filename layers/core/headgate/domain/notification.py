@@ -9,6 +9,7 @@ from headgate.domain.dataset import Drop
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import DomainEvent
 from headgate.domain.external_object import ImportRequest, import_of
+from headgate.domain.feature_request import FeatureRequest
 from headgate.domain.published_table import PublishRequest, publish_of
 
 REPLAY = "headgateReplay"
@@ -34,6 +35,12 @@ def drops_of(message_id: str, body: str) -> list[Drop]:
 def import_request(message_id: str, body: str) -> ImportRequest | None:
     """The import that the control plane or the worker itself sent, or None for any other message."""
     return import_of(message_id, _document(body))
+
+
+def feature_request(body: str) -> FeatureRequest | None:
+    """The request of the control plane in a message, or None for an event. Raises InvalidRequest."""
+    document = _document(body)
+    return None if "detail-type" in document else FeatureRequest.from_message(document)
 
 
 def publish_request(body: str) -> PublishRequest:

@@ -119,8 +119,11 @@ class FeatureSession(Protocol):
         """The newest row of every entity, or of those with one of the ``keys``; by key."""
         ...
 
-    def test(self, task: ViewTask, built: ViewFiles) -> Iterable[Mapping[str, Any]]:
-        """The generated tests over one partition: that it does not change when more of the inputs is read
+    def test(
+        self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None
+    ) -> Iterable[Mapping[str, Any]]:
+        """The generated tests over one partition, which ``task`` makes, and ``wide`` of more than it
+        needs: that it does not change when more of the inputs is read
         than
         its windows say, and that no row changes with what became known later. Raises InvalidRequest naming
         the columns.

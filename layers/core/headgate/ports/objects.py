@@ -63,6 +63,12 @@ class ObjectStore(Protocol):
         """A URI the SQL engine can read: ``s3://…``, or a local path for the in-memory store."""
         ...
 
+    def signed(self, key: str, seconds: int) -> str:
+        """An address from which anybody can read the object for so long, without asking; of a missing key one
+        that answers nothing.
+        """
+        ...
+
 
 class ExternalObjects(Protocol):
     """Buckets that are not the platform's. Raises NotFound, PermissionMissing, Throttled."""

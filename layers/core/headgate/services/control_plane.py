@@ -5,20 +5,25 @@ from dataclasses import dataclass
 from headgate.services.apply_product import ApplyProduct
 from headgate.services.change_stage import ChangeStage
 from headgate.services.check_gate import CheckGate
+from headgate.services.hand_out_features import HandOutFeatures
 from headgate.services.history import History
 from headgate.services.merge_branch import MergeBranch
 from headgate.services.name_version import NameVersion
+from headgate.services.plan_features import PlanFeatures
 from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
+from headgate.services.read_online import ReadOnline
 from headgate.services.read_platform import ReadPlatform
 from headgate.services.request_collection import RequestCollection
 from headgate.services.request_diff import RequestDiff
 from headgate.services.request_erasure import RequestErasure
+from headgate.services.request_features import RequestFeatures
 from headgate.services.request_import import RequestImport
 from headgate.services.request_rebuild import RequestRebuild
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
+from headgate.services.show_features import ShowFeatures
 from headgate.services.trace_prediction import TracePrediction
 
 
@@ -42,5 +47,10 @@ class ControlPlane:
     publish: PublishVersion
     collections: RequestCollection
     diffs: RequestDiff
+    features: ShowFeatures
+    feature_files: HandOutFeatures
+    feature_requests: RequestFeatures
+    feature_plans: PlanFeatures
+    online: ReadOnline
     request_import: RequestImport
     request_rebuild: RequestRebuild

@@ -64,7 +64,9 @@ class EntityRows:
             for view in views:
                 name = _name(view, row)
                 entry = stored.get(name) if name is not None else None
-                if name is not None and entry is not None and _usable(view, entry, row[event_time]):
+                if name is None or entry is None:
+                    continue
+                if unusable(view, entry, row[event_time]) is None:
                     used[name] = entry
                     values.update(entry.values)
             found.append({**row, **values})
@@ -99,9 +101,15 @@ def _name(view: FeatureView, row: Mapping[str, Any]) -> tuple[str, str] | None:
     return None if None in parts else (view.name, entity_key(parts))
 
 
-def _usable(view: FeatureView, row: OnlineRow, at: str) -> bool:
-    """Known at the time asked for, and not older than the view's staleness cap."""
+def unusable(view: FeatureView, row: OnlineRow, at: str) -> str | None:
+    """Why a row is not used at the instant ``at`` (ISO-8601), or None when it is: a value is known
+    ``available_after`` seconds after it happened, and its age counts from when it happened, as offline.
+    """
     if not row.event_time:
-        return True
+        return None
     age = (parse_iso(at) - parse_iso(row.event_time)).total_seconds()
-    return age >= 0 and (view.max_age_seconds is None or age <= view.max_age_seconds)
+    if age < view.available_after:
+        return "it is not known yet"
+    if view.max_age_seconds is not None and age > view.max_age_seconds:
+        return "it is stale"
+    return None

@@ -25,6 +25,7 @@ from headgate.services.datasets import Datasets
 from headgate.services.diff_reports import DiffReports
 from headgate.services.erase_data import EraseData
 from headgate.services.erase_made import EraseMade
+from headgate.services.feature_reports import forget_reports
 from headgate.services.find_subject import FindSubject
 
 FIND, ERASE = "headgate:FindSubject", "headgate:EraseSubject"
@@ -76,7 +77,7 @@ class EraseSubject:
                 return self._save(replace(record, state="found", finished_at=self.datasets.now()))
             if not held.findings.holds:
                 # Now that nothing names the old files, no report of them can come any more.
-                DiffReports(self.datasets.lake).forget(request.product, request.dataset)
+                self._forget_reports(request)
                 return self._save(replace(record, state="erased", finished_at=self.datasets.now()))
             record = self._noted(record, self.made.erase(request, held))
             given_up = frozenset(r.key for r in record.rewritten)
@@ -89,6 +90,12 @@ class EraseSubject:
             committed = sorted({*record.committed, *(r.ordinal for r in done.committed)})
             record = self._noted(replace(noted[-1], committed=tuple(committed)), done.rewritten)
         raise Conflict(f"erasure {request.id}: rows of the subject keep coming; try again")
+
+    def _forget_reports(self, request: ErasureRequest) -> None:
+        lake, product = self.datasets.lake, request.product
+        DiffReports(lake).forget(product, request.dataset)
+        for feature_set in self.datasets.products.get(product).product.sets_reading(request.dataset):
+            forget_reports(lake, product, feature_set.name)
 
     def _known(self, request: ErasureRequest) -> ErasureRecord:
         """The whole record as an earlier attempt left it, or as it was asked for."""

@@ -33,7 +33,7 @@ from headgate.services.feature_manifests import (
 )
 from headgate.services.feature_memo import FeatureMemo, Made
 from headgate.services.feature_tests import FeatureTests
-from headgate.services.feature_work import FeatureWork, JoinStep, task_bytes
+from headgate.services.feature_work import CHUNK_BYTES, FeatureWork, JoinStep
 from headgate.services.online_rows import OnlineRows, reads
 
 COMMIT_ATTEMPTS = 8
@@ -93,19 +93,19 @@ class FeatureBuild:
             prefix=prefix,
             inputs=planned_inputs(parts.lake, product, inputs),
             directory=directory,
+            chunk_bytes=parts.jobs.decide.chunk_bytes if parts.jobs else CHUNK_BYTES,
         )
 
     def run(self, made: int | None = None) -> BuildOutcome:
         """``made`` is the stage that a job has just made. Raises InvalidRequest when a view fails, Permanent
-        when
-        that stage is not made after all, Conflict after many lost races.
+        when that stage is not made after all, Conflict after many lost races.
         """
         work, ordinals = self._work, {d: r.ordinal for d, r in self._inputs.items()}
         stages = work.stages()
         for number, stage in enumerate(stages):
             plans = work.plan(stage)
             missing = work.missing(plans)
-            if (handed := self._hand_over(number, task_bytes(missing), made)) is not None:
+            if (handed := self._hand_over(number, work.task_bytes(missing), made)) is not None:
                 return handed
             work.make_views(plans, missing)
             work.settle(plans)
@@ -127,8 +127,7 @@ class FeatureBuild:
 
     def _hand_over(self, stage: int, tasks: Sequence[int], made: int | None) -> BuildOutcome | None:
         """The stage given to Batch, where what is missing of it is more than a function should make;
-        ``tasks``
-        are the bytes that each task reads.
+        ``tasks`` are the bytes that each task reads.
         """
         jobs = self._parts.jobs
         if jobs is None or (placed := jobs.decide.place(tasks)).kind == FUNCTION:
@@ -140,9 +139,10 @@ class FeatureBuild:
             )
         ordinals = {d: r.ordinal for d, r in self._inputs.items()}
         recipe = self._set.recipe_digest()
-        job = FeatureJob(self._product, self._set.name, recipe, ordinals, stage, placed.workers)
+        job = FeatureJob(
+            self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
+        )
         id_ = jobs.submit(job, placed)
-        size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
         said = f"stage {stage}: {size}, {placed.workers} worker(s), job {id_}"
         return BuildOutcome(self._set.name, "handed over", detail=said)
@@ -215,7 +215,7 @@ class FeatureBuild:
             if view.online:
                 was = _same_recipe(before, manifest, view.name)
                 rows.follow(session, view, was)
-                found[view.name] = rows.sample(session, view, was).to_document()
+                found[view.name] = rows.sample(session, view, was).counts
         return found
 
     def _commit(
@@ -257,6 +257,7 @@ class FeatureBuild:
             input_ordinals=ordinals,
             built=len(self._work.made),
             parity=parity,
+            steps=max(manifest.steps, len(self._work.made)),
         )
 
 

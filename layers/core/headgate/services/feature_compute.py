@@ -12,6 +12,7 @@ from headgate.domain.feature_job import FEATURES, PARAMETER, FeatureJob
 from headgate.ports import BatchCompute, Clock, ObjectStore
 from headgate.services.clock import iso, parse_iso
 from headgate.services.feature_manifests import features_prefix
+from headgate.services.feature_work import CHUNK_BYTES
 
 FUNCTION: Literal["function"] = "function"
 JOB: Literal["job"] = "job"
@@ -46,6 +47,11 @@ class FeatureCompute:
     prices: PriceTable
     largest_bytes: int
     function_mb: int
+
+    @property
+    def chunk_bytes(self) -> int:
+        """What one task reads: more than one task in what is handed over."""
+        return min(CHUNK_BYTES, max(self.largest_bytes // 2, 1))
 
     def place(self, tasks: Sequence[int]) -> Placed:
         """``tasks`` are the bytes that each reads. Raises ConfigurationError for want of a price."""

@@ -53,6 +53,7 @@ class FeatureWork:
     prefix: str
     inputs: Mapping[str, PlannedInput]
     directory: Path
+    chunk_bytes: int = CHUNK_BYTES
     built: dict[str, ViewVersion] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     """The ids of the steps that were made here."""
@@ -82,7 +83,7 @@ class FeatureWork:
             uris = [f.file.uri for p in plans for i in p.inputs for f in i.files]
             with self.engine.session(uris, self.directory, self.feature_set.seed) as session:
                 for plan, steps in zip(plans, missing, strict=True):
-                    for chunk in chunks(steps, CHUNK_BYTES):
+                    for chunk in chunks(steps, self.chunk_bytes):
                         self.make_chunk(session, plan, chunk)
 
     def make_view_share(self, plans: Sequence[ViewPlan], index: int, size: int) -> int:
@@ -90,7 +91,7 @@ class FeatureWork:
         number
         of steps that are its share. Which tasks there are depends on the plans alone.
         """
-        tasks = view_tasks(plans)[index::size]
+        tasks = self._tasks(plans)[index::size]
         steps = [s for _, chunk in tasks for s in chunk]
         found = self.memo.find([s.id for s in steps])
         missing = {
@@ -98,6 +99,10 @@ class FeatureWork:
         }
         self.make_views(plans, [missing[p.view.name] for p in plans])
         return len(steps)
+
+    def task_bytes(self, missing: Sequence[Sequence[Step]]) -> list[int]:
+        """What each task over these steps reads, in bytes."""
+        return [sum(s.bytes for s in c) for steps in missing for c in chunks(steps, self.chunk_bytes)]
 
     def make_join_share(self, index: int, size: int) -> int:
         """As `make_view_share`, of the training table."""
@@ -182,15 +187,9 @@ class FeatureWork:
         }
         return {**self.inputs, **read}
 
+    def _tasks(self, plans: Sequence[ViewPlan]) -> list[tuple[ViewPlan, tuple[Step, ...]]]:
+        """The tasks of a stage when nothing of it is made yet."""
+        return [(plan, chunk) for plan in plans for chunk in chunks(plan.steps, self.chunk_bytes)]
+
     def _uri(self, partition: Partition) -> str:
         return self.local.get(partition.sha256) or self.lake.uri(partition.key)
-
-
-def view_tasks(plans: Sequence[ViewPlan]) -> list[tuple[ViewPlan, tuple[Step, ...]]]:
-    """The tasks of a stage when nothing of it is made yet."""
-    return [(plan, chunk) for plan in plans for chunk in chunks(plan.steps, CHUNK_BYTES)]
-
-
-def task_bytes(missing: Sequence[Sequence[Step]]) -> list[int]:
-    """What each task over these steps reads, in bytes."""
-    return [sum(s.bytes for s in c) for steps in missing for c in chunks(steps, CHUNK_BYTES)]

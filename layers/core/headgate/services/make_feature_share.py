@@ -51,6 +51,7 @@ class MakeFeatureShare:
                 prefix=prefix,
                 inputs=planned_inputs(self.lake, applied.product, records),
                 directory=directory,
+                chunk_bytes=job.chunk_bytes,
             )
             return _share(work, job, index)
 

@@ -20,7 +20,7 @@ from headgate.services.feature_inputs import planned_inputs
 from headgate.services.feature_manifests import features_prefix, load_features, load_statistics, sketches_of
 from headgate.services.feature_memo import FeatureMemo
 from headgate.services.feature_plan import Step, ViewPlan
-from headgate.services.feature_work import FeatureWork, task_bytes
+from headgate.services.feature_work import FeatureWork
 from headgate.services.products import Products
 
 ACTION = "headgate:ReadFeatures"
@@ -59,11 +59,11 @@ class PlanFeatures:
         Raises NotFound, AccessDenied.
         """
         applied = self.products.get(product)
+        self.guard.require(applied, principal, ACTION, hrn(product, "features", feature_set))
         declared = applied.product.feature_sets.get(feature_set)
         if declared is None:
             known = ", ".join(sorted(applied.product.feature_sets)) or "none"
             raise NotFound(f"product {product} has no feature set {feature_set!r}; it has {known}")
-        self.guard.require(applied, principal, ACTION, hrn(product, "features", feature_set))
         heads = {d: self.datasets.dataset_head(product, d) for d in declared.inputs}
         inputs = {d: head for d, head in heads.items() if head is not None}
         told: dict[str, Any] = {
@@ -102,6 +102,7 @@ class PlanFeatures:
             prefix=prefix,
             inputs=planned_inputs(self.lake, self.products.get(product).product, inputs),
             directory=Path(),
+            chunk_bytes=self.decide.chunk_bytes,
         )
 
     def _fill(self, told: dict[str, Any], work: FeatureWork) -> None:
@@ -109,7 +110,7 @@ class PlanFeatures:
             plans = work.plan(stage)
             missing = work.missing(plans)
             told["views"] += [_view(p, steps) for p, steps in zip(plans, missing, strict=True)]
-            told["stages"].append(self._stage(number, [v.name for v in stage], task_bytes(missing)))
+            told["stages"].append(self._stage(number, [v.name for v in stage], work.task_bytes(missing)))
             for plan, steps in zip(plans, missing, strict=True):
                 work.built[plan.view.name] = _presumed(work, plan, steps)
         joins = work.join_steps()

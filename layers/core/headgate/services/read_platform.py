@@ -11,7 +11,6 @@ from typing import Any
 
 from headgate.domain.cost import CostLine
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.identity import Principal
 from headgate.domain.model import ModelVersion
 from headgate.domain.policy import ACTIONS, Explanation, hrn
@@ -20,7 +19,6 @@ from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.training import RunRecord
 from headgate.ports import (
     Clock,
-    FeatureCatalog,
     Ledger,
     ModelCatalog,
     ProductCatalog,
@@ -58,7 +56,6 @@ class ReadPlatform:
 
     products: Products
     catalog: ProductCatalog
-    features: FeatureCatalog
     run_catalog: RunCatalog
     model_catalog: ModelCatalog
     ledger: Ledger
@@ -79,17 +76,6 @@ class ReadPlatform:
 
     def product(self, principal: Principal, product: str) -> AppliedProduct:
         return self._readable(principal, product)
-
-    def feature_versions(
-        self, principal: Principal, product: str, limit: int
-    ) -> Sequence[FeatureVersionRecord]:
-        """Versions of every feature set, sets by name, each set's newest first."""
-        applied = self._readable(principal, product)
-        return [
-            version
-            for name in sorted(applied.product.feature_sets)
-            for version in self.features.feature_versions(product, name, limit)
-        ]
 
     def runs(self, principal: Principal, product: str, limit: int) -> Sequence[RunRecord]:
         self._readable(principal, product)

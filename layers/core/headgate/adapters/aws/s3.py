@@ -116,8 +116,11 @@ class S3ObjectStore:
         """An imported object's is a signed address of that very version: engines know no VersionId."""
         if external_object(key) is None:
             return self._name(key)
+        return self.signed(key, LINK_SECONDS)
+
+    def signed(self, key: str, seconds: int) -> str:
         at = self._at(key, None)
-        link: str = self._client.generate_presigned_url("get_object", Params=at, ExpiresIn=LINK_SECONDS)
+        link: str = self._client.generate_presigned_url("get_object", Params=at, ExpiresIn=seconds)
         return link
 
     def _name(self, key: str) -> str:

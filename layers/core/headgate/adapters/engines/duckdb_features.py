@@ -128,8 +128,10 @@ class DuckDbFeatureSession:
             if wanted is None or key in wanted:
                 yield OnlineValue(key, row["__time"], {c: row[c] for c in features})
 
-    def test(self, task: ViewTask, built: ViewFiles) -> Iterator[Mapping[str, Any]]:
-        return view_tests(self.maker, task, built)
+    def test(
+        self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        return view_tests(self.maker, task, wide, built, label)
 
     @property
     def maker(self) -> ViewMaker:

@@ -34,7 +34,11 @@ def instant(moment: datetime) -> str:
 
 def input_relation(source: Source) -> str:
     """The rows of one input that a task sees."""
-    rows = relation_sql(source.data.files, source.data.schema)
+    return rows_within(source, relation_sql(source.data.files, source.data.schema))
+
+
+def rows_within(source: Source, rows: str) -> str:
+    """Of ``rows`` those that lie within the bounds of ``source``."""
     if source.time is None or source.start is None or source.end is None:
         return rows
     time = identifier(source.time)

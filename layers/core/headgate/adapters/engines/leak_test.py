@@ -55,16 +55,19 @@ def find_leaks(
     inputs: Sequence[LeakInput],
     at: datetime,
     extra: Mapping[str, str] = {},
+    come_and_go: bool = True,
 ) -> list[Leak]:
     """What of the rows of ``view`` that were known at ``at`` depends on what was known only later.
 
-    ``extra`` are further relations that the view reads, name to SELECT; they stay as they are. A view
-    without an event time has no row that is known later than another: all are compared. At the end the
-    names are bound to the relations as given. Values are compared to the last bit.
+    Without ``come_and_go`` only values of rows that are there both times count: which rows a spine has is
+    told by the label. ``extra`` are further relations that the view reads, name to SELECT; they stay as they
+    are. A view without an event time has no row that is known later than another: all are compared. At the
+    end the names are bound to the relations as given. Values are compared to the last bit.
 
     Raises InvalidRequest when the view cannot be computed, or not of what was known.
     """
-    test = _Test(connection, view, inputs, f"TIMESTAMP {quoted(_utc(at).isoformat(sep=' '))}")
+    instant = f"TIMESTAMP {quoted(_utc(at).isoformat(sep=' '))}"
+    test = _Test(connection, view, inputs, instant, come_and_go)
     try:
         for name, relation in extra.items():
             test.bind(name, relation)
@@ -98,6 +101,7 @@ class _Test:
     view: FeatureView
     inputs: Sequence[LeakInput]
     at: str
+    come_and_go: bool
 
     def bind(self, name: str, relation: str) -> None:
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {relation}")
@@ -165,6 +169,9 @@ class _Test:
                 f"SELECT true AS __there, * FROM (FROM {one} EXCEPT ALL FROM {other})"
             )
             counts += self._row(f"SELECT count(*) FROM {table}")
+        if any(counts) and not self.come_and_go:
+            both = f"SELECT count(*) FROM {self._pairs()} WHERE g.__there AND c.__there"
+            return bool(self._row(both)[0])
         return any(counts)
 
     def _leaks(self, changed: Mapping[str, str], name: str, column: str) -> list[Leak]:
@@ -179,7 +186,8 @@ class _Test:
     def _conditions(self) -> Iterator[tuple[str, str, bool]]:
         """(feature, condition of a pair in which it differs, whether the row itself does)."""
         there = "g.__there AND c.__there"
-        yield self.view.event_time or "", f"({there}) IS NOT TRUE", True
+        if self.come_and_go:
+            yield self.view.event_time or "", f"({there}) IS NOT TRUE", True
         for name, *_ in self.connection.execute("DESCRIBE __leak_honest").fetchall():
             if name not in self._key:
                 column = identifier(name)

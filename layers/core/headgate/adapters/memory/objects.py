@@ -105,6 +105,10 @@ class MemoryObjectStore:
             versions = self._versions.get(key)
             return str(versions[-1].path if versions else _path(self._root, key, "missing"))
 
+    def signed(self, key: str, seconds: int) -> str:  # noqa: ARG002 - a file can be read for ever
+        """A ``file:`` address."""
+        return Path(self.uri(key)).absolute().as_uri()
+
     def keys(self, prefix: str = "") -> tuple[str, ...]:
         """Keys that start with ``prefix``, sorted. Not in the port: for looking at what a service left."""
         with self._lock:

@@ -1,18 +1,18 @@
-"""`headgate drop` and `headgate features`: what goes in, and what is made of it."""
+"""`headgate drop`: what goes in."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from headgate.cli.commands.context import ProductOption, chosen, invocation
+from headgate.cli.commands.context import ProductOption, invocation
 from headgate.cli.drop import drop_file, wait_for
 from headgate.cli.failures import CommandFailed
-from headgate.cli.output import sheet, table
 
-data = typer.Typer(no_args_is_help=True, help="Dataset versions, their history, and refused drops.")
-features = typer.Typer(no_args_is_help=True, help="Feature versions.")
+data = typer.Typer(
+    no_args_is_help=True,
+    help="Dataset versions, their history, refused drops, and training sets (also: `headgate dataset`).",
+)
 
 
 def drop(
@@ -46,45 +46,3 @@ def drop(
         raise CommandFailed(
             f"{len(refused)} of {len(outcomes)} refused; `headgate data quarantine show ID` shows the rows"
         )
-
-
-FEATURE_COLUMNS = [
-    ("set", "feature_set"),
-    ("version", "ordinal"),
-    ("digest", "digest"),
-    ("rows", "rows"),
-    ("months", "partitions"),
-    ("from", "min_event_time"),
-    ("to", "max_event_time"),
-    ("seconds", "seconds"),
-    ("created", "created_at"),
-]
-
-
-@features.command("list")
-def list_features(context: typer.Context, product: ProductOption = None) -> None:
-    """Feature versions, newest first."""
-    call = invocation(context)
-    document = call.client().features(call.product(product))
-    none = "no feature version yet: it is built when every dataset it reads has a version"
-    call.output.rows(document, document["features"], FEATURE_COLUMNS, none)
-
-
-@features.command("show")
-def show_features(
-    context: typer.Context,
-    version: Annotated[str, typer.Argument(help="A number, v3, or a digest.")],
-    product: ProductOption = None,
-) -> None:
-    """One feature version and the dataset versions it was built from."""
-    call = invocation(context)
-    found = call.client().features(call.product(product))["features"]
-    match = chosen(found, version, "ordinal", "feature version", "headgate features list")
-
-    def people(console: Console) -> None:
-        inputs = [{"dataset": k, "version": v} for k, v in match.get("inputs", {}).items()]
-        console.print(sheet({k: v for k, v in match.items() if k != "inputs"}))
-        console.print()
-        console.print(table(inputs, [("built from", "dataset"), ("digest", "version")]))
-
-    call.output.answer(match, people)

@@ -1,0 +1,213 @@
+"""Rows of the reader's own, joined with a version's views by the engine that joins training sets."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
+from headgate.adapters.engines.duckdb_session import Limits, identifier, quoted
+from headgate.cli.failures import CommandFailed
+from headgate.domain.dataset_input import DatasetInput, InputFile
+from headgate.domain.errors import InvalidRequest
+from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.manifest import SchemaColumn
+from headgate.ports import JoinTask, ViewFiles
+
+MEMORY_BYTES = 2 << 30
+PLACE = "__place"
+"""Where a row stood among the labels: they come back in their order."""
+Columns = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The labels with their features, in one Parquet file."""
+
+    path: Path
+    rows: int
+    columns: Columns
+    notes: tuple[str, ...]
+
+
+def label_table(labels: Any, folder: Path) -> Path:
+    """The labels as a Parquet file: of a pyarrow Table, a pandas DataFrame, or a path of Parquet or CSV.
+    Raises CommandFailed for anything else.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if isinstance(labels, str | os.PathLike):
+        return _label_file(Path(labels), folder)
+    if not isinstance(labels, pa.Table) and type(labels).__module__.startswith("pandas."):
+        labels = pa.Table.from_pandas(labels, preserve_index=False)
+    if not isinstance(labels, pa.Table):
+        raise CommandFailed(
+            f"labels are a pyarrow Table, a pandas DataFrame or a path, not {type(labels).__name__}"
+        )
+    path = folder / "labels.parquet"
+    pq.write_table(labels, path)
+    return path
+
+
+def limits_of(labels: Path, event_time: str) -> tuple[str | None, str | None]:
+    """The first event time, and an instant after the last; None without rows. Raises CommandFailed when a row
+    has none.
+    """
+    query = (
+        f"SELECT count(*) - count(t), strftime(min(t), {_STAMP}), "
+        f"strftime(max(t) + INTERVAL 1 SECOND, {_STAMP}) "
+        f"FROM (SELECT {_utc(event_time)} AS t FROM read_parquet({quoted(str(labels))}))"
+    )
+    row = _asked(query, f"the column {event_time} of the labels")
+    if row[0]:
+        raise CommandFailed(f"{row[0]:,} of the labels have no {event_time}: nothing was known at no time")
+    return row[1], row[2]
+
+
+def join_labels(
+    told: Mapping[str, Any],
+    views: Sequence[tuple[Mapping[str, Any], Sequence[Path]]],
+    labels: Path,
+    folder: Path,
+    start: str | None,
+    end: str | None,
+) -> Joined:
+    """``told`` is the answer of the platform, with views; ``views`` their files. Labels out of [start, end)
+    are left out first. Raises CommandFailed for what does not fit.
+    """
+    declared = _declared(told["declared"])
+    types = {c["name"]: c["type"] for view, _ in views for c in view["columns"]}
+    spine, notes = _spine(declared, labels, types, folder, (start, end))
+    feature_set = replace(declared, spine=spine.view, label=None)
+    if notes:
+        feature_set = replace(feature_set, on_demand=None)
+    by_name = {view.name: view for view in declared.views}
+    joined = tuple(_view_files(by_name[v["view"]], v, paths) for v, paths in views)
+    engine = DuckDbFeatureEngine(Limits(MEMORY_BYTES, os.cpu_count() or 2), folder / "sql")
+    readable = [f.uri for each in (spine, *joined) for f in each.data.files]
+    try:
+        with engine.session(readable, folder, declared.seed) as session:
+            built = session.join(JoinTask(feature_set, "labels", spine, joined), folder / "joined")
+    except InvalidRequest as wrong:
+        raise CommandFailed(f"the labels cannot be joined: {wrong}") from wrong
+    columns = tuple((c.name, c.role) for c in built.columns if c.name != PLACE)
+    path = folder / "training-set.parquet"
+    assert built.partition.path is not None, "every label is a row"
+    _in_order(built.partition.path, path)
+    return Joined(path, built.partition.rows, columns, notes)
+
+
+def _declared(document: Mapping[str, Any]) -> FeatureSet:
+    views = {name: FeatureView.from_document(view) for name, view in document["views"].items()}
+    shallow = {name: replace(view, inputs=()) for name, view in views.items() if view.kind != "on_demand"}
+    return FeatureSet.from_document(document["feature_set"], {**views, **shallow})
+
+
+def _spine(
+    declared: FeatureSet,
+    labels: Path,
+    types: Mapping[str, str],
+    folder: Path,
+    bounds: tuple[str | None, str | None],
+) -> tuple[ViewFiles, tuple[str, ...]]:
+    """The labels as a spine: their columns in the types that views and SQL expect, and where they stood."""
+    time = declared.spine.event_time or ""
+    there = _described(labels)
+    needed = {column for view in declared.views for column in view.entity} | {time}
+    if missing := sorted(needed - set(there)):
+        raise CommandFailed(
+            f"the labels have no column {', '.join(missing)}: {', '.join(sorted(needed))} say what is joined"
+        )
+    if taken := {PLACE, "file_row_number"} & set(there):
+        raise CommandFailed(f"the labels may have no column {', '.join(taken)}")
+    meant = {**types, **{c.name: c.type for c in declared.request}}
+    selected = [
+        f"{_utc(name) if name == time else _cast(name, meant.get(name))} AS {identifier(name)}"
+        for name in there
+    ]
+    source = f"read_parquet({quoted(str(labels))}, file_row_number=true)"
+    rows = f"SELECT {', '.join(selected)}, file_row_number AS {PLACE} FROM {source}"
+    limits = [
+        f"{identifier(time)} {sign} CAST(CAST({quoted(bound)} AS TIMESTAMPTZ) AS TIMESTAMP)"
+        for bound, sign in zip(bounds, (">=", "<"), strict=True)
+        if bound is not None
+    ]
+    path = folder / "spine.parquet"
+    where = f" WHERE {' AND '.join(limits)}" if limits else ""
+    copy = f"COPY (SELECT * FROM ({rows}){where}) TO {quoted(str(path))} (FORMAT parquet)"
+    if not _asked(copy, "the labels")[0]:
+        raise CommandFailed("there is no row among the labels that is asked for")
+    columns = tuple(_described(path).items())
+    entity = (*sorted(needed - {time}), PLACE)
+    view = replace(declared.spine, name="labels", sql="", inputs=(), entity=entity)
+    return _files(view, columns, [path]), _left_out(declared, set(there))
+
+
+def _left_out(declared: FeatureSet, there: set[str]) -> tuple[str, ...]:
+    """Why there are no on-demand features, if there are none."""
+    view = declared.on_demand
+    missing = sorted({c.name for c in declared.request} - there)
+    if view is None or not missing:
+        return ()
+    return (f"the features of {view.name} are left out: the labels lack {', '.join(missing)}",)
+
+
+def _view_files(view: FeatureView, told: Mapping[str, Any], paths: Sequence[Path]) -> ViewFiles:
+    return _files(view, tuple((c["name"], c["type"]) for c in told["columns"]), paths)
+
+
+def _files(view: FeatureView, columns: Columns, paths: Sequence[Path]) -> ViewFiles:
+    schema = tuple(SchemaColumn(name, type_, False, "internal") for name, type_ in columns)
+    return ViewFiles(view, DatasetInput(schema, tuple(InputFile(str(path), columns) for path in paths)))
+
+
+def _label_file(path: Path, folder: Path) -> Path:
+    if not path.is_file():
+        raise CommandFailed(f"{path}: there is no such file of labels")
+    if path.suffix == ".parquet":
+        return path.resolve()
+    if path.suffix != ".csv":
+        raise CommandFailed(f"{path}: labels are read from .parquet or .csv")
+    target = folder / "labels.parquet"
+    _asked(f"COPY (FROM read_csv({quoted(str(path))})) TO {quoted(str(target))} (FORMAT parquet)", str(path))
+    return target
+
+
+def _in_order(joined: Path, target: Path) -> None:
+    query = f"SELECT * EXCLUDE ({PLACE}) FROM read_parquet({quoted(str(joined))}) ORDER BY {PLACE}"
+    copy = f"COPY ({query}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+    _asked(copy, "the joined labels")
+
+
+def _described(path: Path) -> dict[str, str]:
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        found = connection.execute(f"DESCRIBE FROM read_parquet({quoted(str(path))})").fetchall()
+    return {row[0]: row[1] for row in found}
+
+
+def _asked(query: str, what: str) -> tuple[Any, ...]:
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            return connection.execute(query).fetchone() or ()
+        except duckdb.Error as error:
+            raise CommandFailed(f"{what}: {str(error).splitlines()[0]}") from error
+
+
+def _utc(column: str) -> str:
+    """Instants as UTC TIMESTAMPs; what says no zone is UTC."""
+    return f"CAST(CAST({identifier(column)} AS TIMESTAMPTZ) AS TIMESTAMP)"
+
+
+def _cast(column: str, type_: str | None) -> str:
+    name = identifier(column)
+    return name if type_ is None else f"CAST({name} AS {type_})"
+
+
+_STAMP = quoted("%Y-%m-%dT%H:%M:%S.%fZ")

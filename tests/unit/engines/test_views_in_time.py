@@ -1,0 +1,232 @@
+"""What is known when: delays, corrections, staleness, the watermark, windows and what tests find in views."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from headgate.domain.errors import InvalidRequest
+from headgate.domain.feature import FeatureSet, FeatureView, Window
+
+from tests.support.local_features import LocalBuild, build_locally, planned_input
+from tests.unit.engines.test_feature_engine import VISITS, feature_set, write
+
+Rows = list[dict[str, Any]]
+HOUR = 3600
+
+
+def changed(**fields: Any) -> FeatureSet:
+    """The small set with other fields in its one view."""
+    wanted = feature_set()
+    (view,) = wanted.views
+    return replace(wanted, views=(replace(view, **fields),))
+
+
+def built(
+    tmp_path: Path,
+    sensor: Rows,
+    wanted: FeatureSet,
+    visits: Rows = VISITS,
+    *,
+    tests: bool = False,
+    known_at: dict[str, str] | None = None,
+) -> LocalBuild:
+    inputs = {
+        "visits": planned_input(
+            "visits", [write(tmp_path / "visits.parquet", visits, "visited_at")], "visited_at"
+        ),
+        "sensor": planned_input(
+            "sensor",
+            [write(tmp_path / "sensor.parquet", sensor, "known_at")],
+            "known_at",
+            known_at=known_at,
+        ),
+    }
+    return build_locally(wanted, inputs, tmp_path / "build", tests=tests)
+
+
+def warmth(rows: Rows) -> dict[str, Any]:
+    return {r["visit_id"]: r["warmth"] for r in rows}
+
+
+def reading(at: str, value: float, shop: str = "north", **more: Any) -> dict[str, Any]:
+    return {"shop": shop, "known_at": f"2024-01-31T{at}", "warmth": value, **more}
+
+
+def test_a_value_counts_from_when_it_is_available(tmp_path: Path) -> None:
+    sensor = [reading("10:00:00", 1.0), reading("10:30:00", 2.0)]
+    found = warmth(built(tmp_path, sensor, changed(available_after=1800, max_age_seconds=None)).rows)
+    # a is at 10:30: what happened at 10:00 is known just then; b is at 11:00
+    assert (found["a"], found["b"]) == (1.0, 2.0)
+
+
+def test_staleness_counts_from_when_it_happened(tmp_path: Path) -> None:
+    sensor = [reading("10:00:00", 1.0)]
+    fresh = changed(available_after=1800, max_age_seconds=HOUR)
+    found = warmth(built(tmp_path, sensor, fresh).rows)
+    assert (found["a"], found["b"], found["c"]) == (1.0, 1.0, None)
+
+
+CORRECTED = "SELECT shop, known_at AS happened, said_at, warmth FROM sensor"
+
+
+def corrected(**fields: Any) -> FeatureSet:
+    return changed(sql=CORRECTED, event_time="happened", known_at="said_at", max_age_seconds=None, **fields)
+
+
+def moment(text: str) -> Any:
+    from datetime import datetime
+
+    return datetime.fromisoformat(f"2024-01-31T{text}")
+
+
+def test_a_late_correction_does_not_leak(tmp_path: Path) -> None:
+    """It counts from when it was said, and then in place of what it corrects."""
+    sensor = [
+        reading("10:00:00", 1.0, said_at=moment("10:00:00")),
+        reading("10:00:00", 9.0, said_at=moment("10:45:00")),
+    ]
+    found = warmth(built(tmp_path, sensor, corrected()).rows)
+    assert (found["a"], found["b"]) == (1.0, 9.0)
+
+
+def test_late_news_of_what_is_older_is_no_news(tmp_path: Path) -> None:
+    sensor = [
+        reading("10:20:00", 2.0, said_at=moment("10:20:00")),
+        reading("10:00:00", 9.0, said_at=moment("10:25:00")),
+    ]
+    found = warmth(built(tmp_path, sensor, corrected()).rows)
+    assert (found["a"], found["b"]) == (2.0, 2.0)
+
+
+def test_nothing_is_known_before_it_happened(tmp_path: Path) -> None:
+    sensor = [reading("10:45:00", 9.0, said_at=moment("10:00:00"))]
+    found = warmth(built(tmp_path, sensor, corrected()).rows)
+    assert (found["a"], found["b"]) == (None, 9.0)
+
+
+def windowed(sql: str, latest: int, **fields: Any) -> FeatureSet:
+    return changed(
+        sql=sql, windows=(Window("sensor", 0, latest),), build="incremental", max_age_seconds=None, **fields
+    )
+
+
+def with_times(wanted: FeatureSet) -> FeatureSet:
+    return replace(wanted, event_times={"sensor": "known_at", "visits": "visited_at"})
+
+
+LATER = "SELECT shop, known_at + INTERVAL 40 DAY AS known_at, warmth FROM sensor"
+
+
+def test_rows_that_no_window_reaches_are_told_and_not_lost(tmp_path: Path) -> None:
+    wanted = with_times(windowed(LATER, HOUR))
+    with pytest.raises(InvalidRequest, match=r"view sensor_now: 1 rows .* windows \(sensor 0s..3600s\)"):
+        built(tmp_path, [reading("10:00:00", 1.0)], wanted)
+
+
+COUNTED = """
+SELECT shop, known_at, warmth, count(*) OVER (PARTITION BY shop ORDER BY known_at) AS so_far FROM sensor
+"""
+
+
+def test_a_window_that_is_too_narrow_is_found(tmp_path: Path) -> None:
+    january = [reading(f"{h:02d}:00:00", h) for h in range(3)]
+    february = [{**r, "known_at": r["known_at"].replace("01-31", "02-01")} for r in january]
+    wanted = with_times(windowed(COUNTED, 0))
+    with pytest.raises(InvalidRequest, match=r"sensor_now: 3 rows of 2024-0. .* build: full"):
+        built(tmp_path, january + february, wanted, tests=True)
+
+
+def test_a_value_told_before_it_is_known_is_found_with_its_column(tmp_path: Path) -> None:
+    wanted = with_times(windowed("SELECT shop, known_at, warmth FROM sensor", 0))
+    later = {"warmth": "known_at + INTERVAL 1 HOUR"}
+    sensor = [reading(f"{h:02d}:00:00", float(h)) for h in range(12)]
+    with pytest.raises(InvalidRequest, match=r"feature warmth .* sensor\.warmth changes after it was known"):
+        built(tmp_path, sensor, wanted, tests=True, known_at=later)
+    honest = with_times(windowed("SELECT shop, known_at, warmth FROM sensor", 0, available_after=HOUR))
+    (tmp_path / "honest").mkdir()
+    assert built(tmp_path / "honest", sensor, honest, tests=True, known_at=later).rows
+
+
+def test_a_leaking_view_over_restricted_columns_tells_no_value(tmp_path: Path) -> None:
+    wanted = with_times(windowed("SELECT shop, known_at, warmth FROM sensor", 0))
+    sensor = [reading(f"{h:02d}:00:00", float(h), shop="secret-shop") for h in range(4)]
+    path = write(tmp_path / "sensor.parquet", sensor, "known_at")
+    given = planned_input("sensor", [path], "known_at", known_at={"warmth": "known_at + INTERVAL 1 HOUR"})
+    schema = tuple(replace(c, classification="restricted") if c.name == "shop" else c for c in given.schema)
+    visits = planned_input("visits", [write(tmp_path / "visits.parquet", VISITS, "visited_at")], "visited_at")
+    inputs = {"sensor": replace(given, schema=schema), "visits": visits}
+    with pytest.raises(InvalidRequest) as refused:
+        build_locally(wanted, inputs, tmp_path / "build", tests=True)
+    assert "secret-shop" not in str(refused.value)
+
+
+GRID = """
+WITH seen AS (
+    SELECT shop, warmth, (CAST(epoch(known_at) AS BIGINT) // 600 + 1 + unnest(range(0, 12))) * 600 AS slot
+    FROM sensor
+)
+SELECT shop, make_timestamp(slot * 1000000) AS known_at, count(*) AS readings, max(warmth) AS warmth
+FROM seen WHERE slot <= (SELECT CAST(epoch(reached) AS BIGINT) FROM watermark) GROUP BY shop, slot
+"""
+
+
+def test_no_row_is_later_than_the_watermark(tmp_path: Path) -> None:
+    sensor = [reading("10:00:00", 1.0), reading("11:00:00", 3.0, shop="south")]
+    wanted = with_times(windowed(GRID, 2 * HOUR + 600, inputs=("sensor", "watermark")))
+    times = [r["known_at"].isoformat() for r in built(tmp_path, sensor, wanted).view_rows("sensor_now")]
+    assert max(times) == "2024-01-31T11:00:00"
+    assert len(times) == 6
+
+
+def test_a_declared_test_that_fails_stops_the_build_with_counts(tmp_path: Path) -> None:
+    sensor = [reading("10:00:00", 1.0), reading("10:30:00", -2.0)]
+    with pytest.raises(InvalidRequest, match=r"view sensor_now: 1 of 2 rows fail the test: warmth > 0"):
+        built(tmp_path, sensor, changed(tests=("warmth > 0",)))
+    assert built(tmp_path, sensor, changed(tests=("warmth > -9",))).rows
+
+
+def test_a_label_without_a_time_is_not_lost_in_silence(tmp_path: Path) -> None:
+    wanted = feature_set(
+        visit={"sql": "SELECT * REPLACE (CASE WHEN size > 3 THEN visited_at END AS visited_at) FROM visits"}
+    )
+    with pytest.raises(InvalidRequest, match="view visit: 2 of 4 rows have no visited_at"):
+        built(tmp_path, [reading("10:00:00", 1.0)], wanted)
+
+
+def test_an_entity_may_have_labels_at_several_times(tmp_path: Path) -> None:
+    twice = [VISITS[0], {**VISITS[0], "visited_at": "2024-01-31T10:50:00"}]
+    wanted = replace(feature_set(), on_demand=None)
+    sensor = [reading("10:00:00", 1.0), reading("10:40:00", 2.0)]
+    rows = built(tmp_path, sensor, wanted, twice).rows
+    assert [r["warmth"] for r in rows] == [1.0, 2.0]
+
+
+def test_on_demand_rows_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
+    twice = [VISITS[0], {**VISITS[0], "visited_at": "2024-01-31T10:50:00"}]
+    with pytest.raises(InvalidRequest, match="view asked: 1 rows share their visit_id with another"):
+        built(tmp_path, [reading("10:00:00", 1.0)], feature_set(), twice)
+
+
+def test_the_seed_is_the_sets(tmp_path: Path) -> None:
+    sql = "SELECT shop, known_at, CAST(seed() AS DOUBLE) AS warmth FROM sensor"
+    wanted = replace(changed(sql=sql), seed=41)
+    assert warmth(built(tmp_path, [reading("10:00:00", 1.0)], wanted).rows)["a"] == 41.0
+    assert wanted.recipe_digest() != replace(wanted, seed=42).recipe_digest()
+
+
+def test_a_view_may_read_a_view(tmp_path: Path) -> None:
+    base = FeatureView.from_document(
+        {
+            "name": "raw",
+            "kind": "feature",
+            "inputs": ["sensor"],
+            "entity": ["shop"],
+            "event_time": "known_at",
+            "sql": "SELECT shop, known_at, warmth * 10 AS tenfold FROM sensor",
+        }
+    )
+    wanted = changed(inputs=("raw",), sql="SELECT shop, known_at, tenfold + 1 AS warmth FROM raw")
+    found = built(tmp_path, [reading("10:00:00", 1.0)], replace(wanted, helpers=(base,)))
+    assert warmth(found.rows)["a"] == 11.0
+    assert [v.name for v in found.work.feature_set.built] == ["raw", "visit", "sensor_now"]
