@@ -109,7 +109,7 @@ class DuckDbFeatureSession:
         columns = self._joined_columns(feature_set, spine, on_demand, joined, query)
         target.mkdir(parents=True, exist_ok=True)
         path = target / f"{task.name}.parquet"
-        order = [feature_set.spine.event_time or "", *feature_set.spine.entity]
+        order = [*feature_set.spine.entity, feature_set.spine.event_time or ""]
         self.maker.execute(sql.copy(sql.ordered(query, order), str(path)), where)
         partition = self.maker.described(task.name, path, feature_set.spine.event_time, feature_set.label)
         if partition.rows != labels:
