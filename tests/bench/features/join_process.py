@@ -3,7 +3,8 @@
 
 Prints ``{"seconds", "join_seconds", "cpu_seconds", "peak_mb"}`` and leaves Parquet files below ``out``.
 
-The ways: ``hand`` is SQL that somebody wrote, to one file; ``hand_ordered`` the same in the order that ours
+The ways: ``labels`` are the reader's own, joined with views that are stored, as the client does;
+``hand`` is SQL that somebody wrote, to one file; ``hand_ordered`` the same in the order that ours
 has; ``ours`` is a whole build: views made one row a key, sorted and stored by months, joined month by month,
 described, hashed and put in the store. All have the same threads and memory.
 """
@@ -24,6 +25,7 @@ import duckdb
 from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine, DuckDbFeatureSession
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.bootstrap import MEMORY_SHARE
+from headgate.client.labels import join_labels
 from headgate.ports import BuiltJoin, JoinTask
 
 from tests.bench.features import label_set
@@ -90,10 +92,29 @@ def ours(data: Labels, out: Path) -> Callable[[], float | None]:
     return act
 
 
+def labels(data: Labels, out: Path, keep_order: bool = False) -> Callable[[], float | None]:
+    """The labels are the reader's own, and the views are stored: `headgate dataset training-set --labels`."""
+    folder, given = out / "build", out / "given"
+    engine = DuckDbFeatureEngine(LIMITS, folder)
+    built = build_locally(label_set.feature_set(), label_set.inputs_for_views(data), folder, engine=engine)
+    told, views = label_set.handed_out(built)
+    given.mkdir()
+    one = given / "labels.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (FROM {data.read('labels')}) TO '{one}' (FORMAT parquet)")
+
+    def act() -> None:
+        join_labels(told, views, one, out, None, None, keep_order)
+
+    return act
+
+
 WAYS: dict[str, Callable[[Labels, Path], Callable[[], float | None]]] = {
     "hand": hand,
     "hand_ordered": lambda data, out: hand(data, out, ordered=True),
     "ours": ours,
+    "labels": labels,
+    "labels_ordered": lambda data, out: labels(data, out, keep_order=True),
 }
 
 
