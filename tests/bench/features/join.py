@@ -91,8 +91,8 @@ def _beside_hand(rounds: list[dict[str, Measured]]) -> list[Row]:
             "labels",
             "hand",
             MOST_RATIO,
-            "labels of the reader's own with the stored views of a version, as the client joins them; by hand: "
-            "views made one row a key, two ASOF joins of DuckDB, to a zstd Parquet file, its rows in no order",
+            "labels of one's own with the stored views of a version, as the client joins them; by hand: "
+            "views made one row a key, two ASOF joins, to a zstd Parquet file, its rows in no order",
         ),
         row(
             "the same, in one order",
