@@ -164,6 +164,20 @@ def test_a_training_set_is_the_rows_of_the_version(alice: CommandLine, stack: St
     assert pq.read_table(out).to_pylist() == rows.slice(0, kiosks.JANUARY).to_pylist()
 
 
+def test_labels_in_a_file_come_back_with_what_was_known(alice: CommandLine, tmp_path: Path) -> None:
+    labels, out = tmp_path / "mine.csv", tmp_path / "mine.parquet"
+    labels.write_text("shop,visited_at,mine\nsouth,2024-01-09 12:30:00,1\nnorth,2024-01-03 09:00:00,2\n")
+
+    told = alice("dataset", "training-set", SET, "--labels", str(labels), "--out", str(out))
+
+    rows = pq.read_table(out).select(["shop", "mine", "warmth"]).to_pylist()
+    assert rows == [
+        {"shop": "south", "mine": 1, "warmth": 9.12},
+        {"shop": "north", "mine": 2, "warmth": 2.12},
+    ]
+    assert told["notes"] == ["the features of asked are left out: the labels lack size, visit_id"]
+
+
 def test_files_that_are_not_what_the_version_names_are_refused(
     alice: CommandLine, stack: Stack, tmp_path: Path
 ) -> None:
