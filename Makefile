@@ -75,9 +75,13 @@ test-e2e: layers ## from a dropped file to a prediction, on the emulator
 	@$(IN_VENV) -m pytest tests/e2e
 
 .PHONY: bench
-bench: setup ## measure beside DVC and pyiceberg; one table, saved as build/bench/data.json
+bench: setup ## measure beside DVC, pyiceberg, polars, pandas and Feast; tables, saved as build/bench/data.json and features.json
 	@$(BOOTSTRAP) bench
 	@$(IN_VENV) -m tests.bench
+
+.PHONY: bench-large
+bench-large: setup ## features of 10 GB of events by workers of 1 GB; saved as build/bench/features_large.json
+	@$(IN_VENV) -m tests.bench features_large
 
 .PHONY: drill
 drill: setup ## kill the ingest worker 50 times during 500 drops; saved as build/bench/drill.json

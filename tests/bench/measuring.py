@@ -48,19 +48,26 @@ def peak_megabytes() -> float:
     return int(found.group(1)) * 1024 / 1e6 if found else 0.0
 
 
-def in_own_process(module: str, *arguments: str, python: Path | None = None) -> dict[str, Any]:
+def in_own_process(
+    module: str, *arguments: str, python: Path | None = None, most_seconds: float | None = None
+) -> dict[str, Any]:
     """What ``python -m module arguments`` prints as its last line, a JSON object.
 
-    Raises RuntimeError with the end of its output when it fails.
+    Raises RuntimeError with the end of its output when it fails, and when it takes longer than
+    ``most_seconds``.
     """
-    done = subprocess.run(
-        [str(python or sys.executable), "-m", module, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [str(python or sys.executable), "-m", module, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=most_seconds,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise RuntimeError(f"{module} {' '.join(arguments)} took longer than {most_seconds:.0f} s") from late
     if done.returncode:
         raise RuntimeError(f"{module} ended with status {done.returncode}: {done.stderr.strip()[-2000:]}")
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -104,3 +104,15 @@ class TestOnlineStore:
 
         assert read_one(backend, "1") is None
         assert read_one(backend, "2") is not None
+
+    def test_a_row_is_taken_back_only_while_it_is_the_one_that_is_meant(self, backend: Backend) -> None:
+        backend.online.write([records.online_row(key, records.at(5)) for key in ("1", "2", "3")])
+        backend.online.write([records.online_row("2", records.at(6))])
+
+        backend.online.take_back("shop", [("spend", key, records.at(5)) for key in ("1", "2", "never there")])
+
+        assert read_one(backend, "1") is None
+        newer, untouched = read_one(backend, "2"), read_one(backend, "3")
+        assert newer is not None
+        assert newer.event_time == records.at(6)
+        assert untouched is not None

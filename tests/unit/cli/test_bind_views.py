@@ -156,7 +156,7 @@ def test_the_watermark_is_a_table_of_one_instant(tmp_path: Path) -> None:
         sql = f"{SQL} WHERE epoch(placed_at) <= (SELECT epoch({column}) FROM watermark)"
         return folder_with(tmp_path / name, shop_load=header + sql)
 
-    assert compile_product(folder("fine", '"at"'))["views"]["shop_load"]["build"] == "incremental"
+    assert compile_product(folder("fine", '"reached"'))["views"]["shop_load"]["build"] == "incremental"
     assert 'Referenced column "until"' in only_problem(folder("wrong", "until"))
 
 

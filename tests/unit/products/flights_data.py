@@ -67,6 +67,18 @@ def observation(hour: str, **more: Any) -> dict[str, Any]:
     return {**place, **calm, **fixed, **more}
 
 
+def typed(
+    product: Product, name: str, folder: Path, given: Sequence[Mapping[str, Any]] | pa.Table | None
+) -> Path:
+    """A Parquet file of the rows, typed as the contract has them; of airports the few that flights go to."""
+    rows = given if given is not None else AIRPORTS if name == "airports" else []
+    schema = pa.schema([(c.name, ARROW[c.type]) for c in product.datasets[name].columns])
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema)
+    path = folder / f"{name}.parquet"
+    pq.write_table(table, path)
+    return path
+
+
 def build(
     product: Product, folder: Path, tables: Mapping[str, Sequence[Mapping[str, Any]] | pa.Table]
 ) -> dict[str, dict[str, Any]]:
@@ -75,12 +87,8 @@ def build(
     inputs = {}
     feature_set = product.feature_sets["departure"]
     for name in feature_set.inputs:
-        given = tables.get(name, AIRPORTS if name == "airports" else [])
-        schema = pa.schema([(c.name, ARROW[c.type]) for c in product.datasets[name].columns])
-        table = given if isinstance(given, pa.Table) else pa.Table.from_pylist(list(given), schema)
-        path = folder / f"{name}.parquet"
-        pq.write_table(table, path)
         contract = product.datasets[name]
+        path = typed(product, name, folder, tables.get(name))
         inputs[name] = planned_input(name, [path], contract.event_time, contract.primary_key)
     built = build_locally(feature_set, inputs, folder / "build")
     return {row["flight_id"]: row for row in built.rows}

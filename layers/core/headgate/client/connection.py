@@ -31,6 +31,7 @@ class Client:
         end: str | None = None,
         labels: Any = None,
         *,
+        keep_order: bool = True,
         product: str | None = None,
         progress: Progress = nobody,
     ) -> TrainingSet:
@@ -39,7 +40,8 @@ class Client:
 
         ``labels`` are rows of the reader's own: a pyarrow Table, a pandas DataFrame, or the path of a Parquet
         or CSV file, with the entity columns, the event time, and any more columns. They come back as they
-        are, in their order, each with what the views knew at its event time.
+        are, in their order, each with what the views knew at its event time; millions of them come faster
+        without ``keep_order``.
 
         What is left out of them is warned of, and stands in the result's ``notes``.
 
@@ -48,7 +50,7 @@ class Client:
         features = FeaturesClient(self.api, product or self.product, feature_set)
         if labels is None:
             return stored(features, version, start, end, progress)
-        found = joined_with(features, version, start, end, labels, progress)
+        found = joined_with(features, version, start, end, labels, progress, keep_order)
         for note in found.notes:
             warnings.warn(note, stacklevel=2)
         return found

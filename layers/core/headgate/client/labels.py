@@ -13,7 +13,7 @@ from headgate.domain.dataset_input import DatasetInput, InputFile
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureSet, FeatureView
 from headgate.domain.manifest import SchemaColumn
-from headgate.ports import JoinTask, ViewFiles
+from headgate.ports import ViewFiles
 
 MEMORY_BYTES = 2 << 30
 PLACE = "__place"
@@ -73,30 +73,31 @@ def join_labels(
     folder: Path,
     start: str | None,
     end: str | None,
+    keep_order: bool = True,
 ) -> Joined:
     """``told`` is the answer of the platform, with views; ``views`` their files. Labels out of [start, end)
     are left out first. Raises CommandFailed for what does not fit.
     """
     declared = _declared(told["declared"])
     types = {c["name"]: c["type"] for view, _ in views for c in view["columns"]}
-    spine, notes = _spine(declared, labels, types, folder, (start, end))
+    place = PLACE if keep_order else None
+    rows, spine, notes = _spine(declared, labels, types, (start, end), place)
     feature_set = replace(declared, spine=spine.view, label=None)
     if notes:
         feature_set = replace(feature_set, on_demand=None)
     by_name = {view.name: view for view in declared.views}
     joined = tuple(_view_files(by_name[v["view"]], v, paths) for v, paths in views)
     engine = DuckDbFeatureEngine(Limits(MEMORY_BYTES, os.cpu_count() or 2), folder / "sql")
-    readable = [f.uri for each in (spine, *joined) for f in each.data.files]
+    readable = [str(labels), *(f.uri for each in joined for f in each.data.files)]
+    path = folder / "training-set.parquet"
     try:
         with engine.session(readable, folder, declared.seed) as session:
-            built = session.join(JoinTask(feature_set, "labels", spine, joined), folder / "joined")
+            columns, count = session.join_labels(feature_set, rows, spine, joined, path, place)
     except InvalidRequest as wrong:
         raise CommandFailed(f"the labels cannot be joined: {wrong}") from wrong
-    columns = tuple((c.name, c.role) for c in built.columns if c.name != PLACE)
-    path = folder / "training-set.parquet"
-    assert built.partition.path is not None, "every label is a row"
-    _in_order(built.partition.path, path)
-    return Joined(path, built.partition.rows, columns, notes)
+    if not count:
+        raise CommandFailed("there is no row among the labels that is asked for")
+    return Joined(path, count, tuple((c.name, c.role) for c in columns), notes)
 
 
 def _declared(document: Mapping[str, Any]) -> FeatureSet:
@@ -109,10 +110,12 @@ def _spine(
     declared: FeatureSet,
     labels: Path,
     types: Mapping[str, str],
-    folder: Path,
     bounds: tuple[str | None, str | None],
-) -> tuple[ViewFiles, tuple[str, ...]]:
-    """The labels as a spine: their columns in the types that views and SQL expect, and where they stood."""
+    place: str | None,
+) -> tuple[str, ViewFiles, tuple[str, ...]]:
+    """The labels as a spine: a SELECT of their columns in the types that views and SQL expect, and of where
+    they stood.
+    """
     time = declared.spine.event_time or ""
     there = _described(labels)
     needed = {column for view in declared.views for column in view.entity} | {time}
@@ -124,25 +127,23 @@ def _spine(
         raise CommandFailed(f"the labels may have no column {', '.join(taken)}")
     meant = {**types, **{c.name: c.type for c in declared.request}}
     selected = [
-        f"{_utc(name) if name == time else _cast(name, meant.get(name))} AS {identifier(name)}"
-        for name in there
+        f"{_utc(name, kind) if name == time else _cast(name, meant.get(name))} AS {identifier(name)}"
+        for name, kind in there.items()
     ]
     source = f"read_parquet({quoted(str(labels))}, file_row_number=true)"
-    rows = f"SELECT {', '.join(selected)}, file_row_number AS {PLACE} FROM {source}"
+    selected += [f"file_row_number AS {place}"] if place else []
+    rows = f"SELECT {', '.join(selected)} FROM {source}"
     limits = [
         f"{identifier(time)} {sign} CAST(CAST({quoted(bound)} AS TIMESTAMPTZ) AS TIMESTAMP)"
         for bound, sign in zip(bounds, (">=", "<"), strict=True)
         if bound is not None
     ]
-    path = folder / "spine.parquet"
     where = f" WHERE {' AND '.join(limits)}" if limits else ""
-    copy = f"COPY (SELECT * FROM ({rows}){where}) TO {quoted(str(path))} (FORMAT parquet)"
-    if not _asked(copy, "the labels")[0]:
-        raise CommandFailed("there is no row among the labels that is asked for")
-    columns = tuple(_described(path).items())
-    entity = (*sorted(needed - {time}), PLACE)
+    asked = f"SELECT * FROM ({rows}){where}"
+    columns = _columns(asked)
+    entity = tuple(sorted(needed - {time}))
     view = replace(declared.spine, name="labels", sql="", inputs=(), entity=entity)
-    return _files(view, columns, [path]), _left_out(declared, set(there))
+    return asked, _files(view, columns, []), _left_out(declared, set(there))
 
 
 def _left_out(declared: FeatureSet, there: set[str]) -> tuple[str, ...]:
@@ -175,18 +176,20 @@ def _label_file(path: Path, folder: Path) -> Path:
     return target
 
 
-def _in_order(joined: Path, target: Path) -> None:
-    query = f"SELECT * EXCLUDE ({PLACE}) FROM read_parquet({quoted(str(joined))}) ORDER BY {PLACE}"
-    copy = f"COPY ({query}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)"
-    _asked(copy, "the joined labels")
-
-
 def _described(path: Path) -> dict[str, str]:
+    return dict(_columns(f"FROM read_parquet({quoted(str(path))})"))
+
+
+def _columns(query: str) -> Columns:
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
-        found = connection.execute(f"DESCRIBE FROM read_parquet({quoted(str(path))})").fetchall()
-    return {row[0]: row[1] for row in found}
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            found = connection.execute(f"DESCRIBE {query}").fetchall()
+        except duckdb.Error as error:
+            raise CommandFailed(f"the labels: {str(error).splitlines()[0]}") from error
+    return tuple((row[0], row[1]) for row in found)
 
 
 def _asked(query: str, what: str) -> tuple[Any, ...]:
@@ -200,8 +203,10 @@ def _asked(query: str, what: str) -> tuple[Any, ...]:
             raise CommandFailed(f"{what}: {str(error).splitlines()[0]}") from error
 
 
-def _utc(column: str) -> str:
+def _utc(column: str, type_: str = "") -> str:
     """Instants as UTC TIMESTAMPs; what says no zone is UTC."""
+    if type_ == "TIMESTAMP":
+        return identifier(column)
     return f"CAST(CAST({identifier(column)} AS TIMESTAMPTZ) AS TIMESTAMP)"
 
 

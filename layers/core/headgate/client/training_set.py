@@ -88,6 +88,7 @@ def joined_with(
     end: str | None,
     labels: Any,
     progress: Progress,
+    keep_order: bool = True,
 ) -> TrainingSet:
     """The reader's rows with what the version's views knew at their event times."""
     folder = Folder()
@@ -98,7 +99,7 @@ def joined_with(
     first, last = limits_of(given, event_time)
     told = features.files(described["digest"], first, last, views=True)
     views = [(view, fetch(view["files"], place, progress)) for view in told["views"]]
-    joined = join_labels(told, views, given, place, start, end)
+    joined = join_labels(told, views, given, place, start, end, keep_order)
     return TrainingSet(
         feature_set=features.feature_set,
         version=told["version"],

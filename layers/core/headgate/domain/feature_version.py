@@ -181,8 +181,9 @@ class FeatureVersionRecord:
     """Dataset name to version ordinal: a build of older inputs never replaces one of newer inputs."""
     built: int = 0
     parity: Mapping[str, Any] = field(default_factory=dict)
-    """By view, what the comparison of online and offline values of a sample found: ``{"checked", "equal",
-    "expired", "moved", "different", "examples": [...]}``.
+    """By online view how a sample of it compared with the version: counts ``checked``, ``equal``,
+    ``expired``,
+    ``moved`` and ``different``.
     """
     steps: int = 0
 

@@ -25,7 +25,7 @@ from headgate.services.datasets import Datasets
 from headgate.services.diff_reports import DiffReports
 from headgate.services.erase_data import EraseData
 from headgate.services.erase_made import EraseMade
-from headgate.services.feature_reports import forget_comparisons
+from headgate.services.feature_reports import forget_reports
 from headgate.services.find_subject import FindSubject
 
 FIND, ERASE = "headgate:FindSubject", "headgate:EraseSubject"
@@ -95,7 +95,7 @@ class EraseSubject:
         lake, product = self.datasets.lake, request.product
         DiffReports(lake).forget(product, request.dataset)
         for feature_set in self.datasets.products.get(product).product.sets_reading(request.dataset):
-            forget_comparisons(lake, product, feature_set.name)
+            forget_reports(lake, product, feature_set.name)
 
     def _known(self, request: ErasureRequest) -> ErasureRecord:
         """The whole record as an earlier attempt left it, or as it was asked for."""

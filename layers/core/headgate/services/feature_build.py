@@ -98,8 +98,7 @@ class FeatureBuild:
 
     def run(self, made: int | None = None) -> BuildOutcome:
         """``made`` is the stage that a job has just made. Raises InvalidRequest when a view fails, Permanent
-        when
-        that stage is not made after all, Conflict after many lost races.
+        when that stage is not made after all, Conflict after many lost races.
         """
         work, ordinals = self._work, {d: r.ordinal for d, r in self._inputs.items()}
         stages = work.stages()
@@ -128,8 +127,7 @@ class FeatureBuild:
 
     def _hand_over(self, stage: int, tasks: Sequence[int], made: int | None) -> BuildOutcome | None:
         """The stage given to Batch, where what is missing of it is more than a function should make;
-        ``tasks``
-        are the bytes that each task reads.
+        ``tasks`` are the bytes that each task reads.
         """
         jobs = self._parts.jobs
         if jobs is None or (placed := jobs.decide.place(tasks)).kind == FUNCTION:
@@ -145,7 +143,6 @@ class FeatureBuild:
             self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
         )
         id_ = jobs.submit(job, placed)
-        size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
         said = f"stage {stage}: {size}, {placed.workers} worker(s), job {id_}"
         return BuildOutcome(self._set.name, "handed over", detail=said)
@@ -218,7 +215,7 @@ class FeatureBuild:
             if view.online:
                 was = _same_recipe(before, manifest, view.name)
                 rows.follow(session, view, was)
-                found[view.name] = rows.sample(session, view, was).to_document()
+                found[view.name] = rows.sample(session, view, was).counts
         return found
 
     def _commit(

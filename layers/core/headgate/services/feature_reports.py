@@ -30,10 +30,11 @@ class FeatureReports:
         self.lake.put(_key(report.request), body.encode("utf-8"), "application/json")
 
 
-def forget_comparisons(lake: ObjectStore, product: str, feature_set: str) -> None:
-    """Every version of every report that tells values of rows."""
-    for entry in list(lake.entries(reports_prefix("parity", product, feature_set))):
-        lake.delete(entry.key, entry.version_id)
+def forget_reports(lake: ObjectStore, product: str, feature_set: str) -> None:
+    """Every version of every report is gone: they tell values of rows, those of a build that failed too."""
+    for folder in FOLDERS.values():
+        for entry in list(lake.entries(f"{features_prefix(product, feature_set)}/{folder}/")):
+            lake.delete(entry.key, entry.version_id)
 
 
 def reports_prefix(kind: Kind, product: str, feature_set: str) -> str:

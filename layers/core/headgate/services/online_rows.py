@@ -54,9 +54,13 @@ class Parity:
     different: int = 0
     examples: list[Difference] = field(default_factory=list)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Without the examples, which tell values."""
+        return {n: getattr(self, n) for n in ("checked", "equal", "expired", "moved", "different")}
+
     def to_document(self) -> dict[str, Any]:
-        counts = {n: getattr(self, n) for n in ("checked", "equal", "expired", "moved", "different")}
-        return {**counts, "examples": [d.to_document() for d in self.examples]}
+        return {**self.counts, "examples": [d.to_document() for d in self.examples]}
 
 
 @dataclass(frozen=True)

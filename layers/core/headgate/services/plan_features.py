@@ -59,11 +59,11 @@ class PlanFeatures:
         Raises NotFound, AccessDenied.
         """
         applied = self.products.get(product)
+        self.guard.require(applied, principal, ACTION, hrn(product, "features", feature_set))
         declared = applied.product.feature_sets.get(feature_set)
         if declared is None:
             known = ", ".join(sorted(applied.product.feature_sets)) or "none"
             raise NotFound(f"product {product} has no feature set {feature_set!r}; it has {known}")
-        self.guard.require(applied, principal, ACTION, hrn(product, "features", feature_set))
         heads = {d: self.datasets.dataset_head(product, d) for d in declared.inputs}
         inputs = {d: head for d, head in heads.items() if head is not None}
         told: dict[str, Any] = {

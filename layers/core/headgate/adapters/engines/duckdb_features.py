@@ -98,27 +98,55 @@ class DuckDbFeatureSession:
 
     def join(self, task: JoinTask, target: Path) -> BuiltJoin:
         feature_set, spine = task.feature_set, task.spine
-        self.connection.execute(
-            "CREATE OR REPLACE TEMP VIEW __spine AS " + relation_sql(spine.data.files, spine.data.schema)
-        )
-        labels = self._count("__spine")
-        on_demand, key = self._on_demand(feature_set)
-        joined = [sql.JoinedView(files, f"v{n}") for n, files in enumerate(task.views)]
-        query = sql.joined(spine, on_demand, key, joined)
-        where = f"the point-in-time join of {feature_set.name}"
-        columns = self._joined_columns(feature_set, spine, on_demand, joined, query)
+        rows = relation_sql(spine.data.files, spine.data.schema)
+        query, columns = self._point_in_time(feature_set, spine, task.views, rows)
+        order = [*feature_set.spine.entity, feature_set.spine.event_time or ""]
         target.mkdir(parents=True, exist_ok=True)
         path = target / f"{task.name}.parquet"
-        order = [feature_set.spine.event_time or "", *feature_set.spine.entity]
-        self.maker.execute(sql.copy(sql.ordered(query, order), str(path)), where)
+        self._copy_labels(f"{feature_set.name}, {task.name}", sql.ordered(query, order), path)
         partition = self.maker.described(task.name, path, feature_set.spine.event_time, feature_set.label)
-        if partition.rows != labels:
-            raise InvalidRequest(
-                f"feature set {feature_set.name}, {task.name}: {labels} labels became {partition.rows} rows "
-                f"in the join ({partition.rows - labels:+d}); every label is one row"
-            )
         described = sketches(self.connection, path, partition.rows, columns)
         return BuiltJoin(columns, replace(partition, statistics=described))
+
+    def join_labels(
+        self,
+        feature_set: FeatureSet,
+        rows: str,
+        spine: ViewFiles,
+        views: Sequence[ViewFiles],
+        path: Path,
+        place: str | None,
+    ) -> tuple[tuple[FeatureColumn, ...], int]:
+        """Labels of the reader's own, one row each: the columns and the number of rows of the file ``path``.
+        ``rows`` is a SELECT with the columns of ``spine``; the file is in the order of its column ``place``,
+        which is left out, and without one in no order.
+        """
+        query, columns = self._point_in_time(feature_set, spine, views, rows)
+        if place is not None:
+            query = f"SELECT * EXCLUDE ({identifier(place)}) FROM ({query}) ORDER BY {identifier(place)}"
+        count = self._copy_labels(feature_set.name, query, path)
+        return tuple(c for c in columns if c.name != place), count
+
+    def _point_in_time(
+        self, feature_set: FeatureSet, spine: ViewFiles, views: Sequence[ViewFiles], rows: str
+    ) -> tuple[str, tuple[FeatureColumn, ...]]:
+        self.maker.execute(f"CREATE OR REPLACE TEMP VIEW __spine AS {rows}", "the labels")
+        on_demand, key = self._on_demand(feature_set)
+        joined = [sql.JoinedView(files, f"v{n}") for n, files in enumerate(views)]
+        query = sql.joined(spine, on_demand, key, joined)
+        return query, self._joined_columns(feature_set, spine, on_demand, joined, query)
+
+    def _copy_labels(self, name: str, query: str, path: Path) -> int:
+        """One row a label, or it is told how many were lost or came twice."""
+        labels = self._count("__spine")
+        self.maker.execute(sql.copy(query, str(path)), f"the point-in-time join of {name}")
+        (written,) = self.connection.fetchone() or (0,)
+        if written != labels:
+            raise InvalidRequest(
+                f"feature set {name}: {labels} labels became {written} rows in the join "
+                f"({written - labels:+d}); every label is one row"
+            )
+        return int(written)
 
     def newest(self, files: ViewFiles, keys: Sequence[str] | None = None) -> Iterator[OnlineValue]:
         features = sql.feature_names(files)
