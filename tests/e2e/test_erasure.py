@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from headgate.cli.failures import ApiRefused
 from headgate.domain import events
 
+from tests.e2e import traces
 from tests.e2e.command_line import CommandLine
 from tests.e2e.event_tap import EventTap
 from tests.e2e.stack import Stack
@@ -45,23 +44,7 @@ def guests(stack: Stack, tap: EventTap) -> Stack:
 
 
 def holding(stack: Stack, value: str) -> list[str]:
-    """Every object version of every bucket in which ``value`` can be read, as the administrator sees them."""
-    s3, found = stack.administrator("s3"), []
-    for bucket in ("Landing", "Lake", "Models", "Logs"):
-        name = stack.outputs[f"{bucket}BucketName"]
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            for each in page.get("Versions", ()):
-                if PRODUCT not in each["Key"]:
-                    continue
-                got = s3.get_object(Bucket=name, Key=each["Key"], VersionId=each["VersionId"])["Body"].read()
-                text = (
-                    str(pq.read_table(io.BytesIO(got)).to_pylist())
-                    if got[:4] == b"PAR1"
-                    else got.decode("utf-8", "replace")
-                )
-                if value in text:
-                    found.append(f"{bucket}/{each['Key']}")
-    return sorted(found)
+    return traces.holding(stack, PRODUCT, value)
 
 
 def finished(stack: Stack, asked: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ Owns the order of events and what each act adds to the summary.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from headgate.cli.failures import ApiRefused
 from headgate.cli.predictions import entity_request, scores
 
-from headgate_local import demo_setup, demo_watch
+from headgate_local import demo_features, demo_setup, demo_watch
 from headgate_local.demo_context import PRODUCT, DemoContext, DemoFailed, Step
 from headgate_local.demo_flights import make_drops, month_files, reference_files, schedule
 
@@ -35,7 +36,10 @@ def ingest(context: DemoContext) -> str:
 
 
 def features(context: DemoContext) -> str:
-    return demo_watch.said_of_features(demo_watch.features_built(context, "features"))
+    version = demo_watch.features_built(context, "features")
+    context.found["features"] = version
+    demo_features.tested(context)
+    return demo_watch.said_of_features(version)
 
 
 def train(context: DemoContext) -> str:
@@ -61,8 +65,10 @@ def champion(context: DemoContext) -> str:
 
 
 def october(context: DemoContext) -> str:
-    """October arrives; the online features are now as of its end."""
-    return _months_arrive(context, "october", [10])
+    """October arrives, and a build is planned before it runs; the online features are then as of its end."""
+    before = context.found["features"]["ordinal"]
+    said = _months_arrive(context, "october", [10], demo_features.plan)
+    return f"{said}; {demo_features.built(context, 'october', before)} made"
 
 
 def predict(context: DemoContext) -> str:
@@ -85,8 +91,9 @@ def predict(context: DemoContext) -> str:
 
 
 def november(context: DemoContext) -> str:
-    """November and December arrive, with what really happened."""
+    """November and December arrive, with what really happened; all online rows are then compared."""
     said = _months_arrive(context, "november", [11, 12])
+    demo_features.compare(context)
     rows = context.found["prediction"]["rows"]
     for row, late in zip(rows, context.found.pop("_outcomes"), strict=True):
         row["late"] = late
@@ -172,12 +179,19 @@ def gate(context: DemoContext) -> str:
     return f"PoC gate {verdict}; ${costs['usd']:.4f} this month"
 
 
-def _months_arrive(context: DemoContext, stage: str, months: list[int]) -> str:
+def _months_arrive(
+    context: DemoContext,
+    stage: str,
+    months: list[int],
+    taken_in: Callable[[DemoContext, str], None] = lambda _context, _stage: None,
+) -> str:
+    """``taken_in`` is done between the datasets' versions and the features'."""
     drops = make_drops(context.place.root)
     demo_setup.put_files(
         context, [*month_files(drops, "weather", months), *month_files(drops, "flights", months)]
     )
     demo_watch.committed(context, stage)
+    taken_in(context, stage)
     version = demo_watch.features_built(context, stage)
     context.found["features"] = {k: version[k] for k in ("feature_set", "ordinal", "digest", "rows")}
     context.found["datasets"] = {
@@ -219,6 +233,7 @@ STEPS = (
     Step("predict", predict),
     Step("november", november),
     Step("monitor", monitor),
+    Step("parity", demo_features.compared),
     Step("trace", trace),
     Step("refusal", refusal),
     Step("gate", gate),
@@ -236,6 +251,7 @@ TITLES = {
     "predict": "ask about 1 November",
     "november": "November, December arrive",
     "monitor": "measure what happened",
+    "parity": "compare online rows",
     "trace": "trace the prediction",
     "refusal": "bob tries to promote",
     "gate": "PoC gate and costs",

@@ -15,11 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from headgate_local.demo_context import DemoContext
+from headgate_local.demo_features import said_of_plan
 from headgate_local.demo_memory import MemorySampler
 
 NEXT = (
     ("make up", "the same platform, to explore; `make down` stops it"),
     ("headgate data log flights", "versions of a dataset"),
+    ("headgate features show", "a feature version: its views, their tests, statistics"),
     ("headgate access decisions", "who was allowed what, and by which statement"),
     ("headgate trace PREDICTION", "any prediction back to its files"),
     ("sam build && sam deploy --guided", "the same template on AWS"),
@@ -36,6 +38,10 @@ def document(context: DemoContext, memory: MemorySampler, seconds: float) -> dic
         "baselines": performance.get("baselines"),
         "performance": performance,
         "product": found.get("product"),
+        "plan": found.get("plan"),
+        "built": found.get("built"),
+        "parity": found.get("parity"),
+        "tests": found.get("tests"),
         "versions": {"datasets": found.get("datasets"), "features": found.get("features")},
         "model": found.get("model"),
         "prediction_id": found.get("prediction", {}).get("id"),
@@ -82,6 +88,12 @@ def _facts(result: dict[str, Any]) -> Table:
     table.add_row("datasets", ", ".join(f"{n} v{d['ordinal']} ({d['rows']:,} rows)" for n, d in datasets))
     features = versions["features"]
     table.add_row("features", f"{features['feature_set']} v{features['ordinal']}, {features['rows']:,} rows")
+    table.add_row("  plan", f"{result['plan']['stage'].title()}: {said_of_plan(result['plan'])}")
+    tests = result["tests"]
+    table.add_row("  leak tests", _tested(tests))
+    parity = result["parity"]
+    equal = f"{parity['equal']:,} of {parity['checked']:,} online rows equal"
+    table.add_row("  parity", f"{equal}, {len(parity['views'])} views")
     table.add_row("model", f"{model['name']} version {model['version']}, run {model['run'][:12]}")
     table.add_row("AUC", Text(f"{result['auc']:.4f}", style="bold green") + Text(f"  against {baselines}"))
     table.add_row(
@@ -101,6 +113,12 @@ def _facts(result: dict[str, Any]) -> Table:
     table.add_row("seconds", _seconds(result["seconds"]))
     table.add_row("took", f"{result['seconds']['total']:.0f} s, at most {peak}")
     return table
+
+
+def _tested(tests: dict[str, Any]) -> str:
+    leak, window = tests["leak"], tests["window"]
+    tried = f"{leak['views']} of {leak['of']} views passed, {leak['instants']} instants"
+    return f"{tried}; windows: {window['views']} of {window['of']} passed"
 
 
 def _seconds(seconds: dict[str, float]) -> str:

@@ -30,6 +30,7 @@ def decide(
         (ALICE, "PromoteModel", MODEL),
         (ALICE, "ReadAudit", "audit/flights"),
         (ALICE, "SubmitTraining", "model/late_arrival"),
+        (ALICE, "BuildFeatures", "features/departure"),
         (BOB, "SubmitTraining", "model/late_arrival"),
         (BOB, "Infer", MODEL),
         (BOB, "ReadProduct", PRODUCT),
@@ -58,6 +59,7 @@ def test_scientists_are_refused_promotion_by_name_whatever_else_they_are(
     [
         (BOB, "ReadAudit", "audit/flights"),
         (BOB, "ApplyProduct", PRODUCT),
+        (BOB, "BuildFeatures", "features/departure"),
         (CAROL, "ReadProduct", PRODUCT),
         (CAROL, "PromoteModel", MODEL),
         (CAROL, "SubmitTraining", "model/late_arrival"),

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from headgate.domain.canonical import canonical_json
 from headgate.domain.contract import Contract
 from headgate.domain.errors import AccessDenied, InvalidRequest, NotFound
 from headgate.domain.feature_masking import Hidden
 from headgate.domain.identity import Principal
 from headgate.domain.masking import MASK
+from headgate.services.feature_manifests import features_manifest_key, load_features
 from headgate.services.feature_sets import READ
 
 from tests.support.feature_set_desk import FeatureDesk
@@ -60,7 +62,7 @@ def test_a_version_tells_its_views_and_what_its_columns_look_like(desk: FeatureD
     assert set(views) == {"visit", "sensor_now"}
     assert (views["visit"]["online"], views["sensor_now"]["online"]) == (False, True)
     assert "declares no window" in views["visit"]["whole_because"]
-    assert {"name": "leak", "passed": True} in views["sensor_now"]["tests"]
+    assert {"name": "leak", "passed": True, "instants": 5} in views["sensor_now"]["tests"]
     columns = {column["name"]: column["statistics"] for column in shown["columns"]}
     assert columns["size"]["rows"] == 240
     assert columns["size"]["minimum"] == 0
@@ -82,6 +84,22 @@ def test_a_declared_test_counts_only_for_the_version_that_was_built_with_it(desk
     after = next(v for v in desk.show()["views"] if v["name"] == "sensor_now")
     declared = {"name": "warmth > 0", "passed": True}
     assert (declared in before["tests"], declared in after["tests"]) == (False, True)
+
+
+def test_a_view_too_large_for_its_tests_says_so(desk: FeatureDesk) -> None:
+    # Given a version that was built without them
+    platform = desk.platform
+    head = platform.catalog.feature_head("shops", "visit")
+    assert head is not None
+    manifest = load_features(platform.lake, "shops", "visit", head.digest)
+    large = replace(manifest, tests=({"view": "sensor_now", "recipe": "r", "skipped": "reads 300 MB"},))
+    key = features_manifest_key("shops", "visit", large.digest)
+    platform.lake.put(key, canonical_json(large.to_document()), "application/json")
+    newer = replace(head, ordinal=head.ordinal + 1, build_id="a" * 64, digest=large.digest)
+    platform.catalog.commit_features(newer)
+    # Then it can be shown, and tells it
+    view = next(v for v in desk.show()["views"] if v["name"] == "sensor_now")
+    assert (view["tests"], view["untested"]) == ([], "reads 300 MB")
 
 
 def test_statistics_of_restricted_columns_are_masked(desk: FeatureDesk) -> None:

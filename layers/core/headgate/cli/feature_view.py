@@ -125,7 +125,7 @@ def _views(views: list[Document]) -> Table:
             **view,
             "online": "online" if view.get("online") else None,
             "how": "by partitions" if view["incremental"] else f"whole: {view['whole_because']}",
-            "tested": _tested(view["tests"]),
+            "tested": _tested(view),
         }
         for view in views
     ]
@@ -133,9 +133,11 @@ def _views(views: list[Document]) -> Table:
     return table(rows, [*columns, ("tests", "tested"), ("built", "how")])
 
 
-def _tested(tests: list[Document]) -> str | None:
+def _tested(view: Document) -> str | None:
+    tests = view["tests"]
     passed = [test["name"] for test in tests if test["passed"]]
-    return f"{len(passed)} of {len(tests)}: {', '.join(passed)}" if tests else None
+    told = [f"{len(passed)} of {len(tests)}: {', '.join(passed)}"] if tests else []
+    return "; ".join([*told, *(["too large for leak and window"] if view.get("untested") else [])]) or None
 
 
 def _columns(columns: list[Document]) -> Table:

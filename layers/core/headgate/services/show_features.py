@@ -72,7 +72,8 @@ def _entity(view: FeatureView | None) -> tuple[str, ...] | None:
 
 def _view(view: ViewVersion, feature_set: FeatureSet, manifest: FeatureManifest) -> dict[str, Any]:
     declared = next((v for v in feature_set.built if v.name == view.name), None)
-    tests = [test for each in manifest.tests if each["view"] == view.name for test in each["tests"]]
+    found = [each for each in manifest.tests if each["view"] == view.name]
+    tests = [test for each in found for test in each.get("tests", ())]
     return {
         "name": view.name,
         "incremental": view.whole_because is None,
@@ -84,11 +85,13 @@ def _view(view: ViewVersion, feature_set: FeatureSet, manifest: FeatureManifest)
         "online": bool(declared and declared.online and declared in feature_set.views),
         "content": view.content,
         "tests": [_passed(test) for test in tests] + _declared(declared, view, manifest),
+        "untested": next((each["skipped"] for each in found if "skipped" in each), None),
     }
 
 
 def _passed(test: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": test["name"], "passed": bool(test["passed"])}
+    told = {"name": test["name"], "passed": bool(test["passed"])}
+    return {**told, "instants": len(test["instants"])} if "instants" in test else told
 
 
 def _declared(
