@@ -83,7 +83,7 @@ def test_origin_weather() -> None:
     measured = ("temp", "dewp", "humid", "wind_dir", "wind_gust", "precip", "pressure", "visib")
     assert own(found) == {
         "origin": "origin IDENTITY",
-        "known_at": "time_hour TRANSFORMATION",
+        "observed_at": "time_hour IDENTITY",
         "wind_speed": "wind_speed AGGREGATION, wind_speed CONDITIONAL",
         **{column: f"{column} AGGREGATION" for column in measured},
     }
@@ -92,10 +92,10 @@ def test_origin_weather() -> None:
 def test_origin_delay() -> None:
     found = of_view("origin_delay")
 
-    # last_at is a window over the origin, so the filter on it looks at the origin too; slot is of dep_delay.
+    # slot is of dep_delay
     assert written(of_rows(found)) == (
         "dep_delay FILTER, dep_delay GROUP_BY, minute FILTER, minute GROUP_BY, "
-        "origin FILTER, origin GROUP_BY, time_hour FILTER, time_hour GROUP_BY"
+        "origin GROUP_BY, reached FILTER, time_hour FILTER, time_hour GROUP_BY"
     )
     assert own(found) == {
         "origin": "origin IDENTITY",
@@ -112,9 +112,8 @@ def test_origin_delay() -> None:
 def test_the_queues(view: str, prefix: str, entity: tuple[str, ...]) -> None:
     found = of_view(f"{view}_queue")
 
-    rows = [
-        f"{c} {how}" for c in ("origin", *entity, "minute", "time_hour") for how in ("FILTER", "GROUP_BY")
-    ]
+    rows = [f"{c} {how}" for c in ("minute", "time_hour") for how in ("FILTER", "GROUP_BY")]
+    rows += ["reached FILTER", *(f"{c} GROUP_BY" for c in ("origin", *entity))]
     delay = ", ".join(
         f"{column} {how}"
         for column in ("dep_delay", "minute", "time_hour")
@@ -135,20 +134,19 @@ def test_the_queues(view: str, prefix: str, entity: tuple[str, ...]) -> None:
 def test_aircraft() -> None:
     found = of_view("aircraft")
 
-    due = "minute SORT, time_hour SORT"
     assert written(of_rows(found)) == (
-        "arr_delay FILTER, arr_time GROUP_BY, dep_delay FILTER, dep_delay GROUP_BY, dep_time GROUP_BY, "
-        "dest JOIN, faa JOIN, minute GROUP_BY, tailnum FILTER, tailnum GROUP_BY, time_hour GROUP_BY, "
-        "tz GROUP_BY"
+        "arr_delay FILTER, arr_delay WINDOW, arr_time WINDOW, dep_delay FILTER, dep_delay WINDOW, "
+        "dep_time WINDOW, dest JOIN, distance WINDOW, faa JOIN, hour WINDOW, minute WINDOW, tailnum FILTER, "
+        "tailnum WINDOW, time_hour WINDOW, tz WINDOW"
     )
     assert own(found) == {
         "tailnum": "tailnum IDENTITY",
         "known_at": "arr_time TRANSFORMATION, dep_delay TRANSFORMATION, dep_time TRANSFORMATION, "
         "minute TRANSFORMATION, time_hour TRANSFORMATION, tz TRANSFORMATION",
-        "leg_dep_delay": f"dep_delay AGGREGATION, {due}",
-        "leg_arr_delay": f"arr_delay AGGREGATION, {due}",
-        "leg_distance": f"distance AGGREGATION, {due}",
-        "leg_minute_of_day": f"hour AGGREGATION, minute AGGREGATION, {due}",
+        "leg_dep_delay": "dep_delay IDENTITY",
+        "leg_arr_delay": "arr_delay IDENTITY",
+        "leg_distance": "distance IDENTITY",
+        "leg_minute_of_day": "hour TRANSFORMATION, minute TRANSFORMATION",
     }
     assert {s.dataset for s in found["known_at"] if s.column in ("tz", "faa")} == {"airports"}
 

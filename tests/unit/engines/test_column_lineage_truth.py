@@ -65,7 +65,11 @@ WEATHER: Table = {
 }
 FLIGHTS_TABLES: Mapping[str, Table] = {
     "flights": {n: f"CAST({e} AS INTEGER)" if e[0] in "2i(" else e for n, e in FLIGHTS.items()},
-    "airports": {"faa": AIRPORT, "tz": "(i + s) % 3 - 6", "name": "'n' || i + s"},
+    "airports": {
+        **{"faa": AIRPORT, "tz": "(i + s) % 3 - 6", "name": "'n' || i + s"},
+        **{"lat": "i + s / 7", "lon": "i - s / 7", "alt": "i * s"},
+    },
+    "watermark": {"reached": "TIMESTAMP '2013-01-01 12:00:00' + to_hours(CAST(s * 3 AS INTEGER))"},
     "weather": WEATHER,
     "planes": {"tailnum": PLANE, "year": "1990 + s + i", "seats": "i * s", "engines": "1 + (i + s) % 2"},
     "request": {
