@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from headgate.adapters.engines.column_lineage import column_lineage
 from headgate.domain.column_lineage import ColumnLineage
+from headgate.domain.feature import WATERMARK_TABLE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +70,7 @@ FLIGHTS_TABLES: Mapping[str, Table] = {
         **{"faa": AIRPORT, "tz": "(i + s) % 3 - 6", "name": "'n' || i + s"},
         **{"lat": "i + s / 7", "lon": "i - s / 7", "alt": "i * s"},
     },
-    "watermark": {"reached": "TIMESTAMP '2013-01-01 12:00:00' + to_hours(CAST(s * 3 AS INTEGER))"},
+    WATERMARK_TABLE: {"reached": "TIMESTAMP '2013-01-01 12:00:00' + to_hours(CAST(s * 3 AS INTEGER))"},
     "weather": WEATHER,
     "planes": {"tailnum": PLANE, "year": "1990 + s + i", "seats": "i * s", "engines": "1 + (i + s) % 2"},
     "request": {
@@ -186,7 +187,8 @@ class World:
             f"{re.sub(SEED, str(seed if name == changed else 0), expression)} AS {name}"
             for name, expression in self.tables[table].items()
         )
-        rows = f"SELECT {made} FROM range({self.rows}) r(i)"
+        count = 1 if table == WATERMARK_TABLE else self.rows
+        rows = f"SELECT {made} FROM range({count}) r(i)"
         self.connection.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
 
     def output(self, sql: str) -> dict[str, Counter[str]]:

@@ -123,4 +123,4 @@ class SmallRun:
         path = self.partition_file(month)
         pq.write_table(table, path, compression="zstd")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return {"uri": path.as_uri(), "sha256": digest, "rows": table.num_rows, "month": month}
+        return {"uri": path.as_uri(), "sha256": digest, "rows": table.num_rows, "name": month}
