@@ -8,6 +8,7 @@ whose id is known is not built again.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from headgate.domain.canonical import digest
@@ -126,7 +127,7 @@ class FeatureManifest:
     def to_document(self) -> dict[str, Any]:
         return {"format": FEATURE_FORMAT, **asdict(self), "inputs": dict(self.inputs)}
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest of the manifest document; `build_id` is known before the build, this one after it."""
         return digest(self.to_document())
