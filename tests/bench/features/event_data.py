@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 from headgate.domain.feature import FeatureSet, FeatureView
-from headgate.services.feature_plan import PlannedInput
+from headgate.services.planned_input import PlannedInput
 
 from tests.support.local_features import planned_input
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.domain.feature import FeatureSet, FeatureView
-from headgate.services.feature_plan import PlannedInput
+from headgate.services.planned_input import PlannedInput
 
 from tests.bench.features.label_data import VIEWS, Labels, View
 from tests.support.local_features import LocalBuild, planned_input

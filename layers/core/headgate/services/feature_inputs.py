@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from headgate.domain.product import Product
 from headgate.domain.version import VersionRecord
 from headgate.ports import ObjectStore
-from headgate.services.feature_plan import PlannedInput, dataset_input_plan
 from headgate.services.manifests import Manifests
+from headgate.services.planned_input import PlannedInput, dataset_input_plan
 
 
 def planned_inputs(

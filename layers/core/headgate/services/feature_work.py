@@ -13,7 +13,6 @@ from headgate.domain.feature_version import Partition, ViewVersion
 from headgate.ports import BuiltPartition, FeatureEngine, FeatureSession, ObjectStore
 from headgate.services.feature_memo import FeatureMemo, Made
 from headgate.services.feature_plan import (
-    PlannedInput,
     Step,
     ViewPlan,
     chunks,
@@ -21,9 +20,9 @@ from headgate.services.feature_plan import (
     join_task,
     joined_partitions,
     plan_view,
-    view_input,
 )
 from headgate.services.file_digest import file_sha256
+from headgate.services.planned_input import PlannedInput, view_input
 
 CHUNK_BYTES = 96 << 20
 """Parquet that one task of the engine reads: what it unpacks to is within its memory, or spills little."""

@@ -11,8 +11,8 @@ from headgate.domain.feature_masking import Hidden
 from headgate.domain.feature_version import FeatureColumn, FeatureManifest, Partition, ViewVersion
 from headgate.domain.identity import Principal
 from headgate.services.clock import iso, parse_iso
-from headgate.services.feature_plan import span_of
 from headgate.services.feature_sets import READ, FeatureSets, GrantedSet
+from headgate.services.planned_input import span_of
 
 LINK_SECONDS = 900
 
