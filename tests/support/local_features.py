@@ -12,7 +12,7 @@ from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.adapters.memory import MemoryObjectStore
 from headgate.domain.dataset_input import InputFile
-from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureColumn, Partition
 from headgate.domain.manifest import SchemaColumn
 from headgate.domain.partition import Span

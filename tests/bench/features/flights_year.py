@@ -9,7 +9,7 @@ from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.cli.compile_product import compile_product
 from headgate.domain.bundle import read_bundle
-from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.product import Product
 from headgate.services.planned_input import PlannedInput
 

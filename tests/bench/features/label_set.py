@@ -7,7 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureView
+from headgate.domain.feature_set import FeatureSet
 from headgate.services.planned_input import PlannedInput
 
 from tests.bench.features.label_data import VIEWS, Labels, View

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from headgate.domain.errors import Corrupted, InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureView, entity_key, graph_problems
+from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature_set import FeatureSet, graph_problems
 from headgate.domain.feature_version import (
     FeatureManifest,
     FeatureVersionRecord,

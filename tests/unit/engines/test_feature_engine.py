@@ -9,7 +9,7 @@ import pytest
 from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.product import Product
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

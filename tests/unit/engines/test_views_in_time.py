@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureView, Window
+from headgate.domain.feature import FeatureView, Window
+from headgate.domain.feature_set import FeatureSet
 
 from tests.support.local_features import LocalBuild, build_locally, planned_input
 from tests.unit.engines.test_feature_engine import VISITS, feature_set, write

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureView
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.product import Product
 
 from tests.support.local_features import build_locally, planned_input

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 from headgate.adapters.engines.duckdb_session import Limits
-from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.product import Product
 
 from tests.unit.products.flights_data import build, flight

@@ -15,7 +15,8 @@ from headgate.cli.bind_checks import is_instant, told
 from headgate.cli.compile_view import ViewSource, sql_line
 from headgate.domain.contract import Contract
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView, in_order
+from headgate.domain.feature import WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView
+from headgate.domain.feature_set import in_order
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

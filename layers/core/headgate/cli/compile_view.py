@@ -13,7 +13,8 @@ from typing import Any
 from headgate.cli.problems import Problem
 from headgate.cli.view_header import ViewHeader
 from headgate.domain.contract import IDENTIFIER
-from headgate.domain.feature import FeatureView, Window, graph_problems
+from headgate.domain.feature import FeatureView, Window
+from headgate.domain.feature_set import graph_problems
 from headgate.domain.partition import GRAINS
 
 KINDS = ("feature", "spine", "on_demand")

@@ -11,7 +11,8 @@ from headgate.adapters.engines.duckdb_session import Limits, identifier, quoted
 from headgate.cli.failures import CommandFailed
 from headgate.domain.dataset_input import DatasetInput, InputFile
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureView
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.manifest import SchemaColumn
 from headgate.ports import ViewFiles
 

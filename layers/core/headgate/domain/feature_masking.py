@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headgate.domain.contract import Contract
-from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.masking import MASK
 
 _NUMBERS = ("minimum", "maximum", "mean", "deviation")

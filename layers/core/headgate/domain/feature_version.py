@@ -13,7 +13,7 @@ from typing import Any
 
 from headgate.domain.canonical import digest
 from headgate.domain.errors import Corrupted
-from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.partition import WHOLE, interval
 
 FEATURE_FORMAT = "headgate.features/2"

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from headgate.domain.canonical import digest
 from headgate.domain.contract import IDENTIFIER, Contract
 from headgate.domain.errors import InvalidRequest, NotFound
-from headgate.domain.feature import FeatureSet, FeatureView, graph_problems
+from headgate.domain.feature import FeatureView
+from headgate.domain.feature_set import FeatureSet, graph_problems
 from headgate.domain.training import TrainingConfig
 
 BUNDLE_FORMAT = "headgate.product/1"

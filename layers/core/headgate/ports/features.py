@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from headgate.domain.column_lineage import ColumnLineage
 from headgate.domain.dataset_input import DatasetInput
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureView
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_statistics import ColumnSketch
 from headgate.domain.feature_version import FeatureColumn
 from headgate.domain.partition import Interval

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from headgate.domain.errors import Permanent
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature import FeatureSet
 from headgate.domain.feature_job import EndedFeatureJob
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureVersionRecord, build_id
 from headgate.domain.identity import Principal
 from headgate.domain.version import VersionRecord

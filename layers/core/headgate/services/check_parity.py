@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.domain.errors import Conflict, NotFound
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureView
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord, ViewVersion
 from headgate.ports import (
     Clock,

@@ -8,7 +8,8 @@ from datetime import UTC
 from typing import Any
 
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureView, entity_key
+from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.inference import InferRequest, names
 from headgate.ports import Clock, FeatureEngine, OnlineRow, OnlineStore
 from headgate.services.clock import iso, parse_iso

@@ -12,8 +12,8 @@ from typing import Any
 
 from headgate.domain.canonical import canonical_json
 from headgate.domain.errors import Conflict, Permanent
-from headgate.domain.feature import FeatureSet
 from headgate.domain.feature_job import FeatureJob
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord, ViewVersion
 from headgate.domain.product import Product
 from headgate.domain.version import VersionRecord

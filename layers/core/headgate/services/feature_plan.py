@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from headgate.domain.canonical import digest
 from headgate.domain.dataset_input import DatasetInput, InputFile
-from headgate.domain.feature import WATERMARK_TABLE, FeatureSet, FeatureView
+from headgate.domain.feature import WATERMARK_TABLE, FeatureView
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import Partition, ViewVersion
 from headgate.domain.manifest import SchemaColumn
 from headgate.domain.partition import WHOLE, Interval, before, intervals

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from headgate.domain.errors import InvalidRequest, NotFound
-from headgate.domain.feature import FeatureSet
 from headgate.domain.feature_masking import Hidden
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord
 from headgate.domain.identity import Principal
 from headgate.domain.policy import hrn

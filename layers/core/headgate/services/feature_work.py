@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from headgate.domain.canonical import digest
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureView
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import Partition, ViewVersion
 from headgate.ports import BuiltPartition, FeatureEngine, FeatureSession, ObjectStore
 from headgate.services.feature_memo import FeatureMemo, Made

@@ -12,7 +12,7 @@ from typing import Any
 
 from headgate.domain.audit import access_decided
 from headgate.domain.errors import InvalidRequest, NotFound
-from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import features_node
 from headgate.domain.identity import Principal
 from headgate.domain.inference import InferRequest, parse_request, response, shown

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from headgate.domain.errors import NotFound
-from headgate.domain.feature import FeatureSet
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import Partition, ViewVersion, build_id
 from headgate.domain.identity import Principal
 from headgate.domain.policy import hrn

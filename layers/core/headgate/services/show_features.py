@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from headgate.domain.canonical import digest
-from headgate.domain.feature import FeatureSet, FeatureView
+from headgate.domain.feature import FeatureView
 from headgate.domain.feature_masking import Hidden
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord, ViewVersion
 from headgate.domain.identity import Principal
 from headgate.domain.policy import hrn

@@ -18,7 +18,8 @@ from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.adapters.engines.view_tests import view_tests
 from headgate.domain.column_lineage import ColumnLineage
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureSet, FeatureView, entity_key
+from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureColumn
 from headgate.ports import (
     BuiltJoin,
