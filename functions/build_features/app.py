@@ -60,9 +60,9 @@ def _build(product: str, dataset: str) -> None:
 
 
 def _go_on(body: str) -> None:
-    """A job has ended; of an array the last of its workers."""
-    if (ended := ended_job(job_change(body))) is not None:
-        _tell(ended.job.product, service().on_job_ended(ended))
+    """A job has ended, or one worker of an array."""
+    ended = ended_job(job_change(body))
+    _tell(ended.job.product, service().on_job_ended(ended))
 
 
 def _answer(asked: FeatureRequest) -> None:

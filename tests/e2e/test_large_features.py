@@ -98,6 +98,13 @@ def test_batch_makes_the_stages_and_the_function_the_version(meters: Stack) -> N
     jobs = finished(meters)
     assert any(size and size > 1 for size in jobs.values()), jobs
     assert any(told(line).startswith("features considered") for line in meters.log("build_features"))
+
+    def paid() -> list[dict[str, Any]]:
+        lines = meters.api("alice").costs(PRODUCT)["costs"]
+        found = [line for line in lines if line["kind"] == "features" and line["usd"] > 0]
+        return found if len(found) >= sum(size or 1 for size in jobs.values()) else []
+
+    assert eventually("a cost line for every worker", paid)
     meters.drained("Feature")
     assert meters.given_up() == {}
 

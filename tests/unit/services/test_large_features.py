@@ -119,9 +119,7 @@ def test_stages_go_to_batch_one_after_the_other_and_make_the_same(desk: Desk) ->
             break
         job, told = work(desk, compute)
         kinds.append((job.stage, job.size > 1))
-        ended = ended_job(told)
-        assert ended is not None
-        outcome = service.on_job_ended(ended)
+        outcome = service.on_job_ended(ended_job(told))
 
     assert outcome.state == "built"
     assert [stage for stage, _ in kinds] == [0, 1, 2]
@@ -150,7 +148,6 @@ def test_a_job_that_failed_is_told_and_may_be_tried_again(desk: Desk) -> None:
         {"jobId": asked.job_id, "parameters": dict(asked.parameters), "container": {"exitCode": 70}}
     )
     ended = ended_job(told)
-    assert ended is not None
     with pytest.raises(Permanent, match=r"stage 0 of shops/visit was not made: .*exit code 70"):
         service.on_job_ended(ended)
     assert build(service).state == "handed over"
@@ -162,7 +159,6 @@ def test_a_job_that_made_nothing_is_not_submitted_for_ever(desk: Desk) -> None:
     build(service)
     asked = compute.submissions[-1]
     ended = ended_job({"jobId": asked.job_id, "status": "SUCCEEDED", "parameters": dict(asked.parameters)})
-    assert ended is not None
     with pytest.raises(Permanent, match="ended well, and"):
         service.on_job_ended(ended)
     assert len(compute.submissions) == 1
@@ -179,7 +175,6 @@ def test_a_job_of_a_set_that_was_declared_anew_makes_nothing(desk: Desk) -> None
     share = MakeFeatureShare(p.products, p.catalog, p.lake, p.build.engine, p.scratch)
     assert share.make(job, 0).stale
     ended = ended_job({"jobId": "x", "status": "SUCCEEDED", "parameters": {PARAMETER: job.to_parameter()}})
-    assert ended is not None
     assert service.on_job_ended(ended).state == "superseded"
 
 
@@ -196,8 +191,22 @@ def test_the_end_of_another_job_is_refused(change: dict[str, Any]) -> None:
         ended_job(change)
 
 
-def test_the_end_of_one_worker_is_not_the_end_of_the_array() -> None:
-    parameters = {PARAMETER: FeatureJob("p", "s", "r", {"d": 1}, 0, 2, 1).to_parameter()}
-    one = {"jobId": "x:0", "status": "SUCCEEDED", "parameters": parameters, "arrayProperties": {"index": 0}}
-    assert ended_job(one) is None
-    assert ended_job({**one, "arrayProperties": {"size": 2}}) is not None
+def test_the_end_of_one_worker_is_paid_for_and_is_not_the_end_of_the_array(desk: Desk) -> None:
+    service, compute = batch(desk)
+    build(service)
+    asked = compute.submissions[-1]
+    told = {
+        "status": "SUCCEEDED",
+        "parameters": dict(asked.parameters),
+        "startedAt": 1000,
+        "stoppedAt": 61_000,
+    }
+    one = ended_job({**told, "jobId": f"{asked.job_id}:0", "arrayProperties": {"index": 0}})
+    whole = ended_job({**told, "jobId": asked.job_id, "arrayProperties": {"size": 2}})
+
+    assert [service.on_job_ended(one).state for _ in range(2)] == ["at work"] * 2
+    assert (whole.scope, whole.seconds) == ("array", 0.0)
+    lines = desk.platform.bus.of_type("CostIncurred")
+    assert {(e.id, e.detail["quantity"], e.detail["usd"]) for e in lines} == {
+        (f"features-{asked.job_id}:0", 60.0, round(price_table().compute_usd("cpu", 60.0), 6))
+    }

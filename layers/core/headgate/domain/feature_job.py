@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from headgate.domain.canonical import canonical_json, digest
 from headgate.domain.errors import InvalidRequest
+from headgate.domain.job import paid_seconds
 
 FEATURES = "features"
 """The compute class of the job."""
@@ -47,31 +49,42 @@ class FeatureJob:
             raise InvalidRequest(f"the job's parameter is no part of a feature build: {error}") from error
 
 
+Scope = Literal["job", "array", "worker"]
+"""What has ended: a job alone, all of an array, or one worker of an array."""
+
+
 @dataclass(frozen=True)
 class EndedFeatureJob:
-    """What AWS Batch told of one that ended; ``failure`` is '' when it ended well."""
+    """What AWS Batch told of one that ended; ``failure`` is '' when it ended well. ``seconds`` were computed
+    and
+    are paid for, none by an array itself; ``stopped_ms`` is epoch milliseconds.
+    """
 
     job: FeatureJob
     job_id: str
+    scope: Scope
     failure: str
+    seconds: float
+    stopped_ms: int
 
 
-def ended_job(detail: Mapping[str, object]) -> EndedFeatureJob | None:
-    """The job of a state change; None for the end of one worker of an array, which is not the end of the
-    array.
-
-    Raises InvalidRequest for another kind of job.
-    """
-    parameters, container = detail.get("parameters"), detail.get("container")
-    parameter = parameters.get(PARAMETER) if isinstance(parameters, Mapping) else None
+def ended_job(detail: Mapping[str, Any]) -> EndedFeatureJob:
+    """The job of a state change. Raises InvalidRequest for another kind of job."""
+    parameter = (detail.get("parameters") or {}).get(PARAMETER)
     if not isinstance(parameter, str):
         raise InvalidRequest(f"job {detail.get('jobId')} has no parameter {PARAMETER}: it builds no features")
-    array = detail.get("arrayProperties")
-    if isinstance(array, Mapping) and "index" in array:
-        return None
-    job, failure = FeatureJob.from_parameter(parameter), ""
+    array = detail.get("arrayProperties") or {}
+    scope: Scope = "worker" if "index" in array else "array" if array.get("size") else "job"
+    failure = ""
     if detail.get("status") != "SUCCEEDED":
-        code = container.get("exitCode") if isinstance(container, Mapping) else None
+        code = (detail.get("container") or {}).get("exitCode")
         ended = f"exit code {code}" if code is not None else "no exit code"
         failure = f"{detail.get('statusReason') or 'the job failed'} ({ended})"
-    return EndedFeatureJob(job, str(detail.get("jobId")), failure)
+    return EndedFeatureJob(
+        job=FeatureJob.from_parameter(parameter),
+        job_id=str(detail.get("jobId")),
+        scope=scope,
+        failure=failure,
+        seconds=0.0 if scope == "array" else paid_seconds(detail),
+        stopped_ms=detail.get("stoppedAt") or 0,
+    )

@@ -71,6 +71,15 @@ def job_of(detail: Mapping[str, Any]) -> tuple[Job, str]:
     return job, str(spec_uri)
 
 
+def paid_seconds(detail: Mapping[str, Any]) -> float:
+    """What the attempts of a state change took together; where it tells none, from its start to its stop."""
+    known = _attempts_ms(detail.get("attempts") or ())
+    if known is None:
+        stopped = detail.get("stoppedAt") or 0
+        known = max(0, stopped - (detail.get("startedAt") or stopped))
+    return known / 1000
+
+
 def _attempts_ms(attempts: Any) -> int | None:
     """The time of attempts that ran; None when no attempt tells both its times."""
     spans = [

@@ -5,7 +5,9 @@ itself is in `headgate.services.feature_build`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from headgate.domain import events
 from headgate.domain.errors import Permanent
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature_job import EndedFeatureJob
@@ -24,8 +26,9 @@ from headgate.ports import (
     Scratch,
 )
 from headgate.services.access import Guard
+from headgate.services.clock import iso
 from headgate.services.feature_build import BuildOutcome, BuildParts, FeatureBuild
-from headgate.services.feature_compute import FeatureJobs
+from headgate.services.feature_compute import PRICED_AS, FeatureJobs
 from headgate.services.feature_facts import features_built, features_lineage
 from headgate.services.feature_lineage import recorded_lineage
 from headgate.services.feature_manifests import load_features
@@ -68,11 +71,15 @@ class BuildFeatures:
         return outcomes
 
     def on_job_ended(self, ended: EndedFeatureJob) -> BuildOutcome:
-        """Goes on where the job has ended. Raises Permanent when it failed, and when it ended well without
+        """Goes on where the job has ended; of an array where all of it has. Raises Permanent when it failed,
+        and when it ended well without
         having
         made its stage.
         """
         job = ended.job
+        self._publish_cost(ended)
+        if ended.scope == "worker":
+            return BuildOutcome(job.feature_set, "at work", detail="one worker of an array has ended")
         if self.jobs is not None:
             self.jobs.ended(job, ended.job_id)
         if ended.failure:
@@ -118,6 +125,16 @@ class BuildFeatures:
         if outcome.state == "built" and outcome.record is not None:
             self._publish(outcome.record)
         return outcome
+
+    def _publish_cost(self, ended: EndedFeatureJob) -> None:
+        """What the job took, at the list price of its machine; a repeated event is the same line."""
+        if self.jobs is None or not ended.seconds:
+            return
+        usd = round(self.jobs.decide.prices.compute_usd(PRICED_AS, ended.seconds), 6)
+        line = {"kind": "features", "quantity": ended.seconds, "unit": "seconds", "usd": usd}
+        at = iso(datetime.fromtimestamp(ended.stopped_ms / 1000, UTC))
+        name = f"features-{ended.job_id}"
+        self.bus.publish([DomainEvent(events.COST_INCURRED, ended.job.product, name, at, line)])
 
     def _publish(self, record: FeatureVersionRecord) -> None:
         """The version's facts, and the lineage of the one before it again.
