@@ -152,6 +152,14 @@ def test_a_version_event_builds_features(platform: MemoryPlatform, load: Load) -
     assert [v.partitions for v in platform.catalog.feature_versions("shops", "visit")] == [3, 2]
 
 
+def test_the_end_of_a_job_is_taken_and_one_that_failed_is_given_back(
+    platform: MemoryPlatform, load: Load
+) -> None:
+    event = payload("build_features", "jobs-ended")
+    response = load("build_features", platform.build).handler(event, CONTEXT)
+    assert failed(response) == message_ids(event)[1:]
+
+
 @pytest.mark.parametrize("case", ["two-versions-of-one-dataset", "versions-of-two-datasets"])
 def test_events_of_one_batch_make_one_feature_version(
     platform: MemoryPlatform, load: Load, case: str
