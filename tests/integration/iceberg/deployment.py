@@ -38,7 +38,7 @@ class Deployment:
             make_table(clients, table, sort_key=name != "ONLINE_TABLE_NAME")
         queues = {
             f"{kind.upper()}_QUEUE_URL": make_queue(clients, f"{kind}-{mark}")
-            for kind in ("ingest", "train", "publish", "maintain")
+            for kind in ("ingest", "train", "publish", "maintain", "feature")
         }
         self.database = f"headgate_{mark}"
         clients.client("glue").create_database(DatabaseInput={"Name": self.database})
@@ -52,6 +52,7 @@ class Deployment:
             "BATCH_QUEUES": "{}",
             "BATCH_JOB_DEFINITIONS": "{}",
             "LARGEST_DROP_BYTES": "1000000000",
+            "LARGEST_BUILD_BYTES": "1000000000",
         }
         self.lake, self.landing = names["LAKE_BUCKET_NAME"], names["LANDING_BUCKET_NAME"]
         self.plane = bootstrap.control_plane(self.environ)
