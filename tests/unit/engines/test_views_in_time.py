@@ -216,6 +216,19 @@ def test_the_seed_is_the_sets(tmp_path: Path) -> None:
     assert wanted.recipe_digest() != replace(wanted, seed=42).recipe_digest()
 
 
+def test_on_demand_features_have_the_seed_online_too(tmp_path: Path) -> None:
+    wanted = replace(
+        feature_set(asked={"sql": "SELECT visit_id, size + seed() AS shifted FROM request"}), seed=41
+    )
+    offline = built(tmp_path, [reading("10:00:00", 1.0)], wanted)
+    assert wanted.on_demand is not None
+    types = {c.name: c.type for c in wanted.request}
+    visit = VISITS[0]
+    (online,) = offline.work.engine.on_demand(wanted.on_demand, [visit], types, wanted.seed)
+    (row,) = [r for r in offline.rows if r["visit_id"] == visit["visit_id"]]
+    assert online["shifted"] == row["shifted"] == visit["size"] + 41
+
+
 def test_a_view_may_read_a_view(tmp_path: Path) -> None:
     base = FeatureView.from_document(
         {

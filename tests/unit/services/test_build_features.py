@@ -125,9 +125,13 @@ class SlowEngine:
         return self.inner.lineage(view, tables, columns)
 
     def on_demand(
-        self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]
+        self,
+        view: FeatureView,
+        request: Sequence[Mapping[str, Any]],
+        types: Mapping[str, str],
+        seed: int = 0,
     ) -> list[dict[str, Any]]:
-        return self.inner.on_demand(view, request, types)
+        return self.inner.on_demand(view, request, types, seed)
 
 
 def test_a_build_that_ends_after_a_newer_one_replaces_nothing(fed: MemoryPlatform) -> None:

@@ -123,11 +123,9 @@ class FeatureSession(Protocol):
     def test(
         self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None
     ) -> Iterable[Mapping[str, Any]]:
-        """The generated tests over one partition, which ``task`` makes, and ``wide`` of more than it
-        needs: that it does not change when more of the inputs is read
-        than
-        its windows say, and that no row changes with what became known later. Raises InvalidRequest naming
-        the columns.
+        """The generated tests over one partition, which ``task`` makes, and ``wide`` of more than it needs:
+        that it does not change when more of the inputs is read than its windows say, and that no row changes
+        with what became known later. Raises InvalidRequest naming the columns.
         """
         ...
 
@@ -149,9 +147,13 @@ class FeatureEngine(Protocol):
         ...
 
     def on_demand(
-        self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]
+        self,
+        view: FeatureView,
+        request: Sequence[Mapping[str, Any]],
+        types: Mapping[str, str],
+        seed: int = 0,
     ) -> list[dict[str, Any]]:
-        """The view's features for each request row, in order."""
+        """The view's features for each request row, in order; ``seed`` is the set's."""
         ...
 
 

@@ -47,7 +47,7 @@ class EntityRows:
             for position in range(request.rows)
         ]
         if feature_set.on_demand is not None:
-            computed = self.engine.on_demand(feature_set.on_demand, rows, types)
+            computed = self.engine.on_demand(feature_set.on_demand, rows, types, feature_set.seed)
             rows = [{**row, **made} for row, made in zip(rows, computed, strict=True)]
         online = [view for view in feature_set.views if view.online]
         return self._looked_up(product, online, rows, event_time)

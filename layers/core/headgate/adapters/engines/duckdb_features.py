@@ -1,6 +1,6 @@
 """FeatureEngine on DuckDB: partitions of views, and point-in-time joins of them, in one locked connection."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,16 +54,13 @@ class DuckDbFeatureEngine:
     def session(
         self, readable: Sequence[str], scratch: Path, seed: int = 0
     ) -> Iterator["DuckDbFeatureSession"]:
-        def make_seed(connection: "DuckDBPyConnection") -> None:
-            connection.execute(f"CREATE TEMP MACRO seed() AS CAST({seed} AS BIGINT)")
-
         with open_session(
             self.limits,
             scratch,
             readable=[*dict.fromkeys(readable)],
             s3=self.s3,
             httpfs=self.httpfs,
-            prepare=make_seed,
+            prepare=_seeded(seed),
         ) as connection:
             yield DuckDbFeatureSession(connection)
 
@@ -73,13 +70,17 @@ class DuckDbFeatureEngine:
         return column_lineage(view.sql, tables, columns)
 
     def on_demand(
-        self, view: FeatureView, request: Sequence[Mapping[str, Any]], types: Mapping[str, str]
+        self,
+        view: FeatureView,
+        request: Sequence[Mapping[str, Any]],
+        types: Mapping[str, str],
+        seed: int = 0,
     ) -> list[dict[str, Any]]:
         """The same SQL text as offline, over the rows of one call. Raises InvalidRequest when a value does
         not fit its type.
         """
         require_select(view.sql, f"view {view.name}")
-        with open_session(self.limits, self.scratch) as connection:
+        with open_session(self.limits, self.scratch, prepare=_seeded(seed)) as connection:
             return answer(connection, view, request, types)
 
 
@@ -225,6 +226,15 @@ class DuckDbFeatureSession:
     def _count(self, table: str) -> int:
         row = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(row[0]) if row else 0
+
+
+def _seeded(seed: int) -> Callable[["DuckDBPyConnection"], None]:
+    """Makes ``seed()`` known, in SQL that runs offline and online alike."""
+
+    def prepare(connection: "DuckDBPyConnection") -> None:
+        connection.execute(f"CREATE TEMP MACRO seed() AS CAST({seed} AS BIGINT)")
+
+    return prepare
 
 
 def _set_role(feature_set: FeatureSet, column: str, view: str) -> str:
