@@ -17,8 +17,7 @@ PARAMETER = "build"
 @dataclass(frozen=True)
 class FeatureJob:
     """``inputs`` maps dataset to version ordinal; ``stage`` counts views by how deep they read each other,
-    and the
-    training table after them; ``size`` workers share it, each by its array index.
+    and the training table after them; ``size`` workers share it, each by its array index.
 
     ``recipe`` is the set's: a job of a set that was declared anew meanwhile has nothing to do any more.
     """
@@ -56,8 +55,7 @@ Scope = Literal["job", "array", "worker"]
 @dataclass(frozen=True)
 class EndedFeatureJob:
     """What AWS Batch told of one that ended; ``failure`` is '' when it ended well. ``seconds`` were computed
-    and
-    are paid for, none by an array itself; ``stopped_ms`` is epoch milliseconds.
+    and are paid for, none by an array itself; ``stopped_ms`` is epoch milliseconds.
     """
 
     job: FeatureJob

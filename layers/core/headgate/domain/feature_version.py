@@ -183,8 +183,7 @@ class FeatureVersionRecord:
     built: int = 0
     parity: Mapping[str, Any] = field(default_factory=dict)
     """By online view how a sample of it compared with the version: counts ``checked``, ``equal``,
-    ``expired``,
-    ``moved`` and ``different``.
+    ``expired``, ``moved`` and ``different``.
     """
     steps: int = 0
 

@@ -1,6 +1,5 @@
 """Dataset versions become feature versions: when a build is due, what it is called, and who tells of it. The
-build
-itself is in `headgate.services.feature_build`.
+build itself is in `headgate.services.feature_build`.
 """
 
 from collections.abc import Mapping
@@ -72,9 +71,7 @@ class BuildFeatures:
 
     def on_job_ended(self, ended: EndedFeatureJob) -> BuildOutcome:
         """Goes on where the job has ended; of an array where all of it has. Raises Permanent when it failed,
-        and when it ended well without
-        having
-        made its stage.
+        and when it ended well without having made its stage.
         """
         job = ended.job
         self._publish_cost(ended)

@@ -22,8 +22,7 @@ PRICED_AS = "cpu"
 MOST_WORKERS = 64
 BYTES_PER_SECOND = 5 << 20
 """Parquet that one worker makes features of: what wide views of small files reach; narrow ones of ten
-gigabytes
-were measured at twelve times as much.
+gigabytes were measured at twelve times as much.
 """
 SECONDS_PER_TASK = 0.3
 START_SECONDS = 60.0
@@ -72,8 +71,7 @@ class FeatureCompute:
 @dataclass(frozen=True)
 class FeatureJobs:
     """Hands stages over. What was submitted for a stage is noted beside the features until it has ended, so
-    that
-    an event that is told twice does not start it twice.
+    that an event that is told twice does not start it twice.
     """
 
     compute: BatchCompute

@@ -14,8 +14,7 @@ def version_lineage(
     work: FeatureWork, columns: Sequence[FeatureColumn], before: FeatureManifest | None
 ) -> Mapping[str, Any]:
     """``{"columns": {column: [[dataset, column, type, subtype]]}, "unknown": {view: why}}``; that of
-    ``before``
-    when it was made by the same recipe.
+    ``before`` when it was made by the same recipe.
     """
     feature_set = work.feature_set
     if before and (before.recipe, before.engine) == (feature_set.recipe_digest(), work.engine.version):

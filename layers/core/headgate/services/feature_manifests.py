@@ -35,8 +35,7 @@ def load_features(lake: ObjectStore, product: str, feature_set: str, digest: str
 
 def statistics_document(sketches: Mapping[str, Sketches]) -> dict[str, Any]:
     """``columns`` are the statistics of the version, ``partitions`` the sketches they were put together of,
-    by
-    the partition's id.
+    by the partition's id.
     """
     columns: dict[str, list[ColumnSketch]] = {}
     for partition in sketches.values():

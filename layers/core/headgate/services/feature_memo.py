@@ -1,6 +1,5 @@
 """What was made before, by the id of the step that made it: in the version before, or kept beside the data by
-any
-build that got so far. It is a cache: whoever rewrites data files may forget all of it.
+any build that got so far. It is a cache: whoever rewrites data files may forget all of it.
 """
 
 import json

@@ -1,6 +1,5 @@
 """The generated tests of a set's views: run when a view is new or changed, or when there is twice as much to
-see as
-it was tested on. Its largest partition is what they run on.
+see as it was tested on. Its largest partition is what they run on.
 
 A view passes when its rows do not change though more of its inputs is read than its windows say, and though
 what became known later is changed. A view that fails is no part of any version.

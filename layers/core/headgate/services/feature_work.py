@@ -88,8 +88,7 @@ class FeatureWork:
 
     def make_view_share(self, plans: Sequence[ViewPlan], index: int, size: int) -> int:
         """Makes what is missing of every ``size``-th task of a stage, from the one at ``index`` on; the
-        number
-        of steps that are its share. Which tasks there are depends on the plans alone.
+        number of steps that are its share. Which tasks there are depends on the plans alone.
         """
         tasks = self._tasks(plans)[index::size]
         steps = [s for _, chunk in tasks for s in chunk]

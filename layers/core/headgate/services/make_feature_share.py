@@ -1,6 +1,5 @@
 """Makes one worker's share of a stage: what a Batch job runs. Nothing but partitions and their records come
-of it;
-the function that handed the stage over goes on from there.
+of it; the function that handed the stage over goes on from there.
 """
 
 from dataclasses import dataclass

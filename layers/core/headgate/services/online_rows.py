@@ -1,6 +1,5 @@
 """The online store follows a feature version: newest rows are written, rows that are no more are taken back,
-and
-a sample is compared with what the version holds.
+and a sample is compared with what the version holds.
 
 What is written is conditional on event time, so that a late write never replaces a newer row. A row that a
 rollback, an overwrite or an erasure took out of the data is therefore taken back by its event time first.
@@ -74,8 +73,7 @@ class OnlineRows:
 
     def follow(self, session: FeatureSession, view: FeatureView, before: ViewVersion | None) -> None:
         """Writes what may be new since ``before``, the view as the store has it now, and takes back what is
-        no
-        more.
+        no more.
         """
         now = self._version(view)
         added, gone = _differing(now, before)

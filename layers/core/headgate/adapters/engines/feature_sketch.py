@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 10_000
 """Quantiles of a larger partition are those of about so many of its rows: exact ones keep every value of
-every
-column in memory.
+every column in memory.
 """
 _DESCRIBED = ("feature", "label", "request")
 

@@ -131,8 +131,7 @@ class JoinedView:
 
     def _known(self, rows: str) -> str:
         """Its rows with the instant they became known. News of what is older than what was known already is
-        no
-        news: it is left out, so that the newest known row is the newest of all that was known.
+        no news: it is left out, so that the newest known row is the newest of all that was known.
         """
         view, known = self.view, known_instant(self.view)
         everything = f"SELECT *, {known} AS __known FROM ({rows})"

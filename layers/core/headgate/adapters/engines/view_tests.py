@@ -1,6 +1,5 @@
 """The generated tests of a view over one of its partitions: more of its inputs changes nothing, and what
-became
-known later changes nothing.
+became known later changes nothing.
 """
 
 from collections.abc import Iterator, Mapping
