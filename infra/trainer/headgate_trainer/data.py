@@ -37,6 +37,19 @@ class Table:
     codes: dict[str, Codes]
     identity: pa.Table
     """Entity columns and event time, kept of the holdout alone."""
+    times: npt.NDArray[np.int64]
+    """Event times, microseconds since 1970, UTC."""
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "Table":
+        """The chosen rows, in their order; they have no identity."""
+        return Table(
+            rows=int(chosen.sum()),
+            labels=self.labels[chosen],
+            numeric={name: values[chosen] for name, values in self.numeric.items()},
+            codes={name: values[chosen] for name, values in self.codes.items()},
+            identity=pa.table({}),
+            times=self.times[chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,7 @@ class _Rows:
     numeric: dict[str, list[Floats]] = field(default_factory=dict)
     codes: dict[str, list[Codes]] = field(default_factory=dict)
     identity: list[Any] = field(default_factory=list)
+    times: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
     def add(self, batch: pa.RecordBatch, times: npt.NDArray[np.int64]) -> None:
         start, end = (np.datetime64(d, "us").astype(np.int64) for d in (self.window.start, self.window.end))
@@ -147,6 +161,7 @@ class _Rows:
         if not inside.any():
             return
         chosen = batch if inside.all() else batch.filter(pa.array(inside))
+        self.times.append(times[inside])
         self.labels.append(_labels(chosen.column(self.spec.label), self.spec.label))
         for name in _numeric_columns(self.spec):
             self.numeric.setdefault(name, []).append(_floats(chosen.column(name), name))
@@ -167,6 +182,7 @@ class _Rows:
             numeric={name: np.concatenate(parts) for name, parts in self.numeric.items()},
             codes={name: np.concatenate(parts) for name, parts in self.codes.items()},
             identity=pa.Table.from_batches(self.identity) if self.identity else pa.table({}),
+            times=np.concatenate(self.times),
         )
 
 

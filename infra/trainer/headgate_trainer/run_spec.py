@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from headgate_trainer.errors import BadSpec
 
-FORMAT = "headgate.runspec/1"
+FORMAT = "headgate.runspec/2"
 MAX_PARITY_ERROR = 1e-5
 OUTPUT = "score"
 Kind = Literal["numeric", "categorical"]

@@ -22,7 +22,7 @@ from headgate_trainer.parity import Parity, check_parity
 from headgate_trainer.reference import reference_statistics
 from headgate_trainer.run_spec import RunSpec, parse_run_spec
 from headgate_trainer.storage import Storage
-from headgate_trainer.trainers import Rows, TrainedModel, Trainer, trainer_named
+from headgate_trainer.trainers import NoCheckpoints, Rows, TrainedModel, Trainer, trainer_named
 
 _RUN_OF_URI = re.compile(r"/runs/([0-9a-f]{64})/spec\.json$")
 
@@ -81,7 +81,7 @@ class TrainRun:
         def progress(done: int, total: int, metrics: dict[str, float]) -> None:
             self.journal.info("training", iteration=done, iterations=total, **metrics)
 
-        model = trainer.fit(spec, encoding, train, holdout, progress)
+        model = trainer.fit(spec, encoding, train, holdout, progress, NoCheckpoints())
         return model, {"train": model.score(train.matrix), "holdout": model.score(holdout.matrix)}
 
     def _write(

@@ -47,7 +47,7 @@ def month_of_rows(month: str, seed: int) -> pa.Table:
 def spec_document() -> dict[str, Any]:
     """A spec without its partitions."""
     return {
-        "format": "headgate.runspec/1",
+        "format": "headgate.runspec/2",
         "product": "shops",
         "model": "shop_late",
         "trainer": "lightgbm",

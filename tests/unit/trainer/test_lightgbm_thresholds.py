@@ -11,7 +11,7 @@ from headgate_trainer.encoding import learn_encoding
 from headgate_trainer.onnx_graph import build_graph
 from headgate_trainer.parity import check_parity
 from headgate_trainer.run_spec import Feature, RunSpec, parse_run_spec
-from headgate_trainer.trainers import Rows
+from headgate_trainer.trainers import NoCheckpoints, Rows
 from headgate_trainer.trainers.lightgbm import LightGbmTrainer, with_float32_thresholds
 
 from tests.unit.trainer.small_runs import SmallRun, canonical_json
@@ -40,7 +40,7 @@ def spec(small_run: SmallRun) -> RunSpec:
 
 
 def table_of(values: np.ndarray, labels: np.ndarray) -> Table:
-    return Table(len(values), labels, {"x": values}, {}, None)
+    return Table(len(values), labels, {"x": values}, {}, None, np.zeros(len(values), dtype=np.int64))
 
 
 def test_neighbouring_floats_stay_apart_in_the_artifact(spec: RunSpec) -> None:
@@ -56,7 +56,7 @@ def test_neighbouring_floats_stay_apart_in_the_artifact(spec: RunSpec) -> None:
     encoding = learn_encoding((Feature("x", "numeric"),), data)
     rows = Rows(encoding.matrix(table, {}), labels)
 
-    model = LightGbmTrainer().fit(spec, encoding, rows, rows, lambda *_: None)
+    model = LightGbmTrainer().fit(spec, encoding, rows, rows, lambda *_: None, NoCheckpoints())
 
     scores = model.score(rows.matrix)
     assert scores[0] < scores[1]

@@ -53,7 +53,7 @@ def with_feature(**feature: Any) -> Spoil:
         (with_value(-1, "params", "num_leaves"), "lightgbm refuses"),
         (with_value("gpu-multi-node", "compute_class"), "one node"),
         (with_value("forest", "trainer"), "trainer 'forest' is not known"),
-        (with_value("headgate.runspec/9", "format"), "no headgate.runspec/1"),
+        (with_value("headgate.runspec/9", "format"), "no headgate.runspec/2"),
         (without("seed"), "'seed' is missing"),
         (without("training_set", "label"), "'label' is missing"),
         (with_value(["2024-01-01", "yesterday"], "split", "train"), "yesterday"),

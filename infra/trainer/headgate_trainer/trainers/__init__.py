@@ -27,6 +27,45 @@ class OnnxCore:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """``steps`` of the run were done when ``content`` was taken; the content is the trainer's own."""
+
+    steps: int
+    content: bytes
+
+
+class Checkpoints(Protocol):
+    """Where a trainer keeps how far it is, and finds it again after it was killed.
+
+    What a resumed run makes must equal what an uninterrupted one makes: take a checkpoint only at steps that
+    an uninterrupted run passes in the same state, and let nothing depend on when one was taken.
+    """
+
+    def latest(self) -> Checkpoint | None:
+        """The newest whole one of this very run, or None."""
+        ...
+
+    def due(self) -> bool:
+        """Whether the declared minutes have passed since the newest one; never true where none are kept."""
+        ...
+
+    def save(self, checkpoint: Checkpoint) -> None: ...
+
+
+@dataclass(frozen=True)
+class NoCheckpoints:
+    """For fits that are never resumed, such as a backtest's."""
+
+    def latest(self) -> Checkpoint | None:
+        return None
+
+    def due(self) -> bool:
+        return False
+
+    def save(self, checkpoint: Checkpoint) -> None: ...
+
+
+@dataclass(frozen=True)
 class Rows:
     """A matrix as `Encoding` makes it, and its labels."""
 
@@ -56,9 +95,17 @@ class Trainer(Protocol):
     def check(self, spec: RunSpec) -> None: ...
 
     def fit(
-        self, spec: RunSpec, encoding: Encoding, train: Rows, watched: Rows, progress: Progress
+        self,
+        spec: RunSpec,
+        encoding: Encoding,
+        train: Rows,
+        watched: Rows,
+        progress: Progress,
+        checkpoints: Checkpoints,
     ) -> TrainedModel:
-        """``watched`` is reported on while training, never learnt or chosen from."""
+        """``watched`` is reported on while training, never learnt or chosen from. Begins at the latest
+        checkpoint, where there is one.
+        """
         ...
 
 

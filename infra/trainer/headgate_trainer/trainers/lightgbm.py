@@ -16,7 +16,7 @@ from headgate_trainer.data import Floats
 from headgate_trainer.encoding import Encoding, Matrix
 from headgate_trainer.errors import BadSpec
 from headgate_trainer.run_spec import RunSpec
-from headgate_trainer.trainers import OnnxCore, Progress, Rows
+from headgate_trainer.trainers import Checkpoints, OnnxCore, Progress, Rows
 from headgate_trainer.trainers.lightgbm_onnx import tree_core
 
 ROUNDS = 200
@@ -58,7 +58,13 @@ class LightGbmTrainer:
             raise BadSpec("compute class gpu-multi-node: lightgbm trains on one node here; use cpu or gpu")
 
     def fit(
-        self, spec: RunSpec, encoding: Encoding, train: Rows, watched: Rows, progress: Progress
+        self,
+        spec: RunSpec,
+        encoding: Encoding,
+        train: Rows,
+        watched: Rows,
+        progress: Progress,
+        checkpoints: Checkpoints,  # noqa: ARG002 - none are taken yet
     ) -> "LightGbmModel":
         # Read when the library is loaded: threads that spin while they wait made a fit four times slower on
         # a busy machine of two cores.

@@ -165,7 +165,8 @@ class _Compiler:
         if not path.is_file():
             return None
         source = self._read(path)
-        source.unknown_keys((), source.document, standard_fields.TRAINING)
+        known = (*standard_fields.TRAINING, *standard_fields.TRAINING_CHOICES)
+        source.unknown_keys((), source.document, known)
         for key in standard_fields.TRAINING:
             if key not in source.document and key != "baselines":
                 source.problem((key,), "is missing")

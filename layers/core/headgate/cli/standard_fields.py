@@ -49,3 +49,7 @@ TRAINING = (
     *("model", "feature_set", "trainer", "compute_class", "params", "seed", "split", "features", "label"),
     *("baselines", "gates", "budget_usd_per_month", "timeout_seconds"),
 )
+TRAINING_CHOICES = (
+    *("command", "backtest", "segments", "threshold", "checkpoint_minutes", "tolerance", "triggers"),
+    "search",
+)

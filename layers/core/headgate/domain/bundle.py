@@ -30,6 +30,7 @@ from headgate.domain.shape import (
     whole,
 )
 from headgate.domain.training import COMPUTE_CLASSES
+from headgate.domain.validation import CHOICES
 
 GATES = ("min_auc", "max_auc", "min_lift_over_baseline", "min_gain_over_champion", "max_parity_error")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -98,14 +99,41 @@ _TRAINING = record(
         "compute_class": one_of(*COMPUTE_CLASSES),
         "params": mapping(anything),
         "seed": whole(0),
-        "split": record({"train": _pair(_day), "holdout": _pair(_day)}),
+        "split": record({"train": _pair(_day), "holdout": _pair(_day)}, {"embargo_hours": number}),
         "features": items(record({"name": text, "kind": one_of("numeric", "categorical")}), least=1),
         "label": text,
         "gates": record({}, dict.fromkeys(GATES, number)),
         "budget_usd_per_month": number,
         "timeout_seconds": whole(1, 14 * 24 * 3600),
     },
-    {"baselines": items(record({"name": text, "mean_by": items(text)}))},
+    {
+        "baselines": items(record({"name": text, "mean_by": items(text)})),
+        "command": items(text, least=1),
+        "backtest": record(
+            {"windows": whole(1, 24), "test_days": whole(1)},
+            {"train_days": nullable(whole(1)), "embargo_hours": number},
+        ),
+        "segments": items(text),
+        "threshold": record(
+            {"choose": one_of(*CHOICES)}, dict.fromkeys(("at", "false_positive", "false_negative"), number)
+        ),
+        "checkpoint_minutes": number,
+        "tolerance": record({}, {"absolute": number, "relative": number}),
+        "triggers": record(
+            {},
+            {
+                "feature_version": anything,
+                "schedule": record({"every_days": number}),
+                "drift": flag,
+                "debounce_minutes": number,
+                "at_most_per_day": whole(1),
+            },
+        ),
+        "search": record(
+            {"method": one_of("grid", "random"), "space": mapping(anything)},
+            {"trials": whole(1), "metric": text, "direction": one_of("max", "min"), "seed": whole(0)},
+        ),
+    },
 )
 _BUNDLE = record(
     {

@@ -6,8 +6,11 @@ from typing import Any, Literal, cast
 
 from headgate.domain.canonical import digest
 from headgate.domain.errors import InvalidRequest
+from headgate.domain.search import Search
+from headgate.domain.trigger import EVERY_VERSION, Triggers
+from headgate.domain.validation import DEFAULT_TOLERANCE, Backtest, Threshold, Tolerance
 
-RUN_SPEC_FORMAT = "headgate.runspec/1"
+RUN_SPEC_FORMAT = "headgate.runspec/2"
 FeatureKind = Literal["numeric", "categorical"]
 RunState = Literal["SUBMITTED", "RUNNING", "SUCCEEDED", "FAILED", "REGISTERED", "REFUSED"]
 COMPUTE_CLASSES = ("cpu", "gpu", "gpu-multi-node")
@@ -25,8 +28,14 @@ class Split:
 
     train: tuple[str, str]
     holdout: tuple[str, str]
+    embargo_hours: float = 0.0
+    """Rows of the last hours before the holdout are not learnt from: their outcome came after it began."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.embargo_hours < 24 * 366:
+            raise InvalidRequest(
+                f"training split: embargo_hours is {self.embargo_hours}; 0 or more is needed"
+            )
         (a, b), (c, d) = self.train, self.holdout
         if not (a < b <= c < d):
             raise InvalidRequest(
@@ -51,23 +60,45 @@ class TrainingConfig:
     gates: Mapping[str, float]
     budget_usd_per_month: float
     timeout_seconds: int
+    command: tuple[str, ...] = ()
+    """What the trainer ``command`` runs: a program of the product's own and its arguments."""
+    backtest: Backtest | None = None
+    segments: tuple[str, ...] = ()
+    """Columns by whose values held-out metrics are told apart."""
+    threshold: Threshold | None = None
+    checkpoint_minutes: float = 0.0
+    """A checkpoint is kept that often; 0 keeps none."""
+    tolerance: Tolerance = DEFAULT_TOLERANCE
+    triggers: Triggers = EVERY_VERSION
+    search: Search | None = None
 
     @property
     def task(self) -> str:
-        """Digest of what is learnt and on what it is judged; gates, budget and time are left out.
+        """Digest of the rows, the label and the baselines a model of this declaration is judged by.
 
-        Numbers of a run mean something only as long as this is what the product declares.
+        Numbers of two runs compare only where it is the same, whatever trainer and parameters they had.
         """
-        task = asdict(self)
-        for judged_elsewhere in ("gates", "budget_usd_per_month", "timeout_seconds", "compute_class"):
-            del task[judged_elsewhere]
-        return digest(task)
+        split, features = asdict(self.split), [asdict(each) for each in self.features]
+        return digest(
+            {
+                "model": self.model,
+                "feature_set": self.feature_set,
+                "label": self.label,
+                "split": split,
+                "features": features,
+                "baselines": [dict(each) for each in self.baselines],
+            }
+        )
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "TrainingConfig":
         """Raises InvalidRequest naming the field that is missing or wrong."""
         try:
-            split = Split(tuple(document["split"]["train"]), tuple(document["split"]["holdout"]))
+            split = Split(
+                tuple(document["split"]["train"]),
+                tuple(document["split"]["holdout"]),
+                float(document["split"].get("embargo_hours", 0.0)),
+            )
             config = cls(
                 model=document["model"],
                 feature_set=document["feature_set"],
@@ -84,6 +115,14 @@ class TrainingConfig:
                 gates={k: float(v) for k, v in document["gates"].items()},
                 budget_usd_per_month=float(document["budget_usd_per_month"]),
                 timeout_seconds=int(document["timeout_seconds"]),
+                command=tuple(document.get("command", ())),
+                backtest=Backtest.from_document(document.get("backtest")),
+                segments=tuple(document.get("segments", ())),
+                threshold=Threshold.from_document(document.get("threshold")),
+                checkpoint_minutes=float(document.get("checkpoint_minutes", 0.0)),
+                tolerance=Tolerance.from_document(document.get("tolerance")),
+                triggers=Triggers.from_document(document.get("triggers")),
+                search=Search.from_document(document.get("search")),
             )
         except KeyError as missing:
             raise InvalidRequest(f"training: the field {missing} is missing") from missing
@@ -113,6 +152,8 @@ class RunSpec:
     event_time: str
     code_digest: str
     environment_digest: str
+    reproduces: Mapping[str, Any] | None = None
+    """``{"run": digest, "request": id}`` of a run that is made again: a fresh run, whatever is known."""
 
     def to_document(self) -> dict[str, Any]:
         config = self.config
@@ -132,9 +173,20 @@ class RunSpec:
                 "label": config.label,
                 "features": [asdict(f) for f in config.features],
             },
-            "split": {"train": list(config.split.train), "holdout": list(config.split.holdout)},
+            "split": {
+                "train": list(config.split.train),
+                "holdout": list(config.split.holdout),
+                "embargo_hours": config.split.embargo_hours,
+            },
+            "command": list(config.command),
+            "backtest": None if config.backtest is None else asdict(config.backtest),
+            "segments": list(config.segments),
+            "threshold": None if config.threshold is None else asdict(config.threshold),
+            "checkpoint_minutes": config.checkpoint_minutes,
+            "tolerance": asdict(config.tolerance),
             "baselines": [dict(b) for b in config.baselines],
             "gates": dict(config.gates),
+            "reproduces": None if self.reproduces is None else dict(self.reproduces),
             "code_digest": self.code_digest,
             "environment_digest": self.environment_digest,
         }
@@ -169,6 +221,15 @@ class RunRecord:
     """`TrainingConfig.task` of the declaration it was submitted under."""
     attempt: int = 1
     """Submissions that were refused for want of money or compute, and this one."""
+    trigger: str = "manual"
+    """What asked for it: feature_version, schedule, drift, manual, experiment or reproduction."""
+    experiment: str | None = None
+    """The experiment that submitted it as one of its trials."""
+    params: Mapping[str, Any] | None = None
+    digests: Mapping[str, str] | None = None
+    """``data``, ``code``, ``config`` and ``environment``: what the run is made of."""
+    metrics: Mapping[str, float] | None = None
+    """Held-out metrics, as the trainer told them."""
 
     @property
     def reservation(self) -> str:
