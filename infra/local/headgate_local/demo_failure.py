@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 from headgate.cli.doctor import QUEUES
-from headgate.cli.logs import FUNCTIONS, JOB_GROUP, JOBS, failures, log_group, read_lines, told
+from headgate.cli.logs import FUNCTIONS, JOBS, failures, log_group, read_lines, told
 from headgate.domain.errors import HeadgateError
+from headgate.domain.job import LOG_GROUP
 from rich.console import Console
 from rich.text import Text
 
@@ -52,7 +53,7 @@ def _function_errors(context: DemoContext) -> Iterator[tuple[str, list[str]]]:
         failed = failures(lines)
         if failed:
             yield f"{name}: {len(failed)} error line(s)", _lines(failed)
-    jobs = [told(line) for line in read_lines(logs, JOB_GROUP, context.started_at - 5)]
+    jobs = [told(line) for line in read_lines(logs, LOG_GROUP, context.started_at - 5)]
     if jobs:
         yield f"the training {JOBS}'s last lines", _lines(jobs)
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.cli.doctor import QUEUES, depth
-from headgate.cli.logs import FUNCTIONS, JOB_GROUP, failures, log_group, read_lines, told
+from headgate.cli.logs import FUNCTIONS, failures, log_group, read_lines, told
+from headgate.domain.job import LOG_GROUP
 
 from headgate_local.demo_context import PRODUCT, DemoContext, DemoFailed
 
@@ -102,7 +103,7 @@ def trained(context: DemoContext, stage: str) -> dict[str, Any]:
 
 def job_line(context: DemoContext) -> str:
     """The last line a training job wrote, without the names that everyone here knows."""
-    lines = read_lines(context.aws("logs", context.state.operator), JOB_GROUP, context.started_at - 5)
+    lines = read_lines(context.aws("logs", context.state.operator), LOG_GROUP, context.started_at - 5)
     if not lines:
         return ""
     known = (f"product={PRODUCT}", f"model={context.model}", "run=")

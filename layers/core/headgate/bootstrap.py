@@ -519,10 +519,12 @@ def authorize(environ: Mapping[str, str]) -> "AuthorizeRequest":
 
 
 def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
+    from headgate.adapters.aws.batch import AwsBatchCompute
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
+    from headgate.adapters.aws.job_logs import CloudWatchJobLogs
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.online import DynamoOnlineStore
     from headgate.adapters.aws.product_catalog import DynamoProductCatalog
@@ -546,6 +548,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.publish_version import PublishVersion
     from headgate.services.read_online import ReadOnline
     from headgate.services.read_platform import ReadPlatform
+    from headgate.services.read_run_logs import ReadRunLogs
     from headgate.services.request_collection import RequestCollection
     from headgate.services.request_diff import RequestDiff
     from headgate.services.request_erasure import RequestErasure
@@ -581,6 +584,13 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
         check_gate=CheckGate(products, catalog, datasets, models, guard, clock),
         change_stage=ChangeStage(products, catalog, guard, bus, clock),
         trace_prediction=TracePrediction(products, ledger, guard),
+        run_logs=ReadRunLogs(
+            products,
+            DynamoRunCatalog(parts.catalog),
+            AwsBatchCompute(parts.clients, {}, {}),
+            CloudWatchJobLogs(parts.clients),
+            guard,
+        ),
         history=History(history),
         names=NameVersion(history),
         rollback=RollbackDataset(history),

@@ -39,6 +39,7 @@ class Door:
             models,
             products,
             quarantine,
+            run_logs,
             tables,
         )
         from chalicelib.application import create_app
@@ -46,6 +47,7 @@ class Door:
         groups = (
             *(products, features, history, diffs, quarantine, garbage, erasure, imports, tables, models),
             governance,
+            run_logs,
         )
         endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
         self.endpoints = endpoints

@@ -140,6 +140,10 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "list-runs": lambda b: [r["digest"] for r in b["runs"]] == [RUN],
     "start-run": lambda b: b == {"product": "flights", "reason": "manual", "principal": "user/alice"},
     "get-run": lambda b: b["state"] == "REGISTERED",
+    "get-run-log": lambda b: (
+        (b["job"], b["ended"], b["after"]) == ("SUCCEEDED", False, "trainer/default/1|2")
+        and [line["message"] for line in b["lines"]] == ['{"event": "run_started"}', "done"]
+    ),
     "list-models": lambda b: (
         b["aliases"] == {"champion": 1, "challenger": None}
         and [(m["version"], m["contains_erased"]) for m in b["models"]] == [(2, ["e-1"]), (1, [])]

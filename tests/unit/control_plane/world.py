@@ -11,8 +11,10 @@ from typing import Any
 from headgate.adapters.memory import (
     Faults,
     ManualClock,
+    MemoryBatchCompute,
     MemoryCatalog,
     MemoryEventBus,
+    MemoryJobLogs,
     MemoryLedger,
     MemoryObjectStore,
     MemoryOnlineStore,
@@ -68,6 +70,7 @@ from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
 from headgate.services.read_online import ReadOnline
 from headgate.services.read_platform import ReadPlatform
+from headgate.services.read_run_logs import ReadRunLogs
 from headgate.services.record_events import RecordEvents
 from headgate.services.request_collection import RequestCollection
 from headgate.services.request_diff import RequestDiff
@@ -342,6 +345,8 @@ class World:
         self.publish_queue = MemoryQueue("publish", self.faults)
         self.feature_queue = MemoryQueue("features", self.faults)
         self.online = MemoryOnlineStore(self.faults)
+        self.compute = MemoryBatchCompute(faults=self.faults)
+        self.logs = MemoryJobLogs(self.faults)
         self.bus.subscribe(RecordEvents(self.ledger, MemoryObjectStore("logs", self.folder)).record)
         self.restart()
 
@@ -368,6 +373,7 @@ class World:
             check_gate=CheckGate(products, catalog, catalog, catalog, guard, clock),
             change_stage=ChangeStage(products, catalog, guard, bus, clock),
             trace_prediction=TracePrediction(products, ledger, guard),
+            run_logs=ReadRunLogs(products, catalog, self.compute, self.logs, guard),
             request_training=RequestTraining(products, guard, self.queue),
             request_import=RequestImport(products, guard, self.ingest_queue),
             request_rebuild=RequestRebuild(products, guard, self.publish_queue, lambda: "generation-1"),
@@ -446,6 +452,7 @@ def lived_world(folder: Path) -> World:
         )
     )
     _give_features(world)
+    job = _give_job(world)
     catalog.add_run(
         RunRecord(
             product="flights",
@@ -459,6 +466,7 @@ def lived_world(folder: Path) -> World:
             estimated_cost_usd=0.1,
             submitted_by="service/train",
             created_at="2030-01-01T00:00:00.000Z",
+            job_id=job,
         )
     )
     for version in (1, 2):
@@ -486,6 +494,15 @@ def lived_world(folder: Path) -> World:
     )
     world.settle()
     return world
+
+
+def _give_job(world: World) -> str:
+    """The job of the run, which has ended and left two lines."""
+    job = world.compute.submit(name="run", compute_class="cpu", parameters={}, timeout_seconds=60)
+    world.compute.settle(job, "SUCCEEDED", exit_code=0, log_stream="trainer/default/1")
+    for at, line in ((1_893_456_000_000, '{"event": "run_started"}'), (1_893_456_009_000, "done")):
+        world.logs.write("trainer/default/1", at, line)
+    return job
 
 
 def _give_features(world: World) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.cli.failures import CommandFailed
+from headgate.domain.job import LOG_GROUP
 
 FUNCTIONS = (
     "ingest",
@@ -26,7 +27,6 @@ FUNCTIONS = (
     "publish",
 )
 JOBS = "job"
-JOB_GROUP = "/aws/batch/job"
 # The runtime's own lines about each call.
 _NOISE = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
 ERROR_LEVELS = ("ERROR", "CRITICAL")
@@ -62,7 +62,7 @@ def log_group(stack: str, name: str) -> str:
     """The group of a function, or of training jobs. Raises CommandFailed for another name."""
     plain = name.replace("_", "-")
     if plain == JOBS:
-        return JOB_GROUP
+        return LOG_GROUP
     if plain not in FUNCTIONS:
         raise CommandFailed(
             f"no function {name!r}; there are {', '.join(FUNCTIONS)}, and {JOBS} for training jobs"

@@ -7,6 +7,8 @@ from typing import Any
 from headgate.domain.errors import InvalidRequest
 
 SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
+LOG_GROUP = "/aws/batch/job"
+"""AWS Batch makes that group itself; every job of the platform prints there."""
 _EXITS = {64: "bad spec or data", 70: "the trainer refused its model", 75: "tried again in vain"}
 
 

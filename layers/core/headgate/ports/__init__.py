@@ -37,6 +37,7 @@ from headgate.ports.features import (
     ViewTask,
 )
 from headgate.ports.host import Clock, S3Access, S3AccessProvider, Scratch
+from headgate.ports.logs import JobLogs, LogPage
 from headgate.ports.messages import BatchCompute, EventBus, MessageQueue
 from headgate.ports.models import EvaluationEngine, LoadedModel, ModelRuntime, RowWindow, Statistics
 from headgate.ports.objects import ExternalObjects, ObjectEntry, ObjectStore
@@ -65,10 +66,12 @@ __all__ = [
     "GarbageCatalog",
     "ImportEngine",
     "IngestEngine",
+    "JobLogs",
     "JoinTask",
     "KeyColumns",
     "Ledger",
     "LoadedModel",
+    "LogPage",
     "MessageQueue",
     "ModelCatalog",
     "ModelRuntime",

@@ -14,6 +14,7 @@ from headgate.services.promote_model import PromoteModel
 from headgate.services.publish_version import PublishVersion
 from headgate.services.read_online import ReadOnline
 from headgate.services.read_platform import ReadPlatform
+from headgate.services.read_run_logs import ReadRunLogs
 from headgate.services.request_collection import RequestCollection
 from headgate.services.request_diff import RequestDiff
 from headgate.services.request_erasure import RequestErasure
@@ -37,6 +38,7 @@ class ControlPlane:
     check_gate: CheckGate
     change_stage: ChangeStage
     trace_prediction: TracePrediction
+    run_logs: ReadRunLogs
     request_training: RequestTraining
     quarantine: ReviewQuarantine
     erasure: RequestErasure

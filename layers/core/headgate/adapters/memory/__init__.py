@@ -7,6 +7,7 @@ from headgate.adapters.memory.diff import MemoryDiffEngine
 from headgate.adapters.memory.erasure import MemoryErasureEngine
 from headgate.adapters.memory.faults import ANY_EFFECT, Crash, Faults
 from headgate.adapters.memory.ingest import MemoryIngestEngine
+from headgate.adapters.memory.job_logs import MemoryJobLogs
 from headgate.adapters.memory.ledger import MemoryLedger
 from headgate.adapters.memory.messages import MemoryEventBus, MemoryQueue
 from headgate.adapters.memory.objects import MemoryObjectStore
@@ -26,6 +27,7 @@ __all__ = [
     "MemoryErasureEngine",
     "MemoryEventBus",
     "MemoryIngestEngine",
+    "MemoryJobLogs",
     "MemoryLedger",
     "MemoryModelRuntime",
     "MemoryObjectStore",
