@@ -23,13 +23,14 @@ from headgate.cli.commands import (
     garbage,
     governance,
     history,
+    models,
     naming,
     platform,
     products,
     publication,
     quarantine,
+    runs,
     serving,
-    training,
     training_set,
 )
 from headgate.cli.failures import CommandFailed
@@ -85,8 +86,9 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     app.add_typer(data.data, name="data")
     app.add_typer(data.data, name="dataset", hidden=True)
     app.add_typer(features.features, name="features")
-    app.add_typer(training.runs, name="runs")
-    app.add_typer(training.models, name="models")
+    app.command()(runs.train)
+    app.add_typer(runs.runs, name="runs")
+    app.add_typer(models.models, name="models")
     for command in SINGLE:
         app.command()(command)
     app.add_typer(governance.gate, name="gate")

@@ -150,12 +150,6 @@ class ApiClient:
     def runs(self, product: str) -> Document:
         return self.get(path("products", product, "runs"))
 
-    def run(self, product: str, run: str) -> Document:
-        return self.get(path("products", product, "runs", run))
-
-    def start_run(self, product: str) -> Document:
-        return self.call("POST", path("products", product, "runs"), {})
-
     def models(self, product: str) -> Document:
         return self.get(path("products", product, "models"))
 

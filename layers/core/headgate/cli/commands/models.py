@@ -1,27 +1,14 @@
-"""`headgate runs` and `headgate models`: runs, model versions and the aliases that move between them."""
+"""`headgate models`: model versions and the aliases that move between them."""
 
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from headgate.cli.commands.context import ProductOption, chosen, invocation, plain_version
+from headgate.cli.commands.context import ProductOption, invocation, plain_version
 from headgate.cli.output import sheet, table
 
-runs = typer.Typer(no_args_is_help=True, help="Training runs.")
 models = typer.Typer(no_args_is_help=True, help="Model versions and aliases.")
-RUN_COLUMNS = [
-    ("run", "digest"),
-    ("state", "state"),
-    ("model", "model"),
-    ("version", "model_version"),
-    ("compute", "compute_class"),
-    ("seconds", "seconds"),
-    ("estimate $", "estimated_cost_usd"),
-    ("cost $", "cost_usd"),
-    ("created", "created_at"),
-    ("reason", "reason"),
-]
 MODEL_COLUMNS = [
     ("version", "version"),
     ("aliases", "aliases"),
@@ -37,34 +24,6 @@ GATE_COLUMNS = [
     ("", "comparison"),
     ("bound", "bound"),
 ]
-
-
-@runs.command("list")
-def list_runs(context: typer.Context, product: ProductOption = None) -> None:
-    """Runs, newest first."""
-    call = invocation(context)
-    document = call.client().runs(call.product(product))
-    none = "no run yet: training starts when a feature version covers the declared split"
-    call.output.rows(document, document["runs"], RUN_COLUMNS, none)
-
-
-@runs.command("show")
-def show_run(
-    context: typer.Context,
-    run: Annotated[str, typer.Argument(help="The run's digest, or its start.")],
-    product: ProductOption = None,
-) -> None:
-    """One run."""
-    call = invocation(context)
-    found = call.client().runs(call.product(product))["runs"]
-    call.output.details(chosen(found, run, "digest", "run", "headgate runs list"))
-
-
-@runs.command()
-def start(context: typer.Context, product: ProductOption = None) -> None:
-    """Ask for a training run on what there is now; what becomes of it shows in the list."""
-    call = invocation(context)
-    call.output.details(call.client().start_run(call.product(product)))
 
 
 @models.command("list")
