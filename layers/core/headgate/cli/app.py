@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,8 +55,11 @@ SINGLE: tuple[Command, ...] = (serving.predict, serving.trace, platform.logs)
 LAST: tuple[Command, ...] = (governance.costs, governance.monitoring, platform.doctor)
 
 
-def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
-    """The tree of commands; ``make`` turns the ``--as`` option into the invocation."""
+@cache
+def commands() -> Any:
+    """The tree of commands, parsed once: that takes longer than most commands. It is run with ``obj``, which
+    turns the ``--as`` option into the invocation.
+    """
     app = typer.Typer(
         no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False
     )
@@ -70,7 +74,7 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     ) -> None:
         """Governed data products, serverless: drop a file, get a model and traceable predictions."""
         del as_json  # read from the whole line, before Typer sees it
-        context.obj = make(name)
+        context.obj = context.obj(name)
 
     for command in FIRST:
         app.command()(command)
@@ -96,7 +100,7 @@ def build(make: Callable[[str | None], Invocation]) -> typer.Typer:
     app.add_typer(governance.access, name="access")
     for command in LAST:
         app.command()(command)
-    return app
+    return typer.main.get_command(app)
 
 
 def execute(
@@ -118,7 +122,7 @@ def execute(
         return Invocation(output, environ, folder, home, transport, session, name)
 
     try:
-        code = build(make)(list(given), prog_name="headgate", standalone_mode=False)
+        code = commands()(list(given), prog_name="headgate", standalone_mode=False, obj=make)
         return code if isinstance(code, int) else 0
     except HeadgateError as error:
         return _failed(output, error)

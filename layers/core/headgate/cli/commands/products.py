@@ -1,13 +1,12 @@
 """`headgate product`: apply a product folder, and look at what is applied."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from headgate.cli.commands.context import ProductOption, invocation
-from headgate.cli.compile_product import compile_product, find_product
 from headgate.cli.failures import ApiRefused, CommandFailed
 from headgate.cli.invocation import Invocation
 from headgate.cli.output import sheet, table
@@ -30,8 +29,7 @@ def apply(
 ) -> None:
     """Compile a product folder and make it the current one."""
     call = invocation(context)
-    folder = find_product(repository(call.folder) / PRODUCTS_FOLDER, product)
-    bundle = compile_product(folder)
+    bundle = _compiled(call, product)
     if dry_run:
         call.output.answer(bundle, lambda console: console.print_json(data=bundle))
         return
@@ -48,7 +46,7 @@ def diff(
 ) -> None:
     """What applying the folder would change in the datasets; fails when `apply` would be refused for it."""
     call = invocation(context)
-    new = read_bundle(compile_product(find_product(repository(call.folder) / PRODUCTS_FOLDER, product)))
+    new = read_bundle(_compiled(call, product))
     changes = product_diff(_applied(call, new.name), new)
     rows = [
         {"dataset": c.dataset, "version": f"{c.before or '-'} -> {c.after or '-'}", **asdict(change)}
@@ -62,6 +60,13 @@ def diff(
     if refused:
         told = "; ".join(f"{c.dataset}: {c.remedy}" for c in refused)
         raise CommandFailed(f"breaking changes that are not declared, so `apply` will be refused: {told}")
+
+
+def _compiled(call: Invocation, product: str) -> dict[str, Any]:
+    """The bundle of a folder. Loading the compiler takes a while, for which no other command waits."""
+    from headgate.cli.compile_product import compile_product, find_product
+
+    return compile_product(find_product(repository(call.folder) / PRODUCTS_FOLDER, product))
 
 
 def _applied(call: Invocation, name: str) -> Product | None:
