@@ -30,6 +30,7 @@ from headgate.cli.commands import (
     products,
     publication,
     quarantine,
+    releases,
     runs,
     serving,
     training_set,
@@ -92,6 +93,8 @@ def commands() -> Any:
     app.add_typer(features.features, name="features")
     app.command()(runs.train)
     app.add_typer(runs.runs, name="runs")
+    for name, move in releases.COMMANDS.items():
+        models.models.command(name)(move)
     app.add_typer(models.models, name="models")
     for command in SINGLE:
         app.command()(command)

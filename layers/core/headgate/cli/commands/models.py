@@ -55,17 +55,3 @@ def show_model(
         console.print(table(document.get("gates") or [], GATE_COLUMNS))
 
     call.output.answer(document, people)
-
-
-@models.command()
-def promote(
-    context: typer.Context,
-    version: Annotated[str, typer.Argument(help="A number, or v3.")],
-    product: ProductOption = None,
-    alias: Annotated[str, typer.Option(help="champion or challenger.")] = "champion",
-    reason: Annotated[str, typer.Option(help="Why; it is kept with the move.")] = "promoted by hand",
-) -> None:
-    """Move an alias to a version."""
-    call = invocation(context)
-    answer = call.client().promote(call.product(product), plain_version(version), alias, reason)
-    call.output.details(answer)
