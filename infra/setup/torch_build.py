@@ -1,8 +1,8 @@
 """PyTorch for the trainer's environment: the build for the processor alone, which needs a step of its own.
 
-Owns where that build is looked for, and how long. The registry's own wheel for Linux brings gigabytes of CUDA,
-and the builds without it are local versions that the lock cannot name. Must not fail a set-up: a machine where
-it cannot be had does everything else, and the tests that need it say so.
+Owns where that build is looked for, and how long. The registry's own wheel for Linux brings gigabytes of
+CUDA, and the builds without it are local versions that the lock cannot name. Must not fail a set-up: a
+machine where it cannot be had does everything else, and the tests that need it say so.
 """
 
 from __future__ import annotations
