@@ -12,7 +12,8 @@ from headgate_trainer.onnx_graph import build_graph
 from headgate_trainer.parity import Limits, check_parity
 from headgate_trainer.run_spec import Feature, RunSpec, parse_run_spec
 from headgate_trainer.trainers import NoCheckpoints, Rows
-from headgate_trainer.trainers.lightgbm import LightGbmTrainer, with_float32_thresholds
+from headgate_trainer.trainers.lightgbm import LightGbmTrainer
+from headgate_trainer.trainers.lightgbm_text import with_float32_thresholds
 
 from tests.unit.trainer.small_runs import SmallRun, canonical_json
 
