@@ -17,7 +17,6 @@ from headgate_trainer.encoding import Encoding, Matrix
 from headgate_trainer.errors import BadSpec
 from headgate_trainer.run_spec import RunSpec
 from headgate_trainer.trainers import Checkpoint, Checkpoints, OnnxCore, Progress, Rows
-from headgate_trainer.trainers.lightgbm_onnx import tree_core
 from headgate_trainer.trainers.lightgbm_settings import TUNABLE, refuse_unsound, settings
 from headgate_trainer.trainers.lightgbm_text import joined, with_float32_thresholds
 from headgate_trainer.trainers.params import (
@@ -27,6 +26,7 @@ from headgate_trainer.trainers.params import (
     whole,
 )
 from headgate_trainer.trainers.threads import threads
+from headgate_trainer.trainers.tree_onnx import lightgbm_core
 
 ROUNDS, MOST_ROUNDS = 200, 20_000
 REPORTS = 10
@@ -170,7 +170,7 @@ class LightGbmModel:
         return np.asarray(self.booster.predict(matrix, num_threads=threads()), dtype=np.float64)
 
     def core(self) -> OnnxCore:
-        return tree_core(self.booster, len(self.encoding.features))
+        return lightgbm_core(self.booster, len(self.encoding.features))
 
     def importance(self) -> dict[str, float]:
         gains = self.booster.feature_importance("gain")
