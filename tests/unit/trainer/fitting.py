@@ -26,7 +26,15 @@ PARAMS: dict[str, dict[str, Any]] = {
         "feature_fraction": 0.6,
     },
     "xgboost": {"rounds": 12, "max_depth": 3, "subsample": 0.7, "colsample_bytree": 0.6},
-    "torch": {"epochs": 4, "batch_rows": 128, "hidden": [16, 8], "dropout": 0.2, "embedding": 3},
+    "torch": {
+        "epochs": 6,
+        "batch_rows": 128,
+        "hidden": [16, 8],
+        "dropout": 0.2,
+        "embedding": 3,
+        "learning_rate": 0.02,
+        "checkpoint_steps": 5,
+    },
 }
 
 
