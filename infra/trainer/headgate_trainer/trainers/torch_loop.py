@@ -135,7 +135,11 @@ class Learning:
                 self.best = {"loss": found, "weights": _copy(self.network.state_dict())}
         if self.rank == 0:
             held_out = watched(self.network, job, self.device)
-            tell(step // self.order.steps, job.settings.epochs, {"train_loss": round(float(loss), 6), **held_out})
+            tell(
+                step // self.order.steps,
+                job.settings.epochs,
+                {"train_loss": round(float(loss), 6), **held_out},
+            )
         self.network.train()
 
     def _state(self, step: int) -> bytes:
