@@ -87,7 +87,8 @@ if task["task"] == "train":
              helper.make_node("Where", ["absent", "cold", "temp"], ["known"]),
              helper.make_node("Mul", ["known", "weight"], ["logit"]),
              helper.make_node("Sigmoid", ["logit"], ["score"])]
-    constants = [helper.make_tensor(n, TensorProto.FLOAT, [1], [v]) for n, v in (("cold", 0.0), ("weight", WEIGHT))]
+    values = (("cold", 0.0), ("weight", WEIGHT))
+    constants = [helper.make_tensor(name, TensorProto.FLOAT, [1], [value]) for name, value in values]
     output = [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])]
     graph = helper.make_graph(nodes, "g", inputs, output, initializer=constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
