@@ -75,6 +75,7 @@ def pipeline(task: Task) -> Pipeline:
 
 
 def rows(task: Task, table: pa.Table) -> np.ndarray:
+    """One object column a feature: texts first, then numbers."""
     columns = [*task.categorical, *task.numeric]
     return np.column_stack([table.column(name).to_numpy().astype(object) for name in columns])
 

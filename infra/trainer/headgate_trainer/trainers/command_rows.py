@@ -19,27 +19,31 @@ BATCH_ROWS = 1 << 17
 def write_rows(
     path: Path, encoding: Encoding, matrix: Matrix, label: str = "", labels: Labels | None = None
 ) -> None:
+    """The rows as `table_of` makes them, and where labels are given, those as the last column."""
+    writer: Any = None
+    for start in range(0, len(matrix), BATCH_ROWS):
+        part = table_of(encoding, matrix[start : start + BATCH_ROWS])
+        if labels is not None:
+            part = part.append_column(label, pa.array(np.asarray(labels[start : start + BATCH_ROWS])))
+        if writer is None:
+            writer = pq.ParquetWriter(path, part.schema, compression="zstd", compression_level=1)
+        writer.write_table(part)
+    writer.close()
+
+
+def table_of(encoding: Encoding, matrix: Matrix) -> Any:
     """Numbers as float32 with NaN for null; texts with '' for null, and one text for all that training did
-    not see. Labels, where given, are the last column.
+    not see.
     """
-    fields = [
-        pa.field(each.name, pa.float32() if each.kind == "numeric" else pa.string())
-        for each in encoding.features
-    ]
-    schema = pa.schema(fields if labels is None else [*fields, pa.field(label, pa.int8())])
-    texts = {i: _texts(encoding, i) for i in encoding.categorical}
-    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
-        for start in range(0, len(matrix), BATCH_ROWS):
-            part = np.asarray(matrix[start : start + BATCH_ROWS])
-            columns = [
-                texts[i].take(pa.array(part[:, i].astype(np.int32) + 1))
-                if i in texts
-                else pa.array(part[:, i])
-                for i in range(part.shape[1])
-            ]
-            if labels is not None:
-                columns.append(pa.array(np.asarray(labels[start : start + BATCH_ROWS])))
-            writer.write_batch(pa.record_batch(columns, schema=schema))
+    columns = {}
+    for position, feature in enumerate(encoding.features):
+        values = np.asarray(matrix[:, position])
+        if feature.kind == "categorical":
+            codes = pa.array(values.astype(np.int32) + 1)
+            columns[feature.name] = pa.DictionaryArray.from_arrays(codes, _texts(encoding, position))
+        else:
+            columns[feature.name] = pa.array(values)
+    return pa.table(columns)
 
 
 def _texts(encoding: Encoding, position: int) -> Any:
