@@ -114,7 +114,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     lines = [
         f"# {card['model']}",
         "",
-        f"{trainer['kind'].capitalize()} ({trainer['engine']}, {trainer['trees']} trees) of the product "
+        f"{trainer['kind'].capitalize()} ({_size(trainer)}) of the product "
         f"{card['product']}, for the label `{card['target']['label']}`. Run `{card['run']}`.",
         "",
         "## Data",
@@ -153,6 +153,12 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _size(trainer: Mapping[str, Any]) -> str:
+    """The engine, and how much of a model it made, in the measure of its kind."""
+    counted = [f"{trainer[unit]} {unit}" for unit in ("trees", "weights") if unit in trainer]
+    return ", ".join([trainer["engine"], *counted])
 
 
 def _window_row(name: str, window: Mapping[str, Any]) -> list[str]:

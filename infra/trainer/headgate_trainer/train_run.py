@@ -18,7 +18,7 @@ from headgate_trainer.journal import Journal
 from headgate_trainer.metrics import calibration, measure
 from headgate_trainer.onnx_graph import build_graph, signature
 from headgate_trainer.outputs import Outputs, environment, holdout_scores, json_bytes, outputs_base
-from headgate_trainer.parity import Parity, check_parity
+from headgate_trainer.parity import Limits, Parity, check_parity
 from headgate_trainer.reference import reference_statistics
 from headgate_trainer.run_spec import RunSpec, parse_run_spec
 from headgate_trainer.storage import Storage
@@ -54,7 +54,7 @@ class TrainRun:
         feeds = encoding.feeds(data.holdout, data.texts)
         parity = self._timed(
             "parity",
-            lambda: check_parity(artifact, model, encoding, feeds, scores["holdout"], spec.max_parity_error),
+            lambda: check_parity(artifact, model, encoding, feeds, scores["holdout"], Limits.of(spec)),
         )
         self.journal.info("parity_checked", bytes=len(artifact), **parity.to_document())
         parity.require()
