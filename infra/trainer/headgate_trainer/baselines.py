@@ -5,7 +5,7 @@ alone.
 import numpy as np
 
 from headgate_trainer.data import Floats, Table
-from headgate_trainer.run_spec import Baseline
+from headgate_trainer.declared import Baseline
 
 CONSTANT = "constant"
 
