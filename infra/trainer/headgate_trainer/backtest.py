@@ -99,12 +99,17 @@ def backtest_document(windows: list[Tested]) -> dict[str, Any] | None:
     if not windows:
         return None
     measured = [each.record for each in windows if "skipped" not in each.record]
-    values = {name: [record[name] for record in measured] for name in MEASURES} if measured else None
     return {
         "windows": [each.record for each in windows],
-        "mean": values and {name: float(np.mean(found)) for name, found in values.items()},
-        "spread": values and {name: float(np.std(found)) for name, found in values.items()},
+        "mean": _over(measured, np.mean),
+        "spread": _over(measured, np.std),
     }
+
+
+def _over(records: list[dict[str, Any]], reduce: Callable[[list[float]], Any]) -> dict[str, float] | None:
+    if not records:
+        return None
+    return {name: float(reduce([record[name] for record in records])) for name in MEASURES}
 
 
 def pooled(windows: list[Tested]) -> tuple[Labels, Floats] | None:
@@ -141,10 +146,11 @@ def _silent(done: int, total: int, metrics: dict[str, float]) -> None:
 
 def _kept(done: list[Tested]) -> bytes:
     sink = io.BytesIO()
-    arrays = {f"labels{i}": each.labels for i, each in enumerate(done)}
-    arrays |= {f"scores{i}": each.scores for i, each in enumerate(done)}
     records = json.dumps([each.record for each in done]).encode()
-    np.savez(sink, records=np.frombuffer(records, dtype=np.uint8), **arrays)
+    arrays: dict[str, Any] = {"records": np.frombuffer(records, dtype=np.uint8)}
+    for number, each in enumerate(done):
+        arrays |= {f"labels{number}": each.labels, f"scores{number}": each.scores}
+    np.savez(sink, **arrays)
     return sink.getvalue()
 
 
