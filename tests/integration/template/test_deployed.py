@@ -192,9 +192,25 @@ def test_gpu_comes_and_goes_with_its_parameter(platform: Platform) -> None:
     assert "GpuJobQueueArn" in with_gpu
     assert added == {
         "GpuComputeEnvironment", "GpuJobQueue", "GpuJobDefinition", "GpuInstanceRole", "GpuInstanceProfile",
+        "MultiNodeComputeEnvironment", "MultiNodeJobQueue", "MultiNodeJobDefinition",
+        "MultiNodeSecurityGroup",
     }  # fmt: skip
     assert "GpuJobQueueArn" not in without
     assert platform.resources().keys() == before.keys()
+
+
+def test_training_moves_to_spot_and_back(platform: Platform) -> None:
+    before = platform.resources()
+
+    on_spot = platform.deployer.deploy(platform.template, STACK, {"TrainOnSpot": "true"})
+    added = platform.resources().keys() - before.keys()
+    asked = _tried(platform, "train", "batch", "BATCH_QUEUES")
+    back = platform.deployer.deploy(platform.template, STACK, {"TrainOnSpot": "false"})
+
+    assert added == {"SpotComputeEnvironment", "SpotJobQueue"}
+    assert asked == "allowed"
+    assert "SpotJobQueueArn" in on_spot
+    assert "SpotJobQueueArn" not in back
 
 
 def _log_when(platform: Platform, function: str, text: str, seconds: float = 20.0) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from headgate.domain.errors import InvalidRequest
 
 SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
+MULTI_NODE = "gpu-multi-node"
 _EXITS = {64: "bad spec or data", 70: "the trainer refused its model", 75: "tried again in vain"}
 
 
@@ -45,6 +46,15 @@ class Job:
         code = None if self.exit_code is None else f"exit code {self.exit_code}"
         said = [part for part in (code, meaning, self.reason) if part]
         return ": ".join(said) or "the job failed without a reason"
+
+
+def require_no_array_of_nodes(compute_class: str, array_size: int | None) -> None:
+    """AWS Batch runs a job on several nodes or as an array, never both. Raises InvalidRequest."""
+    if array_size and compute_class == MULTI_NODE:
+        raise InvalidRequest(
+            f"{array_size} jobs of compute class {MULTI_NODE} cannot be one array: submit them one by one, "
+            "or use compute class gpu"
+        )
 
 
 def job_of(detail: Mapping[str, Any]) -> tuple[Job, str]:
