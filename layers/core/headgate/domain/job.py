@@ -66,7 +66,9 @@ def job_of(detail: Mapping[str, Any]) -> tuple[Job, str]:
         raise InvalidRequest(
             f"job {detail['jobId']} has no parameter run_spec: it is no training run of this platform"
         )
-    container = detail.get("container") or {}
+    # A job of several nodes has no container of its own; its attempts tell of the main node's.
+    attempts = detail.get("attempts") or [{}]
+    container = detail.get("container") or attempts[-1].get("container") or {}
     job = Job(
         id=detail["jobId"],
         name=detail.get("jobName", ""),
