@@ -24,6 +24,10 @@ help: ## this list
 setup: ## make every environment and fetch the demo's data (silent when all is there)
 	@$(BOOTSTRAP) developer emulator function trainer data
 
+.PHONY: setup-torch
+setup-torch: setup ## try again to have PyTorch in the trainer's environment (where set-up could not)
+	@$(BOOTSTRAP) torch
+
 .PHONY: setup-lint
 setup-lint: setup
 	@$(BOOTSTRAP) sam

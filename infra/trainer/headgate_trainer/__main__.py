@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-from headgate_trainer.errors import DONE, BadSpec, Terminated, TrainerError
+from headgate_trainer.errors import DONE, BadSpec, OtherNode, Terminated, TrainerError
 from headgate_trainer.journal import Journal
 from headgate_trainer.stopping import Stop
 from headgate_trainer.storage import AnyStorage, Storage
@@ -39,6 +39,9 @@ def main(
             metrics = run.run(spec_uri)
             journal.info("run_finished", auc=round(metrics["auc"], 6), seconds=run.seconds)
             return DONE
+    except OtherNode as part:
+        journal.info("part_finished", reason=str(part))
+        return part.exit_code
     except (TrainerError, Terminated) as end:
         journal.error("run_ended", exit_code=end.exit_code, kind=type(end).__name__, reason=str(end))
         return end.exit_code

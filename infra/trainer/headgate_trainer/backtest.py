@@ -4,6 +4,7 @@ measured on the days after what it learnt.
 Owns what such windows are made of, and that a killed run keeps those it had.
 """
 
+import contextlib
 import io
 import json
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from headgate_trainer.data import Floats, Table, TrainingSet
 from headgate_trainer.encoding import learn_encoding
+from headgate_trainer.errors import OtherNode
 from headgate_trainer.journal import Journal
 from headgate_trainer.metrics import Labels, measure
 from headgate_trainer.run_spec import RunSpec
@@ -49,25 +51,33 @@ class BacktestRun:
 
     def run(self, data: TrainingSet) -> list[Tested]:
         """Oldest first; empty where the spec declares no backtest."""
-        if self.spec.backtest is None:
-            return []
-        found = folds(self.spec.train, self.spec.backtest)
-        kept = self.checkpoints.latest()
-        done = _restored(kept.content) if kept else []
-        for number, fold in enumerate(found[len(done) :], start=len(done) + 1):
+        kept = self._kept()
+        done, left = kept, self._folds()[len(kept) :]
+        for fold in left:
             started = self.clock()
-            tested = self._window(fold, data)
-            done.append(tested)
-            self.journal.info(
-                "backtest",
-                window=number,
-                windows=len(found),
-                seconds=round(self.clock() - started, 3),
-                **tested.record,
-            )
-            if number < len(found) and self.spec.checkpoint_minutes > 0:
-                self.checkpoints.save(Checkpoint(number, _kept(done)))
+            done = [*done, self._window(fold, data)]
+            seconds = round(self.clock() - started, 3)
+            self._tell(len(done), seconds, done[-1].record)
+            if fold is not left[-1] and self.spec.checkpoint_minutes > 0:
+                self.checkpoints.save(Checkpoint(len(done), _content(done)))
         return done
+
+    def join(self, data: TrainingSet) -> None:
+        """On a node that is not the main one: helps to fit each window that is left, and keeps none."""
+        for fold in self._folds()[len(self._kept()) :]:
+            with contextlib.suppress(OtherNode):
+                self._window(fold, data)
+
+    def _folds(self) -> list[Fold]:
+        return [] if self.spec.backtest is None else folds(self.spec.train, self.spec.backtest)
+
+    def _kept(self) -> list[Tested]:
+        found = self.checkpoints.latest() if self.spec.backtest is not None else None
+        return _restored(found.content) if found else []
+
+    def _tell(self, window: int, seconds: float, record: dict[str, Any]) -> None:
+        windows = len(self._folds())
+        self.journal.info("backtest", window=window, windows=windows, seconds=seconds, **record)
 
     def _window(self, fold: Fold, data: TrainingSet) -> Tested:
         train = data.train.where(_inside(data.train.times, fold.train))
@@ -144,7 +154,7 @@ def _silent(done: int, total: int, metrics: dict[str, float]) -> None:
     """A window tells of itself when it is done; its iterations would be taken for the model's."""
 
 
-def _kept(done: list[Tested]) -> bytes:
+def _content(done: list[Tested]) -> bytes:
     sink = io.BytesIO()
     records = json.dumps([each.record for each in done]).encode()
     arrays: dict[str, Any] = {"records": np.frombuffer(records, dtype=np.uint8)}

@@ -6,7 +6,7 @@ from typing import Any
 FEATURES_SHOWN = 12
 SEGMENTS_SHOWN = 12
 _NAMES = {"auc": "AUC", "average_precision": "average precision", "log_loss": "log loss", "brier": "Brier"}
-_TOLD = ("kind", "engine")
+_TOLD = ("kind", "engine", "processes", "threads")
 
 
 def card_markdown(card: Mapping[str, Any]) -> str:

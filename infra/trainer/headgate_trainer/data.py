@@ -1,11 +1,11 @@
 """The training set: partitions verified against the spec, read batch by batch, split by event time.
 
-Owns what counts as usable data. Values stay as they were stored (float64, text as codes); what a model is
-fed is `encoding`'s to say.
+Owns what counts as usable data. Values stay as they were stored (float64, text as codes) and lie in files of
+the scratch folder, never in memory whole; what a model is fed is `encoding`'s to say.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from headgate_trainer.columns import BATCH_ROWS, GrowingColumn, GrowingRows, chosen_of
 from headgate_trainer.errors import BadSpec, TryAgain
 from headgate_trainer.run_spec import Partition, RunSpec, Window
 from headgate_trainer.storage import Storage
 
-BATCH_ROWS = 65_536
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 
@@ -33,22 +33,25 @@ class Table:
 
     rows: int
     labels: npt.NDArray[np.int8]
-    numeric: dict[str, Floats]
-    codes: dict[str, Codes]
+    numeric: Mapping[str, Floats]
+    codes: Mapping[str, Codes]
     identity: pa.Table
     """Entity columns and event time, kept of the holdout alone."""
     times: npt.NDArray[np.int64]
     """Event times, microseconds since 1970, UTC."""
+    scratch: Path | None = None
+    """Where what is made of it may lie; memory, if None."""
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> "Table":
-        """The chosen rows, in their order; they have no identity."""
+        """The chosen rows, in their order, without identity. A column is copied when it is first read."""
         return Table(
             rows=int(chosen.sum()),
             labels=self.labels[chosen],
-            numeric={name: values[chosen] for name, values in self.numeric.items()},
-            codes={name: values[chosen] for name, values in self.codes.items()},
+            numeric=chosen_of(self.numeric, chosen, self.scratch),
+            codes=chosen_of(self.codes, chosen, self.scratch),
             identity=pa.table({}),
             times=self.times[chosen],
+            scratch=self.scratch,
         )
 
 
@@ -64,8 +67,8 @@ class TrainingSet:
 def read_training_set(spec: RunSpec, storage: Storage, scratch: Path) -> TrainingSet:
     """Raises BadSpec when a partition is not the one the spec names or its data cannot be trained on."""
     coder = _Coder()
-    train = _Rows(spec, spec.train, coder, keeps_identity=False)
-    holdout = _Rows(spec, spec.holdout, coder, keeps_identity=True)
+    train = _Rows(spec, spec.train, coder, scratch, keeps_identity=False)
+    holdout = _Rows(spec, spec.holdout, coder, scratch, keeps_identity=True)
     for partition in spec.partitions:
         path = scratch / f"{partition.sha256}.parquet"
         _fetch(partition, storage, path)
@@ -141,19 +144,19 @@ class _Coder:
         return {name: tuple(numbers) for name, numbers in self.known.items()}
 
 
-@dataclass
 class _Rows:
     """Collects the rows of one window, batch by batch."""
 
-    spec: RunSpec
-    window: Window
-    coder: _Coder
-    keeps_identity: bool
-    labels: list[Any] = field(default_factory=list)
-    numeric: dict[str, list[Floats]] = field(default_factory=dict)
-    codes: dict[str, list[Codes]] = field(default_factory=dict)
-    identity: list[Any] = field(default_factory=list)
-    times: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    def __init__(
+        self, spec: RunSpec, window: Window, coder: _Coder, scratch: Path, *, keeps_identity: bool
+    ) -> None:
+        self.spec, self.window, self.coder, self.scratch = spec, window, coder, scratch
+        self.labels = GrowingColumn(scratch, np.int8)
+        self.times = GrowingColumn(scratch, np.int64)
+        self.numeric = {name: GrowingColumn(scratch, np.float64) for name in _numeric_columns(spec)}
+        self.codes = {name: GrowingColumn(scratch, np.int32) for name in coded_columns(spec)}
+        self.identity = GrowingRows(scratch) if keeps_identity else None
+        self.rows = 0
 
     def add(self, batch: pa.RecordBatch, times: npt.NDArray[np.int64]) -> None:
         start, end = (np.datetime64(d, "us").astype(np.int64) for d in (self.window.start, self.window.end))
@@ -161,28 +164,37 @@ class _Rows:
         if not inside.any():
             return
         chosen = batch if inside.all() else batch.filter(pa.array(inside))
-        self.times.append(times[inside])
+        self.rows += chosen.num_rows
+        try:
+            self._append(chosen, times[inside])
+        except OSError as error:
+            free = shutil.disk_usage(self.scratch).free
+            raise TryAgain(f"rows cannot be kept on disk ({free} bytes free): {error}") from error
+
+    def _append(self, chosen: pa.RecordBatch, times: npt.NDArray[np.int64]) -> None:
+        self.times.append(times)
         self.labels.append(_labels(chosen.column(self.spec.label), self.spec.label))
-        for name in _numeric_columns(self.spec):
-            self.numeric.setdefault(name, []).append(_floats(chosen.column(name), name))
-        for name in coded_columns(self.spec):
-            self.codes.setdefault(name, []).append(self.coder.codes(name, chosen.column(name)))
-        if self.keeps_identity:
+        for name, numbers in self.numeric.items():
+            numbers.append(_floats(chosen.column(name), name))
+        for name, codes in self.codes.items():
+            codes.append(self.coder.codes(name, chosen.column(name)))
+        if self.identity is not None:
             self.identity.append(chosen.select([*self.spec.entity, self.spec.event_time]))
 
     def table(self, what: str) -> Table:
-        if not self.labels:
+        if not self.rows:
             raise BadSpec(f"no {what} rows between {self.window.start} and {self.window.end}")
-        labels = np.concatenate(self.labels)
+        labels = self.labels.mapped()
         if labels.min() == labels.max():
             raise BadSpec(f"all {len(labels)} {what} labels are {labels[0]}: there is nothing to tell apart")
         return Table(
-            rows=len(labels),
+            rows=self.rows,
             labels=labels,
-            numeric={name: np.concatenate(parts) for name, parts in self.numeric.items()},
-            codes={name: np.concatenate(parts) for name, parts in self.codes.items()},
-            identity=pa.Table.from_batches(self.identity) if self.identity else pa.table({}),
-            times=np.concatenate(self.times),
+            numeric={name: column.mapped() for name, column in self.numeric.items()},
+            codes={name: column.mapped() for name, column in self.codes.items()},
+            identity=pa.table({}) if self.identity is None else self.identity.mapped(),
+            times=self.times.mapped(),
+            scratch=self.scratch,
         )
 
 

@@ -4,7 +4,8 @@ TrainerError
 ├── BadSpec       64  the spec or the data is wrong; a retry meets the same
 │   └── Absent    64  what the URI names does not exist
 ├── ModelRefused  70  the artifact does not say what the trained model says
-└── TryAgain      75  storage or machine trouble; a retry may succeed
+├── TryAgain      75  storage or machine trouble; a retry may succeed
+└── OtherNode      0  this node's part is done; the main node writes the outputs
 Terminated        75  the job was told to stop (not an Exception: no handler may swallow it)
 """
 
@@ -33,6 +34,12 @@ class ModelRefused(TrainerError):
 
 class TryAgain(TrainerError):
     exit_code = 75
+
+
+class OtherNode(TrainerError):
+    """No failure: it is how a node that is not the main one ends."""
+
+    exit_code = DONE
 
 
 class Terminated(BaseException):

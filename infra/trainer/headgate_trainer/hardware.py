@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from headgate_trainer.trainers.threads import threads
+
 CPU_INFO = Path("/proc/cpuinfo")
 _GPU_QUERY = ("--query-gpu=name,driver_version,memory.total", "--format=csv,noheader,nounits")
 _ASK_SECONDS = 10
@@ -20,12 +22,6 @@ def hardware() -> dict[str, Any]:
         "memory_mib": _memory_mib(),
         "gpus": gpus(_nvidia_smi()),
     }
-
-
-def threads() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def cpu_model(path: Path) -> str:

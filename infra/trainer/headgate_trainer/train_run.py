@@ -16,14 +16,14 @@ from headgate_trainer.checkpoints import BACKTEST, FIT, CheckpointFolder, KeptCh
 from headgate_trainer.data import TrainingSet, read_training_set
 from headgate_trainer.encoding import Encoding, learn_encoding
 from headgate_trainer.environment import environment
-from headgate_trainer.errors import BadSpec
+from headgate_trainer.errors import BadSpec, OtherNode
 from headgate_trainer.evaluation import Fitted, metrics_document
 from headgate_trainer.journal import Journal
 from headgate_trainer.known_run import known_manifest
 from headgate_trainer.learning import Learning
 from headgate_trainer.onnx_graph import build_graph, signature
 from headgate_trainer.outputs import Outputs, holdout_scores, json_bytes, run_folder
-from headgate_trainer.parity import Parity, check_parity
+from headgate_trainer.parity import Limits, Parity, check_parity
 from headgate_trainer.reference import reference_statistics
 from headgate_trainer.run_spec import RunSpec, parse_run_spec
 from headgate_trainer.stopping import Stop
@@ -61,7 +61,7 @@ class TrainRun:
 
     def run(self, spec_uri: str) -> dict[str, Any]:
         """Returns the held-out metrics. Raises BadSpec, ModelRefused or TryAgain; then there is no
-        manifest.
+        manifest. On a node that is not the main one it raises OtherNode when its part is done.
         """
         folder = run_folder(spec_uri)
         spec = self._timed("spec", lambda: self._spec(spec_uri))
@@ -87,8 +87,12 @@ class TrainRun:
         data = self._timed("data", lambda: read_training_set(spec, self.storage, self.scratch))
         self.journal.info("data_read", train_rows=data.train.rows, holdout_rows=data.holdout.rows)
         fit, tests = (self._checkpoints(spec, kept, slot) for slot in (FIT, BACKTEST))
-        made = self._model(spec, trainer, data, fit)
         backtest = BacktestRun(spec, trainer, self.journal, tests, self.clock)
+        try:
+            made = self._model(spec, trainer, data, fit)
+        except OtherNode:
+            backtest.join(data)
+            raise
         windows: list[Tested] = self._timed("backtest", lambda: backtest.run(data))
         metrics = self._timed("measure", lambda: metrics_document(spec, data, made.fitted, windows))
         self._write(outputs, spec, data, made, metrics, found)
@@ -131,7 +135,7 @@ class TrainRun:
         feeds = encoding.feeds(data.holdout, data.texts)
         parity = self._timed(
             "parity",
-            lambda: check_parity(artifact, model, encoding, feeds, fitted.holdout, spec.max_parity_error),
+            lambda: check_parity(artifact, model, encoding, feeds, fitted.holdout, Limits.of(spec)),
         )
         self.journal.info("parity_checked", bytes=len(artifact), **parity.to_document())
         parity.require()

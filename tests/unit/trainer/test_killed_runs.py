@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from headgate_trainer.errors import Terminated
+from headgate_trainer.errors import OtherNode, Terminated
 from headgate_trainer.stopping import Stop
 from headgate_trainer.storage import FileStorage
 
@@ -204,3 +204,24 @@ def test_the_card_speaks_of_a_model_without_trees(small_run: SmallRun) -> None:
     assert card.splitlines()[2].startswith("Logistic regression (numpy, 6 parameters) of the product shops")
     for heading in ("Backtest", "Segments", "Threshold", "Calibration", "Environment"):
         assert f"## {heading}" in card
+
+
+class OnAnotherNode(SlowTrainer):
+    """Learns with the main node, which alone has the model in the end."""
+
+    def fit(self, *arguments: Any) -> Any:
+        super().fit(*arguments)
+        raise OtherNode("node 1 of 2 is done")
+
+
+def test_a_node_that_is_not_the_main_one_learns_every_window_and_writes_nothing(
+    small_run: SmallRun,
+) -> None:
+    uri = declared(small_run).write()
+    trainer = OnAnotherNode()
+
+    with pytest.raises(OtherNode):
+        attempt(small_run, trainer, uri)
+
+    assert trainer.fits == 4, "the model, and three windows"
+    assert not small_run.out.exists()

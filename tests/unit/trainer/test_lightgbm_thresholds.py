@@ -9,10 +9,11 @@ import pytest
 from headgate_trainer.data import Table, TrainingSet
 from headgate_trainer.encoding import learn_encoding
 from headgate_trainer.onnx_graph import build_graph
-from headgate_trainer.parity import check_parity
+from headgate_trainer.parity import Limits, check_parity
 from headgate_trainer.run_spec import Feature, RunSpec, parse_run_spec
 from headgate_trainer.trainers import NoCheckpoints, Rows
-from headgate_trainer.trainers.lightgbm import LightGbmTrainer, with_float32_thresholds
+from headgate_trainer.trainers.lightgbm import LightGbmTrainer
+from headgate_trainer.trainers.lightgbm_text import with_float32_thresholds
 
 from tests.unit.trainer.small_runs import SmallRun, canonical_json
 
@@ -61,5 +62,5 @@ def test_neighbouring_floats_stay_apart_in_the_artifact(spec: RunSpec) -> None:
     scores = model.score(rows.matrix)
     assert scores[0] < scores[1]
     artifact = build_graph(encoding, model.core(), "m")
-    parity = check_parity(artifact, model, encoding, encoding.feeds(table, {}), scores, 1e-6)
+    parity = check_parity(artifact, model, encoding, encoding.feeds(table, {}), scores, Limits(1e-6))
     parity.require()

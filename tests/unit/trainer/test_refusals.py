@@ -218,6 +218,7 @@ def test_a_graph_that_says_something_else_is_refused(
 
 def test_the_spec_says_how_much_may_differ(small_run: SmallRun) -> None:
     small_run.document["gates"]["max_parity_error"] = 0.5
+    small_run.document["tolerance"] = {"absolute": 0.01, "relative": 0.0}
     honest = trainer_named("lightgbm")
     tampering = TamperingTrainer(honest, "class_weights", lambda weight: weight * 1.001)
 
@@ -225,3 +226,31 @@ def test_the_spec_says_how_much_may_differ(small_run: SmallRun) -> None:
 
     manifest = json.loads((small_run.out / "manifest.json").read_bytes())
     assert 1e-5 < manifest["parity"]["max_abs_error"] < 0.5
+    assert manifest["parity"]["max_rel_error"] > 0
+    assert manifest["parity"]["rows_beyond"] == 0
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "refused"),
+    [
+        ({"absolute": 0.0, "relative": 0.05}, False),
+        ({"absolute": 0.0, "relative": 1e-6}, True),
+        ({"absolute": 1e-7, "relative": 0.0}, True),
+    ],
+)
+def test_every_row_is_held_to_the_declared_tolerance(
+    small_run: SmallRun, tolerance: dict[str, float], refused: bool
+) -> None:
+    """Beside the gate on the largest error, which is wide open here."""
+    small_run.document["gates"]["max_parity_error"] = 1.0
+    small_run.document["tolerance"] = tolerance
+    honest = trainer_named("lightgbm")
+    tampering = TamperingTrainer(honest, "class_weights", lambda weight: weight * 1.001)
+
+    if refused:
+        with pytest.raises(ModelRefused, match="of 700 held-out rows"):
+            small_run.run(find_trainer=lambda _: tampering)
+    else:
+        small_run.run(find_trainer=lambda _: tampering)
+
+    assert small_run.out.exists() is not refused

@@ -2,6 +2,7 @@
 are.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -109,10 +110,18 @@ class Trainer(Protocol):
         ...
 
 
+TRAINERS = {
+    "lightgbm": "LightGbmTrainer",
+    "xgboost": "XgBoostTrainer",
+    "torch": "TorchTrainer",
+    "command": "CommandTrainer",
+}
+
+
 def trainer_named(name: str) -> Trainer:
     """Engines are imported only when they are asked for."""
-    if name == "lightgbm":
-        from headgate_trainer.trainers.lightgbm import LightGbmTrainer
-
-        return LightGbmTrainer()
-    raise BadSpec(f"trainer {name!r} is not known; known: lightgbm")
+    if name not in TRAINERS:
+        raise BadSpec(f"trainer {name!r} is not known; known: {', '.join(TRAINERS)}")
+    module = importlib.import_module(f"headgate_trainer.trainers.{name}")
+    trainer: Trainer = getattr(module, TRAINERS[name])()
+    return trainer

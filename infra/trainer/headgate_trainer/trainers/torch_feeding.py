@@ -1,0 +1,123 @@
+"""Rows on their way to the device: read from the mapped matrix in the background, or already there.
+
+Owns when rows are moved, and how long learning waited for them; which rows come when is `torch_order`'s.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from headgate_trainer.encoding import Matrix
+from headgate_trainer.metrics import Labels
+from headgate_trainer.trainers.torch_order import Block, Order
+
+AHEAD = 4
+READERS = 4
+UPLOAD_ROWS = 1 << 20
+RESIDENT_SHARE = 0.4
+"""A matrix that takes no more of the device's free memory is kept there."""
+
+
+class Feeding(Protocol):
+    """``waited`` are the seconds that learning stood still for want of rows."""
+
+    waited: float
+
+    def batches(self, order: Order, epoch: int, first_step: int) -> Iterator[tuple[Any, Any, int]]:
+        """Rows and labels of this process, and how many rows the batch has in all processes."""
+        ...
+
+
+def feeding(matrix: Matrix, labels: Labels, device: torch.device, *, resident: bool | None = None) -> Feeding:
+    """``resident`` None decides by what fits."""
+    if device.type != "cuda":
+        return Streamed(matrix, labels, device)
+    if resident is None:
+        free, _ = torch.cuda.mem_get_info(device)
+        resident = matrix.nbytes <= RESIDENT_SHARE * free
+    return Resident(matrix, labels, device) if resident else Streamed(matrix, labels, device)
+
+
+class Streamed:
+    """Blocks are gathered by threads ahead of learning; on CUDA they cross in a stream of their own."""
+
+    def __init__(self, matrix: Matrix, labels: Labels, device: torch.device) -> None:
+        self.matrix, self.labels, self.device = matrix, labels, device
+        self.waited = 0.0
+        self.cuda = device.type == "cuda"
+        self.side: Any = torch.cuda.Stream(device) if self.cuda else None  # type: ignore[no-untyped-call]
+
+    def batches(self, order: Order, epoch: int, first_step: int) -> Iterator[tuple[Any, Any, int]]:
+        blocks = order.blocks(epoch, first_step)
+        ahead: deque[tuple[Block, Future[Any]]] = deque()
+        with ThreadPoolExecutor(READERS if self.cuda else 1) as readers:
+            while True:
+                while len(ahead) < (AHEAD if self.cuda else 2) and (block := next(blocks, None)) is not None:
+                    ahead.append((block, readers.submit(self._load, block)))
+                if not ahead:
+                    return
+                block, future = ahead.popleft()
+                started = time.perf_counter()
+                rows, labels, ready = future.result()
+                self.waited += time.perf_counter() - started
+                if ready is not None:
+                    ready.wait()
+                    current = torch.cuda.current_stream(self.device)
+                    rows.record_stream(current)
+                    labels.record_stream(current)
+                yield from split(block, rows, labels)
+
+    def _load(self, block: Block) -> tuple[Any, Any, Any]:
+        rows = torch.empty((len(block.places), self.matrix.shape[1]), pin_memory=self.cuda)
+        np.take(self.matrix, block.places, axis=0, out=rows.numpy(), mode="clip")
+        labels = torch.from_numpy(self.labels[block.places].astype(np.float32))
+        if not self.cuda:
+            return rows, labels, None
+        with torch.cuda.stream(self.side):
+            moved = rows.to(self.device, non_blocking=True)
+            truth = labels.pin_memory().to(self.device, non_blocking=True)
+            ready = torch.cuda.Event()
+            ready.record(self.side)
+        return moved, truth, ready
+
+
+class Resident:
+    """The whole matrix lies on the device; a block is a gather there."""
+
+    def __init__(self, matrix: Matrix, labels: Labels, device: torch.device) -> None:
+        started = time.perf_counter()
+        self.rows = torch.empty(matrix.shape, device=device)
+        for start in range(0, len(matrix), UPLOAD_ROWS):
+            part = torch.from_numpy(np.array(matrix[start : start + UPLOAD_ROWS]))
+            self.rows[start : start + UPLOAD_ROWS].copy_(part)
+        self.labels = torch.from_numpy(labels.astype(np.float32)).to(device)
+        self.device = device
+        self.waited = time.perf_counter() - started
+
+    def batches(self, order: Order, epoch: int, first_step: int) -> Iterator[tuple[Any, Any, int]]:
+        with ThreadPoolExecutor(1) as ahead:
+            blocks = order.blocks(epoch, first_step)
+            coming = ahead.submit(next, blocks, None)
+            while (block := self._arrived(coming)) is not None:
+                coming = ahead.submit(next, blocks, None)
+                places = torch.from_numpy(block.places).pin_memory().to(self.device, non_blocking=True)
+                yield from split(block, self.rows[places], self.labels[places])
+
+    def _arrived(self, coming: "Future[Block | None]") -> Block | None:
+        started = time.perf_counter()
+        block = coming.result()
+        self.waited += time.perf_counter() - started
+        return block
+
+
+def split(block: Block, rows: Any, labels: Any) -> Iterator[tuple[Any, Any, int]]:
+    """A block's batches, in order."""
+    start = 0
+    for size, whole in zip(block.sizes, block.wholes, strict=True):
+        yield rows[start : start + size], labels[start : start + size], whole
+        start += size
