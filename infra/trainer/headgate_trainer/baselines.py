@@ -17,6 +17,8 @@ from headgate_trainer.windows import Window
 CONSTANT, NAIVE, SEASONAL = "constant", "naive", "seasonal"
 NAIVE_DAYS = 7
 HOURS_OF_WEEK = 7 * 24
+MOST_GROUPS = 1 << 20
+"""So many are counted by place; their numbers stay below 2**63 however many columns follow."""
 _HOUR = 3_600_000_000
 # 1970-01-01 was a Thursday: the fourth day of an ISO week, three days after its Monday.
 _MONDAY_OFFSET_HOURS = 3 * 24
@@ -52,10 +54,16 @@ def _late_rate(train: Table, window: Window, rate: float) -> float:
 
 
 def _group_means(train: Table, table: Table, columns: tuple[str, ...], rate: float) -> Floats:
-    keys = np.column_stack([np.concatenate([train.codes[c], table.codes[c]]) for c in columns])
-    _, groups = np.unique(keys, axis=0, return_inverse=True)
-    groups = groups.reshape(-1)
-    return _means(train, groups[: train.rows], groups[train.rows :], int(groups.max()) + 1, rate)
+    groups, size = np.zeros(train.rows + table.rows, dtype=np.int64), 1
+    for column in columns:
+        codes = np.concatenate([train.codes[column], table.codes[column]])
+        values = int(codes.max()) + 1
+        groups, size = groups * values + codes, size * values
+        if size > MOST_GROUPS:
+            # Far fewer occur than could: number those that do.
+            _, groups = np.unique(groups, return_inverse=True)
+            size = int(groups.max()) + 1
+    return _means(train, groups[: train.rows], groups[train.rows :], size, rate)
 
 
 def _means(train: Table, learnt: Groups, asked: Groups, size: int, rate: float) -> Floats:

@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from headgate_trainer import metrics
-from headgate_trainer.baselines import hours_of_week
+from headgate_trainer.baselines import baseline_scores, hours_of_week
 from headgate_trainer.calibration import calibration_summary, recalibration
+from headgate_trainer.data import Table
+from headgate_trainer.declared import Baseline
 from headgate_trainer.segments import MINIMUM_ROWS, MOST_SEGMENTS, segment_metrics
+from headgate_trainer.windows import Window
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,6 +125,40 @@ def test_naive_and_seasonal_are_learnt_before_the_embargo(small_run: SmallRun) -
     assert found["naive"] == metrics.measure(labels, np.full(len(labels), np.mean(late)))
     assert found["seasonal"] == pytest.approx(metrics.measure(labels, np.array(seasonal)))
     assert set(found) == {"constant", "naive", "seasonal", "by_shop"}
+
+
+def table_of(codes: dict[str, list[int]], labels: list[int]) -> Table:
+    return Table(
+        rows=len(labels),
+        labels=np.array(labels, dtype=np.int8),
+        numeric={},
+        codes={name: np.array(values, dtype=np.int32) for name, values in codes.items()},
+        identity=pa.table({}),
+        times=np.zeros(len(labels), dtype=np.int64),
+    )
+
+
+GROUPED = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 200_000), st.integers(0, 5), st.integers(0, 1)),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(GROUPED, GROUPED)
+def test_means_by_several_columns_are_those_of_the_training_rows_alike(learnt: Any, asked: Any) -> None:
+    train, table = (
+        table_of({name: [row[i] for row in rows] for i, name in enumerate("abc")}, [row[3] for row in rows])
+        for rows in (learnt, asked)
+    )
+
+    found = baseline_scores(train, table, Window("2024-01-01", "2024-02-01"), (Baseline("x", tuple("abc")),))
+
+    means: dict[Any, list[int]] = {}
+    for row in learnt:
+        means.setdefault(row[:3], []).append(row[3])
+    rate = np.mean([row[3] for row in learnt])
+    assert found["x"].tolist() == pytest.approx([np.mean(means.get(row[:3], [rate])) for row in asked])
 
 
 def test_a_window_learns_what_lies_before_it_and_is_measured_on_its_own_days(small_run: SmallRun) -> None:
