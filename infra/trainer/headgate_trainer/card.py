@@ -1,15 +1,12 @@
-"""The model card: every number in it comes from the run. Owns its wording and layout, measures nothing."""
+"""The model card as a document: every number in it comes from the run. Measures nothing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from headgate_trainer.card_limits import limits
 from headgate_trainer.data import TrainingSet
 from headgate_trainer.run_spec import RunSpec
-
-MANY_NULLS = 0.2
-LATE_SHIFT = 0.05
-SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -38,15 +35,29 @@ def card_document(spec: RunSpec, data: TrainingSet, evidence: Evidence) -> dict[
             "params": dict(spec.params),
             "seed": spec.seed,
             "compute_class": spec.compute_class,
+            "command": list(spec.command),
             **evidence.facts,
         },
+        "validation": _validation(spec),
         "metrics": dict(evidence.metrics),
         "parity": dict(evidence.parity),
         "features": _features(spec, evidence),
-        "limits": limits(spec, data, evidence),
+        "limits": limits(spec, data, evidence.metrics, evidence.reference, evidence.importance),
         "code_digest": spec.document.get("code_digest"),
         "environment_digest": spec.document.get("environment_digest"),
         "environment": dict(evidence.environment),
+    }
+
+
+def _validation(spec: RunSpec) -> dict[str, Any]:
+    """How the metrics came about, as it was declared."""
+    return {
+        "embargo_hours": spec.embargo_hours,
+        "backtest": None if spec.backtest is None else asdict(spec.backtest),
+        "segments": list(spec.segments),
+        "threshold": None if spec.threshold is None else asdict(spec.threshold),
+        "tolerance": asdict(spec.tolerance),
+        "reproduces": None if spec.reproduces is None else dict(spec.reproduces),
     }
 
 
@@ -80,100 +91,3 @@ def _features(spec: RunSpec, evidence: Evidence) -> list[dict[str, Any]]:
         }
         for name in ordered
     ]
-
-
-def limits(spec: RunSpec, data: TrainingSet, evidence: Evidence) -> list[str]:
-    """Sentences about what the numbers do not show, each said only where the run gives cause."""
-    found = [
-        f"Learnt from rows with a known `{spec.label}` between {spec.train.start} and {spec.train.end} "
-        "(UTC); rows without an outcome were never seen."
-    ]
-    learnt, held_out = float(data.train.labels.mean()), float(data.holdout.labels.mean())
-    if abs(learnt - held_out) > LATE_SHIFT:
-        found.append(
-            f"The share of positives moved from {learnt:.1%} in training to {held_out:.1%} in the holdout: "
-            "scores rank better than they are calibrated."
-        )
-    shares = {
-        name: entry["nulls"] / evidence.reference["rows"]
-        for name, entry in evidence.reference["features"].items()
-    }
-    scarce = sorted(name for name, share in shares.items() if share > MANY_NULLS)
-    if scarce:
-        found.append(f"More than {MANY_NULLS:.0%} of the training rows lack {', '.join(scarce)}.")
-    unused = sorted(name for name, share in evidence.importance.items() if share == 0)
-    if unused:
-        found.append(f"Nothing was learnt from {', '.join(unused)}.")
-    return found
-
-
-def card_markdown(card: Mapping[str, Any]) -> str:
-    """The same, to read."""
-    data, trainer, holdout = card["data"], card["trainer"], card["metrics"]["holdout"]
-    features, parity = card["features"][:SHOWN], card["parity"]
-    lines = [
-        f"# {card['model']}",
-        "",
-        f"{trainer['kind'].capitalize()} ({_size(trainer)}) of the product "
-        f"{card['product']}, for the label `{card['target']['label']}`. Run `{card['run']}`.",
-        "",
-        "## Data",
-        "",
-        *_table(
-            ["window", "from", "to", "rows", "positives"],
-            [_window_row(name, data[name]) for name in ("train", "holdout")],
-        ),
-        "",
-        f"Feature set `{data['feature_set']}`: {len(data['partitions'])} partitions, verified by sha256.",
-        "",
-        "## Held-out results",
-        "",
-        *_table(["", "AUC", "average precision", "log loss", "Brier"], _metric_rows(card["metrics"])),
-        "",
-        f"Lift over the best baseline: {card['metrics']['lift_over_best_baseline']:.4f} AUC. The artifact is "
-        f"off the trained model by at most {parity['max_abs_error']:.1e} over {parity['rows']} rows.",
-        "",
-        *_table(
-            ["mean score", "what happened", "rows"],
-            [[f"{b['mean_score']:.3f}", f"{b['rate']:.3f}", str(b["rows"])] for b in holdout["calibration"]],
-        ),
-        "",
-        "## Features",
-        "",
-        *_table(
-            ["feature", "kind", "importance", "null"],
-            [[f["name"], f["kind"], f"{f['importance']:.1%}", f"{f['null_share']:.1%}"] for f in features],
-        ),
-        "",
-        f"{len(card['features'])} in all; the most important ones are shown.",
-        "",
-        "## Limits",
-        "",
-        *[f"- {sentence}" for sentence in card["limits"]],
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _size(trainer: Mapping[str, Any]) -> str:
-    """The engine, and how much of a model it made, in the measure of its kind."""
-    counted = [f"{trainer[unit]} {unit}" for unit in ("trees", "weights") if unit in trainer]
-    return ", ".join([trainer["engine"], *counted])
-
-
-def _window_row(name: str, window: Mapping[str, Any]) -> list[str]:
-    return [name, window["from"], window["to"], str(window["rows"]), f"{window['positive_rate']:.1%}"]
-
-
-def _metric_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
-    named = {"model": metrics["holdout"], **metrics["baselines"]}
-    keys = ("auc", "average_precision", "log_loss", "brier")
-    return [[name, *(f"{values[key]:.4f}" for key in keys)] for name, values in named.items()]
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

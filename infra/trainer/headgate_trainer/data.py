@@ -199,9 +199,9 @@ class _Rows:
 
 
 def coded_columns(spec: RunSpec) -> tuple[str, ...]:
-    """Categorical features, and the columns that baselines group by."""
+    """Categorical features, and the columns that baselines and segments group by."""
     categorical = [f.name for f in spec.features if f.kind == "categorical"]
-    return tuple(dict.fromkeys([*categorical, *(c for b in spec.baselines for c in b.mean_by)]))
+    return tuple(dict.fromkeys([*categorical, *spec.grouping]))
 
 
 def _numeric_columns(spec: RunSpec) -> tuple[str, ...]:

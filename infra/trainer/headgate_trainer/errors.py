@@ -2,6 +2,7 @@
 
 TrainerError
 ├── BadSpec       64  the spec or the data is wrong; a retry meets the same
+│   └── Absent    64  what the URI names does not exist
 ├── ModelRefused  70  the artifact does not say what the trained model says
 ├── TryAgain      75  storage or machine trouble; a retry may succeed
 └── OtherNode      0  this node's part is done; the main node writes the outputs
@@ -21,6 +22,10 @@ class TrainerError(Exception):
 
 class BadSpec(TrainerError):
     exit_code = 64
+
+
+class Absent(BadSpec):
+    """Its own class because some objects, such as a checkpoint, may be absent."""
 
 
 class ModelRefused(TrainerError):

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import platform
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from headgate_trainer.storage import Storage
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "headgate.model/1"
-_PACKAGES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "pyarrow")
 
 
 @dataclass
@@ -36,20 +33,21 @@ class Outputs:
         self.storage.write(f"{self.base}/{name}", path)
         self.files[name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
-    def finish(self, manifest: dict[str, Any]) -> None:
-        """Writes the manifest over everything that was put. To be called last, once."""
+    def finish(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Writes the manifest over everything that was put, and returns it. To be called last, once."""
         document = {"format": MANIFEST_FORMAT, **manifest, "files": dict(sorted(self.files.items()))}
         path = self.scratch / MANIFEST
         path.write_bytes(json_bytes(document))
         self.storage.write(f"{self.base}/{MANIFEST}", path)
+        return document
 
 
-def outputs_base(spec_uri: str) -> str:
-    """``…/runs/<digest>/out`` beside the spec. Raises BadSpec when the URI is no run spec's."""
+def run_folder(spec_uri: str) -> str:
+    """``…/runs/<digest>``, where the spec lies. Raises BadSpec when the URI is no run spec's."""
     folder, _, name = spec_uri.rpartition("/")
     if name != "spec.json" or not folder:
         raise BadSpec(f"{spec_uri!r} is no run spec: …/runs/<digest>/spec.json is needed")
-    return f"{folder}/out"
+    return folder
 
 
 def json_bytes(document: Any) -> bytes:
@@ -67,19 +65,3 @@ def holdout_scores(spec: RunSpec, holdout: Table, scores: Floats) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue().to_pybytes())
-
-
-def environment() -> dict[str, Any]:
-    """Interpreter, machine and the versions of what computed."""
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name)) is not None},
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -2,16 +2,31 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Literal, cast
 
+from headgate_trainer.declared import (
+    Backtest,
+    Baseline,
+    Threshold,
+    Tolerance,
+    read_backtest,
+    read_baseline,
+    read_hours,
+    read_minutes,
+    read_texts,
+    read_threshold,
+    read_tolerance,
+)
 from headgate_trainer.errors import BadSpec
+from headgate_trainer.spec_problems import spec_problems
+from headgate_trainer.windows import Window, before_embargo, days
+
+__all__ = ["Baseline", "Feature", "Partition", "RunSpec", "Window", "canonical_json", "parse_run_spec"]
 
 FORMAT = "headgate.runspec/2"
 MAX_PARITY_ERROR = 1e-5
-OUTPUT = "score"
 Kind = Literal["numeric", "categorical"]
 
 
@@ -32,22 +47,11 @@ class Partition:
 
 
 @dataclass(frozen=True)
-class Window:
-    """start <= event time < end, ISO dates, UTC."""
-
-    start: str
-    end: str
-
-
-@dataclass(frozen=True)
-class Baseline:
-    name: str
-    mean_by: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class RunSpec:
-    """``digest`` is the sha256 of the whole document and the run's name; the card quotes ``document``."""
+    """``digest`` is the sha256 of the whole document and the run's name; the card quotes ``document``.
+
+    ``train`` ends before the embargo: no row inside it is learnt from.
+    """
 
     digest: str
     document: Mapping[str, Any]
@@ -66,13 +70,26 @@ class RunSpec:
     holdout: Window
     baselines: tuple[Baseline, ...]
     max_parity_error: float
+    embargo_hours: float
+    command: tuple[str, ...]
+    backtest: Backtest | None
+    segments: tuple[str, ...]
+    threshold: Threshold | None
+    checkpoint_minutes: float
+    tolerance: Tolerance
+    reproduces: Mapping[str, Any] | None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that is read, each once."""
-        baselines = (column for baseline in self.baselines for column in baseline.mean_by)
         features = (feature.name for feature in self.features)
-        return tuple(dict.fromkeys((*self.entity, self.event_time, self.label, *features, *baselines)))
+        return tuple(dict.fromkeys((*self.entity, self.event_time, self.label, *features, *self.grouping)))
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """Columns that baselines and segments group by, each once."""
+        baselines = (column for baseline in self.baselines for column in baseline.mean_by)
+        return tuple(dict.fromkeys((*baselines, *self.segments)))
 
 
 def canonical_json(document: Any) -> bytes:
@@ -94,12 +111,14 @@ def parse_run_spec(content: bytes, name: str = "run spec") -> RunSpec:
         raise BadSpec(f"{name}: the field {missing} is missing") from missing
     except (TypeError, ValueError, AttributeError) as wrong:
         raise BadSpec(f"{name}: {wrong}") from wrong
-    _check(spec, name)
+    for problem in spec_problems(spec):
+        raise BadSpec(f"{name}: {problem}")
     return spec
 
 
 def _read(document: dict[str, Any]) -> RunSpec:
-    data = document["training_set"]
+    data, split = document["training_set"], document["split"]
+    embargo, holdout = read_hours("split.embargo_hours", split.get("embargo_hours", 0.0)), split["holdout"]
     return RunSpec(
         digest=hashlib.sha256(canonical_json(document)).hexdigest(),
         document=document,
@@ -114,48 +133,24 @@ def _read(document: dict[str, Any]) -> RunSpec:
         event_time=data["event_time"],
         label=data["label"],
         features=tuple(Feature(f["name"], cast(Kind, f["kind"])) for f in data["features"]),
-        train=_window(document["split"]["train"]),
-        holdout=_window(document["split"]["holdout"]),
-        baselines=tuple(_baseline(b) for b in document["baselines"]),
+        train=before_embargo(days(split["train"]), days(holdout), embargo),
+        holdout=days(holdout),
+        baselines=tuple(read_baseline(b) for b in document["baselines"]),
         max_parity_error=float(document.get("gates", {}).get("max_parity_error", MAX_PARITY_ERROR)),
+        embargo_hours=embargo,
+        command=read_texts("command", document.get("command", [])),
+        backtest=read_backtest(document.get("backtest")),
+        segments=read_texts("segments", document.get("segments", [])),
+        threshold=read_threshold(document.get("threshold")),
+        checkpoint_minutes=read_minutes("checkpoint_minutes", document.get("checkpoint_minutes", 0.0)),
+        tolerance=read_tolerance(document.get("tolerance")),
+        reproduces=_reproduces(document.get("reproduces")),
     )
 
 
-def _window(bounds: Any) -> Window:
-    start, end = bounds
-    return Window(date.fromisoformat(start).isoformat(), date.fromisoformat(end).isoformat())
-
-
-def _baseline(declared: Mapping[str, Any]) -> Baseline:
-    unknown = sorted(set(declared) - {"name", "mean_by"})
-    if unknown or not declared["mean_by"]:
-        raise ValueError(f"baseline {declared['name']}: mean_by names columns, and nothing else is known")
-    return Baseline(declared["name"], tuple(declared["mean_by"]))
-
-
-def _check(spec: RunSpec, name: str) -> None:
-    for problem in _problems(spec):
-        raise BadSpec(f"{name}: {problem}")
-
-
-def _problems(spec: RunSpec) -> Iterable[str]:
-    if not spec.features:
-        yield "no features"
-    if not spec.partitions:
-        yield "no partitions"
-    names = [feature.name for feature in spec.features]
-    for repeated in sorted({n for n in names if names.count(n) > 1}):
-        yield f"the feature {repeated!r} is declared twice"
-    for reserved in {spec.label, spec.event_time} & set(names):
-        yield f"{reserved!r} is the label or the event time and cannot be a feature"
-    for name in names:
-        if name == OUTPUT or name.startswith("__"):
-            yield f"the feature name {name!r} is taken by the model's own graph"
-    for feature in spec.features:
-        if feature.kind not in ("numeric", "categorical"):
-            yield f"feature {feature.name}: kind is {feature.kind!r}; known: numeric, categorical"
-    if not spec.train.start < spec.train.end <= spec.holdout.start < spec.holdout.end:
-        yield "split: training must start before it ends, and end before the holdout starts"
-    for baseline in spec.baselines:
-        if baseline.name == "constant" or spec.label in baseline.mean_by:
-            yield f"baseline {baseline.name!r} is the built-in one, or reads the label"
+def _reproduces(found: Any) -> Mapping[str, Any] | None:
+    if found is None:
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("run"), str):
+        raise ValueError(f"reproduces is {found!r}; an object that names the run is needed")
+    return found

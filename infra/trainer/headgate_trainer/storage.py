@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from headgate_trainer.errors import BadSpec, TryAgain
+from headgate_trainer.errors import Absent, BadSpec, TryAgain
 
 CHUNK = 1 << 20
 _GONE = frozenset({"NoSuchKey", "NoSuchBucket", "404", "NotFound"})
@@ -19,7 +19,7 @@ _FORBIDDEN = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled",
 
 
 class Storage(Protocol):
-    """Raises BadSpec where a retry meets the same (absent, forbidden), TryAgain otherwise."""
+    """Raises BadSpec where a retry meets the same (forbidden, or `Absent`), TryAgain otherwise."""
 
     def read(self, uri: str) -> bytes: ...
 
@@ -27,14 +27,22 @@ class Storage(Protocol):
         """Writes the object to ``path`` and returns the sha256 of what was written."""
         ...
 
-    def write(self, uri: str, path: Path) -> None: ...
+    def write(self, uri: str, path: Path) -> None:
+        """The object is whole or, where this fails, what it was."""
+        ...
+
+    def delete(self, uri: str) -> None:
+        """What is not there is gone already."""
+        ...
 
 
 class FileStorage:
     def read(self, uri: str) -> bytes:
         try:
             return _local(uri).read_bytes()
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        except FileNotFoundError as error:
+            raise Absent(f"{uri} cannot be read: {error.strerror}") from error
+        except (IsADirectoryError, PermissionError) as error:
             raise BadSpec(f"{uri} cannot be read: {error.strerror}") from error
 
     def download(self, uri: str, path: Path) -> str:
@@ -45,7 +53,12 @@ class FileStorage:
     def write(self, uri: str, path: Path) -> None:
         target = _local(uri)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        beside = target.with_name(f"{target.name}.part")
+        shutil.copyfile(path, beside)
+        beside.replace(target)
+
+    def delete(self, uri: str) -> None:
+        _local(uri).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,13 @@ class S3Storage:
             self.client.upload_file(str(path), bucket, key)
         except Exception as error:
             raise _trouble(uri, "written", error) from error
+
+    def delete(self, uri: str) -> None:
+        bucket, key = _bucket_and_key(uri)
+        try:
+            self.client.delete_object(Bucket=bucket, Key=key)
+        except Exception as error:
+            raise _trouble(uri, "deleted", error) from error
 
     def _chunks(self, uri: str) -> Iterator[bytes]:
         bucket, key = _bucket_and_key(uri)
@@ -108,6 +128,9 @@ class AnyStorage:
     def write(self, uri: str, path: Path) -> None:
         self._of(uri).write(uri, path)
 
+    def delete(self, uri: str) -> None:
+        self._of(uri).delete(uri)
+
     def _of(self, uri: str) -> Storage:
         scheme = urlsplit(uri).scheme
         if scheme not in self.found:
@@ -133,7 +156,7 @@ def _trouble(uri: str, done: str, error: Exception) -> Exception:
         return error
     code = _code(error) or _code(error.__context__)
     if code in _GONE:
-        return BadSpec(f"{uri} does not exist")
+        return Absent(f"{uri} does not exist")
     if code in _FORBIDDEN:
         return BadSpec(f"{uri} may not be {done} by this job's role ({code})")
     return TryAgain(f"{uri} cannot be {done} now: {type(error).__name__} {code or error}")

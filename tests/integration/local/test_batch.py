@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from botocore.exceptions import ClientError
+from headgate_local.reclaim import reclaim
 
 from tests.integration.local import stack
-from tests.integration.local.conftest import Clients
+from tests.integration.local.conftest import Clients, ClientsOf
 from tests.integration.local.stack import eventually
 
 pytestmark = pytest.mark.emulator
@@ -31,6 +33,13 @@ def output(account: Clients, job: dict[str, Any]) -> list[str]:
     stream = job["container"]["logStreamName"]
     events = account("logs").get_log_events(logGroupName="/aws/batch/job", logStreamName=stream)["events"]
     return [event["message"] for event in events]
+
+
+def has_said(account: Clients, job: dict[str, Any], line: str) -> bool:
+    logs = account("logs")
+    streams = logs.describe_log_streams(logGroupName="/aws/batch/job")["logStreams"]
+    named = job["container"]["logStreamName"] in [stream["logStreamName"] for stream in streams]
+    return named and line in output(account, job)
 
 
 def submit(account: Clients, shop: dict[str, str], *command: str, **more: Any) -> str:
@@ -133,6 +142,50 @@ def test_timeout_and_termination_end_a_job(account: Clients, shop: dict[str, str
 
     assert ended(account, stopped)["statusReason"] == "enough"
     assert ended(account, slow)["statusReason"] == "Job attempt duration exceeded timeout"
+
+
+WAITS = """
+import os, signal, sys, time
+if os.environ["AWS_BATCH_JOB_ATTEMPT"] == "2":
+    sys.exit(0)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+print("waiting", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_host_is_reclaimed_when_it_is_ordered(account: Clients, shop: dict[str, str]) -> None:
+    rules = [{"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
+    strategy = {"attempts": 2, "evaluateOnExit": rules}
+    job_id = submit(account, shop, "python", "-c", WAITS, retryStrategy=strategy)
+    batch = account("batch")
+
+    def waiting() -> bool:
+        job = batch.describe_jobs(jobs=[job_id])["jobs"][0]
+        return job["status"] == "RUNNING" and has_said(account, job, "waiting")
+
+    eventually(waiting)
+
+    reclaim(batch, job_id, 10)
+
+    job = ended(account, job_id)
+    assert job["status"] == "SUCCEEDED"
+    assert job["attempts"][0]["statusReason"].startswith("Host EC2 (instance i-")
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [75, 0]
+
+
+def test_only_who_may_end_a_job_may_order_it(
+    account: Clients, shop: dict[str, str], clients_of: ClientsOf
+) -> None:
+    iam = account("iam")
+    iam.create_user(UserName="guest")
+    key = iam.create_access_key(UserName="guest")["AccessKey"]
+    guest = clients_of(key["AccessKeyId"], key["SecretAccessKey"])
+
+    with pytest.raises(HTTPError) as refused:
+        reclaim(guest("batch"), "any")
+
+    assert refused.value.code == 403
 
 
 def test_changes_of_state_are_events_on_the_default_bus(account: Clients, shop: dict[str, str]) -> None:

@@ -116,7 +116,9 @@ def project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def platform(root: Path, project: Path) -> Iterator[Platform]:
     python = root / os.environ.get("HEADGATE_EMULATOR_PYTHON", ".envs/emulator/bin/python")
-    with start(python, root / ".envs/function/bin/python") as emulator:
+    functions = root / ".envs/function"
+    # Jobs of these tests need a Python and boto3: the functions' environment stands for the trainer's image.
+    with start(python, functions / "bin/python", batch_images={"*-trainer:cpu": functions}) as emulator:
         keys = emulator.root_credentials
         session = boto3.session.Session(
             keys.access_key_id, keys.secret_access_key, region_name=emulator.region

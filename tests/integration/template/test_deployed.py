@@ -182,6 +182,68 @@ def test_a_bucket_is_imported_from_only_when_the_deployment_names_it(platform: P
     assert (unnamed, others) == ("AccessDenied", "AccessDenied")
 
 
+TRAINER_TRIES = """
+import json, os
+import boto3
+from botocore.exceptions import ClientError
+
+s3, bucket = boto3.client("s3"), os.environ["MODELS_BUCKET_NAME"]
+
+
+def tried(action, key, **more):
+    try:
+        getattr(s3, action)(Bucket=bucket, Key=key, **more)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "allowed"
+
+
+run, found = "shop/runs/r", {}
+for name in ("out/model.onnx", "checkpoints/fit.0", "spec.json"):
+    found[name] = [
+        tried("put_object", f"{run}/{name}", Body=b"x"),
+        tried("get_object", f"{run}/{name}"),
+        tried("delete_object", f"{run}/{name}"),
+    ]
+for name in ("trials.json", "report.json"):
+    found[name] = tried("get_object", f"shop/experiments/e/{name}")
+print(json.dumps(found))
+"""
+
+
+def test_a_trainer_keeps_checkpoints_and_deletes_nothing_else(platform: Platform) -> None:
+    batch, outputs = platform.client("batch"), platform.outputs
+    job_id = batch.submit_job(
+        jobName="tries",
+        jobQueue=outputs["CpuJobQueueArn"],
+        jobDefinition=outputs["CpuJobDefinitionArn"],
+        containerOverrides={"command": ["python", "-c", TRAINER_TRIES]},
+    )["jobId"]
+
+    job = _when_ended(batch, job_id)
+
+    stream = job["container"]["logStreamName"]
+    logs = platform.client("logs").get_log_events(logGroupName="/aws/batch/job", logStreamName=stream)
+    assert job["status"] == "SUCCEEDED", logs["events"]
+    assert json.loads(logs["events"][-1]["message"]) == {
+        "out/model.onnx": ["allowed", "allowed", "AccessDenied"],
+        "checkpoints/fit.0": ["allowed", "allowed", "allowed"],
+        "spec.json": ["AccessDenied", "NoSuchKey", "AccessDenied"],
+        "trials.json": "NoSuchKey",
+        "report.json": "AccessDenied",
+    }
+
+
+def _when_ended(batch: Any, job_id: str, seconds: float = 60.0) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        job: dict[str, Any] = batch.describe_jobs(jobs=[job_id])["jobs"][0]
+        if job["status"] in ("SUCCEEDED", "FAILED"):
+            return job
+        assert time.monotonic() < deadline, job["status"]
+        time.sleep(0.1)
+
+
 def test_gpu_comes_and_goes_with_its_parameter(platform: Platform) -> None:
     before = platform.resources()
 
@@ -192,9 +254,25 @@ def test_gpu_comes_and_goes_with_its_parameter(platform: Platform) -> None:
     assert "GpuJobQueueArn" in with_gpu
     assert added == {
         "GpuComputeEnvironment", "GpuJobQueue", "GpuJobDefinition", "GpuInstanceRole", "GpuInstanceProfile",
+        "MultiNodeComputeEnvironment", "MultiNodeJobQueue", "MultiNodeJobDefinition",
+        "MultiNodeSecurityGroup",
     }  # fmt: skip
     assert "GpuJobQueueArn" not in without
     assert platform.resources().keys() == before.keys()
+
+
+def test_training_moves_to_spot_and_back(platform: Platform) -> None:
+    before = platform.resources()
+
+    on_spot = platform.deployer.deploy(platform.template, STACK, {"TrainOnSpot": "true"})
+    added = platform.resources().keys() - before.keys()
+    asked = _tried(platform, "train", "batch", "BATCH_QUEUES")
+    back = platform.deployer.deploy(platform.template, STACK, {"TrainOnSpot": "false"})
+
+    assert added == {"SpotComputeEnvironment", "SpotJobQueue"}
+    assert asked == "allowed"
+    assert "SpotJobQueueArn" in on_spot
+    assert "SpotJobQueueArn" not in back
 
 
 def _log_when(platform: Platform, function: str, text: str, seconds: float = 20.0) -> str:

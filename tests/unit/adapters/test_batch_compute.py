@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
-from headgate.domain.errors import ConfigurationError, NotFound
+from headgate.adapters.aws.batch import AwsBatchCompute
+from headgate.adapters.aws.session import AwsClients
+from headgate.domain.errors import ConfigurationError, InvalidRequest, NotFound
 
 from tests.unit.adapters.backends import Backend
 
@@ -38,6 +42,36 @@ class TestBatchCompute:
                 name="n", compute_class="gpu", parameters={"run_spec": "s3://b/k"}, timeout_seconds=60
             )
 
+    def test_jobs_of_several_nodes_cannot_be_an_array(self, backend: Backend) -> None:
+        with pytest.raises(InvalidRequest, match="cannot be one array"):
+            backend.batch.submit(
+                name="n",
+                compute_class="gpu-multi-node",
+                parameters={"run_spec": "s3://b/k"},
+                timeout_seconds=60,
+                array_size=2,
+            )
+
     def test_an_unknown_job_is_not_found(self, backend: Backend) -> None:
         with pytest.raises(NotFound):
             backend.batch.describe("00000000-0000-0000-0000-000000000000")
+
+
+def test_a_job_of_several_nodes_tells_what_its_main_node_did() -> None:
+    attempts = [
+        {"container": {"exitCode": 75, "logStreamName": "trainer/default/1"}},
+        {"container": {"exitCode": 0, "logStreamName": "trainer/default/2"}},
+    ]
+    described = {"jobId": "j", "jobName": "n", "status": "SUCCEEDED", "attempts": attempts}
+
+    class Clients:
+        def client(self, _service: str) -> Any:
+            return self
+
+        def describe_jobs(self, jobs: list[str]) -> dict[str, Any]:
+            assert jobs == ["j"]
+            return {"jobs": [described]}
+
+    compute = AwsBatchCompute(cast(AwsClients, Clients()), {}, {})
+
+    assert (compute.describe("j").exit_code, compute.describe("j").log_stream) == (0, "trainer/default/2")

@@ -85,9 +85,25 @@ def test_bad_definition_is_refused(bench: MakeBench, container: dict[str, Any], 
         call(bench(), "registerjobdefinition", **{**DEFINITION, "containerProperties": container})
 
 
-def test_definition_of_a_kind_that_does_not_run_here_is_refused(bench: MakeBench) -> None:
-    with pytest.raises(ClientError, match="type container, not 'multinode'"):
-        call(bench(), "registerjobdefinition", **{**DEFINITION, "type": "multinode"})
+def test_definition_of_a_kind_that_is_not_known_is_refused(bench: MakeBench) -> None:
+    with pytest.raises(ClientError, match="type container and multinode, not 'eks'"):
+        call(bench(), "registerjobdefinition", **{**DEFINITION, "type": "eks"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({}, "jobId is required"),
+        ({"jobId": "nobody"}, "does not exist"),
+        ({"jobId": "nobody", "graceSeconds": -1}, "graceSeconds must be a number"),
+        ({"jobId": "nobody", "graceSeconds": "soon"}, "graceSeconds must be a number"),
+    ],
+)
+def test_an_order_to_reclaim_that_names_no_running_job_is_refused(
+    bench: MakeBench, request_: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ClientError, match=message):
+        BatchApi(bench().engine).call("POST", "/local/v1/reclaim", request_, {})
 
 
 def test_definition_for_fargate_needs_an_execution_role_and_a_fargate_queue(bench: MakeBench) -> None:

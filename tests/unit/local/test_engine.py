@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from headgate_local.batch import views
+from headgate_local.batch.engine import lost_host
 from headgate_local.batch.errors import ClientError
 from headgate_local.batch.memory import TERMINATED
 from headgate_local.batch.model import Job, Status
@@ -19,6 +23,13 @@ def codes(*found: int | None) -> Any:
     """An outcome that plays these exit codes in turn."""
     remaining = iter(found)
     return lambda _spec: next(remaining)
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def register(bench: Bench, name: str, **container: Any) -> None:
@@ -419,3 +430,110 @@ def test_closed_engine_starts_nothing(bench: MakeBench) -> None:
 
     assert job.status is Status.SUBMITTED
     assert b.run() == 0
+
+
+def test_a_reclaimed_job_is_retried_for_the_reason_aws_gives(bench: MakeBench) -> None:
+    b = bench(codes(None, 0))
+    rules = [{"onStatusReason": "Host EC2*", "action": "retry"}, {"onReason": "*", "action": "exit"}]
+    job = b.submit(retryStrategy={"attempts": 3, "evaluateOnExit": rules})
+    runs = threading.Thread(target=b.run)
+    runs.start()
+    eventually(lambda: job.status is Status.RUNNING)
+
+    b.engine.reclaim(job.job_id)
+    runs.join()
+
+    assert job.status is Status.SUCCEEDED
+    first, second = job.attempts
+    assert re.fullmatch(r"Host EC2 \(instance i-[0-9a-f]{17}\) terminated\.", first.status_reason or "")
+    assert (first.exit_code, second.exit_code) == (TERMINATED, 0)
+    assert b.walk(job).count("RUNNING") == 2
+
+
+def test_a_reclaimed_job_whose_strategy_ends_it_keeps_the_reason(bench: MakeBench) -> None:
+    b = bench(codes(None))
+    job = b.submit()
+    runs = threading.Thread(target=b.run)
+    runs.start()
+    eventually(lambda: job.status is Status.RUNNING)
+
+    b.engine.reclaim(job.job_id)
+    runs.join()
+
+    assert job.status is Status.FAILED
+    assert views.detail(job)["statusReason"].startswith("Host EC2 (instance i-")
+
+
+def test_fargate_says_it_in_its_own_words() -> None:
+    assert lost_host("FARGATE", "1") == "Your Spot Task was interrupted."
+
+
+def test_only_a_running_job_has_a_host_to_lose(bench: MakeBench) -> None:
+    b = bench()
+    job = b.submit()
+
+    with pytest.raises(ClientError, match="STARTING: only a running job"):
+        b.engine.reclaim(job.job_id)
+    b.run()
+    with pytest.raises(ClientError, match="SUCCEEDED: only a running job"):
+        b.engine.reclaim(job.job_id)
+    with pytest.raises(ClientError, match="does not exist"):
+        b.engine.reclaim("nobody")
+
+
+def test_children_of_an_array_tell_their_index_parent_parameters_and_log(bench: MakeBench) -> None:
+    b = bench()
+
+    parent = b.submit(arrayProperties={"size": 2}, parameters={"month": "10"})
+    b.run()
+
+    told = [detail for detail in b.events.details if detail["status"] == "SUCCEEDED"]
+    assert [detail["jobId"] for detail in told] == ["id-1:0", "id-1:1", parent.job_id]
+    assert [detail["arrayProperties"].get("index") for detail in told] == [0, 1, None]
+    assert told[2]["arrayProperties"]["statusSummary"]["SUCCEEDED"] == 2
+    assert all(detail["parameters"] == {"month": "10"} for detail in told)
+    running = [d for d in b.events.details if d["status"] == "RUNNING"]
+    assert len({detail["container"]["logStreamName"] for detail in running}) == 2
+
+
+NODES: dict[str, Any] = {
+    "jobDefinitionName": "wide",
+    "type": "multinode",
+    "nodeProperties": {
+        "numNodes": 2,
+        "mainNode": 0,
+        "nodeRangeProperties": [
+            {"targetNodes": "0:", "container": DEFINITION["containerProperties"]},
+        ],
+    },
+}
+
+
+def test_a_definition_for_several_nodes_is_kept_and_its_jobs_are_refused(bench: MakeBench) -> None:
+    b = bench()
+    with b.engine.changing():
+        b.engine.definitions.register(NODES)
+
+    (described,) = b.engine.definitions.describe({"jobDefinitionName": "wide"})
+    assert (described["type"], described["nodeProperties"]) == ("multinode", NODES["nodeProperties"])
+    with pytest.raises(ClientError, match="one machine: its jobs run on AWS alone"):
+        b.submit(jobDefinition="wide")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"numNodes": "two"}, "whole numbers"),
+        ({"mainNode": 2}, "mainNode below numNodes"),
+        ({"nodeRangeProperties": []}, "needs nodeRangeProperties"),
+        ({"nodeRangeProperties": [{"container": {}}]}, "targetNodes is required"),
+        ({"nodeRangeProperties": [{"targetNodes": "0:"}]}, "image is required"),
+    ],
+)
+def test_a_definition_for_several_nodes_that_aws_refuses_is_refused(
+    bench: MakeBench, changes: dict[str, Any], reason: str
+) -> None:
+    b = bench()
+
+    with pytest.raises(ClientError, match=reason), b.engine.changing():
+        b.engine.definitions.register({**NODES, "nodeProperties": {**NODES["nodeProperties"], **changes}})

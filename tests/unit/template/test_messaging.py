@@ -119,7 +119,10 @@ def test_only_jobs_of_this_stack_that_ended_reach_register(resources: dict[str, 
             "status": ["SUCCEEDED", "FAILED"],
             "jobQueue": [
                 {"Ref": "CpuJobQueue"},
-                {"Fn::If": ["HasGpu", {"Ref": "GpuJobQueue"}, {"Ref": "AWS::NoValue"}]},
+                *(
+                    {"Fn::If": [condition, {"Ref": f"{kind}JobQueue"}, {"Ref": "AWS::NoValue"}]}
+                    for condition, kind in (("OnSpot", "Spot"), ("HasGpu", "Gpu"), ("HasGpu", "MultiNode"))
+                ),
             ],
             "parameters": {"run_spec": [{"exists": True}]},
         },

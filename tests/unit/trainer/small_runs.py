@@ -110,7 +110,10 @@ class SmallRun:
         return spec.as_uri()
 
     def run(self, storage: Storage | None = None, **options: Any) -> dict[str, Any]:
-        return self.run_at(self.write(), storage, **options)
+        """Does the run, whether or not it was done before."""
+        uri = self.write()
+        (self.out / "manifest.json").unlink(missing_ok=True)
+        return self.run_at(uri, storage, **options)
 
     def run_at(self, uri: str, storage: Storage | None = None, **options: Any) -> dict[str, Any]:
         scratch = self.folder / f"scratch-{len(list(self.folder.glob('scratch-*')))}"

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from headgate_trainer.errors import BadSpec, TryAgain
+from headgate_trainer.errors import Absent, BadSpec, TryAgain
 from headgate_trainer.storage import AnyStorage, S3Storage, Storage, storage_for
 from moto import mock_aws
 
@@ -42,10 +42,26 @@ def test_s3_gives_back_what_was_written(s3: S3Storage, tmp_path: Path, name: str
 
 @pytest.mark.parametrize("uri", ["s3://models/absent", "s3://no-such-bucket/key"])
 def test_an_absent_object_is_no_reason_to_try_again(s3: S3Storage, tmp_path: Path, uri: str) -> None:
-    with pytest.raises(BadSpec, match="does not exist"):
+    with pytest.raises(Absent, match="does not exist"):
         s3.read(uri)
-    with pytest.raises(BadSpec, match="does not exist"):
+    with pytest.raises(Absent, match="does not exist"):
         s3.download(uri, tmp_path / "x")
+
+
+def test_what_is_deleted_is_absent_and_may_be_deleted_again(s3: S3Storage, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(CONTENT)
+    for storage, uri in (
+        (AnyStorage({"s3": s3}), "s3://models/a"),
+        (AnyStorage({}), (tmp_path / "b").as_uri()),
+    ):
+        storage.write(uri, source)
+
+        storage.delete(uri)
+        storage.delete(uri)
+
+        with pytest.raises(Absent):
+            storage.read(uri)
 
 
 class FailingClient:
@@ -58,6 +74,9 @@ class FailingClient:
         raise self.error
 
     def upload_file(self, *_: Any) -> None:
+        raise self.error
+
+    def delete_object(self, **_: Any) -> None:
         raise self.error
 
 
@@ -84,6 +103,8 @@ def test_trouble_is_told_by_its_code(error: Exception, kind: type[Exception], tm
         storage.read("s3://models/key")
     with pytest.raises(kind):
         storage.write("s3://models/key", tmp_path / "f")
+    with pytest.raises(kind):
+        storage.delete("s3://models/key")
 
 
 @pytest.mark.parametrize("uri", ["https://models/key", "models/key", "s3://models", "s3:///key"])

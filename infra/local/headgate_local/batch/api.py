@@ -19,6 +19,8 @@ Document = dict[str, Any]
 Request = Mapping[str, Any]
 MAX_DESCRIBED = 100
 MAX_PAGE = 100
+# Not AWS's: orders what there just happens.
+RECLAIM = "/local/v1/reclaim"
 
 
 class BatchApi:
@@ -57,6 +59,8 @@ class BatchApi:
         trimmed = path.rstrip("/")
         if trimmed.startswith("/v1/tags/"):
             return self._tags(method, unquote(trimmed.removeprefix("/v1/tags/")), request, query)
+        if trimmed == RECLAIM and method == "POST":
+            return self._reclaim(request)
         operation = trimmed.removeprefix("/v1/").lower()
         if method != "POST":
             raise ClientError(f"{method} is not a method of {path}.")
@@ -82,6 +86,13 @@ class BatchApi:
     def _terminate(self, request: Request) -> Document:
         reason = requests.require_text(request, "reason")
         self._engine.terminate(requests.require_text(request, "jobId"), reason)
+        return {}
+
+    def _reclaim(self, request: Request) -> Document:
+        grace = request.get("graceSeconds")
+        if grace is not None and (not isinstance(grace, int | float) or isinstance(grace, bool) or grace < 0):
+            raise ClientError(f"graceSeconds must be a number of seconds, not {grace!r}.")
+        self._engine.reclaim(requests.require_text(request, "jobId"), grace)
         return {}
 
     def _describe_jobs(self, request: Request) -> Document:

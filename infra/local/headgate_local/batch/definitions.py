@@ -12,6 +12,9 @@ from headgate_local.batch import requests
 from headgate_local.batch.errors import ClientError
 
 Document = dict[str, Any]
+MULTI_NODE = "multinode"
+PROPERTIES = {"container": "containerProperties", MULTI_NODE: "nodeProperties"}
+KINDS = tuple(PROPERTIES)
 KEPT = ("parameters", "timeout", "retryStrategy", "tags", "propagateTags", "schedulingPriority")
 
 
@@ -26,19 +29,24 @@ class Definitions:
     def register(self, request: Mapping[str, Any]) -> Document:
         """Check and store a new revision. Returns name, ARN and revision."""
         name = requests.require_name(request, "jobDefinitionName")
-        if request.get("type") != "container":
+        kind, platforms = (
+            request.get("type"),
+            list(requests.sequence(request, "platformCapabilities")) or ["EC2"],
+        )
+        if kind not in KINDS:
             raise ClientError(
-                f"This local Batch runs job definitions of type container, not {request.get('type')!r}."
+                f"This local Batch knows job definitions of type {' and '.join(KINDS)}, not {kind!r}."
             )
-        container = requests.mapping(request, "containerProperties")
-        requests.require_text(container, "image")
-        requests.resources(container, {})
-        requests.environment(container)
+        for container in _containers(request):
+            requests.require_text(container, "image")
+            requests.resources(container, {})
+            requests.environment(container)
+            if platforms == ["FARGATE"] and not container.get("executionRoleArn"):
+                raise ClientError("A job definition for FARGATE needs containerProperties.executionRoleArn.")
+        if kind == MULTI_NODE and platforms == ["FARGATE"]:
+            raise ClientError("A multi-node job definition needs EC2; FARGATE runs single containers.")
         requests.retry_strategy(request)
         requests.timeout_seconds(request, self._minimum_timeout)
-        platforms = list(requests.sequence(request, "platformCapabilities")) or ["EC2"]
-        if platforms == ["FARGATE"] and not container.get("executionRoleArn"):
-            raise ClientError("A job definition for FARGATE needs containerProperties.executionRoleArn.")
         revisions = self._revisions.setdefault(name, [])
         revision = len(revisions) + 1
         document: Document = {
@@ -46,8 +54,8 @@ class Definitions:
             "jobDefinitionArn": f"{self._arn_prefix}:job-definition/{name}:{revision}",
             "revision": revision,
             "status": "ACTIVE",
-            "type": "container",
-            "containerProperties": dict(container),
+            "type": kind,
+            PROPERTIES[kind]: dict(requests.mapping(request, PROPERTIES[kind])),
             "platformCapabilities": platforms,
             "containerOrchestrationType": "ECS",
             **{key: request[key] for key in KEPT if request.get(key) is not None},
@@ -104,6 +112,23 @@ class Definitions:
             (d for revisions in self._revisions.values() for d in revisions if d["jobDefinitionArn"] == arn),
             None,
         )
+
+
+def _containers(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every container a definition describes: one, or one for each range of nodes."""
+    if request.get("type") != MULTI_NODE:
+        return [requests.mapping(request, "containerProperties")]
+    nodes = requests.mapping(request, "nodeProperties")
+    ranges = requests.sequence(nodes, "nodeRangeProperties")
+    try:
+        count, main = int(nodes["numNodes"]), int(nodes["mainNode"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ClientError("nodeProperties needs numNodes and mainNode, both whole numbers.") from error
+    if not ranges or not 0 <= main < count:
+        raise ClientError("nodeProperties needs nodeRangeProperties, and a mainNode below numNodes.")
+    for each in ranges:
+        requests.require_text(each, "targetNodes")
+    return [requests.mapping(each, "container") for each in ranges]
 
 
 def _named(document: Document, wanted: list[tuple[str, int | None]]) -> bool:

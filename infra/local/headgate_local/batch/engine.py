@@ -8,6 +8,7 @@ thread of its own. It must not know HTTP, an emulator, or where logs and events 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 import uuid
@@ -19,6 +20,7 @@ from typing import Any
 from headgate_local.batch import retry, submission, views
 from headgate_local.batch.attempts import AttemptStarter, CannotStartError, StartedAttempt
 from headgate_local.batch.definitions import Definitions
+from headgate_local.batch.errors import ClientError
 from headgate_local.batch.jobs import Jobs
 from headgate_local.batch.model import WAITING, Attempt, Job, Status
 from headgate_local.batch.placement import Capacity, place
@@ -38,13 +40,21 @@ class EngineSettings:
     region: str = "us-east-1"
     capacity: Capacity = field(default_factory=lambda: Capacity(vcpus=2, gpus=0))
     minimum_timeout_seconds: int = 60
-    # ECS waits 30 s between SIGTERM and SIGKILL.
+    # ECS waits 30 s between SIGTERM and SIGKILL, on a host that is reclaimed too.
     stop_grace_seconds: float = 30.0
 
     @property
     def arn_prefix(self) -> str:
         """The part of every ARN before the resource."""
         return f"arn:aws:batch:{self.region}:{self.account_id}"
+
+
+def lost_host(platform: str, unique: str) -> str:
+    """What AWS Batch says of a job whose Spot host was reclaimed; patterns of evaluateOnExit match it."""
+    if platform == "FARGATE":
+        return "Your Spot Task was interrupted."
+    instance = f"i-{hashlib.sha256(unique.encode()).hexdigest()[:17]}"
+    return f"Host EC2 (instance {instance}) terminated."
 
 
 def start_thread(work: Callable[[], None]) -> None:
@@ -121,6 +131,23 @@ class Engine:
                     self.jobs.move(job, Status.FAILED, self._now(), reason)
                 elif job.job_id in self._running:
                     self._running[job.job_id].process.stop(self.settings.stop_grace_seconds)
+
+    def reclaim(self, job_id: str, grace_seconds: float | None = None) -> None:
+        """Take the host of a running job away, as Spot does: SIGTERM, then SIGKILL after the grace.
+
+        The attempt ends with the status reason that AWS gives, and the retry strategy decides what follows.
+        Raises ClientError for a job that is not running.
+        """
+        with self._lock:
+            job = self.jobs.require(job_id)
+            started, attempt = self._running.get(job_id), job.current
+            if started is None or attempt is None:
+                raise ClientError(
+                    f"Job {job_id} is {job.status.value}: only a running job has a host to lose."
+                )
+            attempt.lost = lost_host(job.spec.platform, self._new_id())
+            grace = self.settings.stop_grace_seconds if grace_seconds is None else grace_seconds
+            started.process.stop(grace)
 
     def _family(self, job_id: str) -> list[Job]:
         job = self.jobs.require(job_id)
@@ -199,6 +226,8 @@ class Engine:
         attempt.exit_code = code
         attempt.reason = started.process.reason
         attempt.status_reason = TIMED_OUT if timed_out else EXITED
+        if attempt.lost is not None and code != 0:
+            attempt.status_reason, timed_out = attempt.lost, False
         self._finish(job, attempt, timed_out)
 
     def _start(self, job: Job, attempt: Attempt) -> StartedAttempt | None:

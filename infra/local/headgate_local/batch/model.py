@@ -106,6 +106,8 @@ class Attempt:
     exit_code: int | None = None
     reason: str | None = None
     status_reason: str | None = None
+    lost: str | None = None
+    """Why its host was taken away, if it was: the status reason of an attempt that then fails."""
 
 
 @dataclass

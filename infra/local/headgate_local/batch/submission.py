@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate_local.batch import requests
-from headgate_local.batch.definitions import Definitions
+from headgate_local.batch.definitions import MULTI_NODE, Definitions
 from headgate_local.batch.errors import ClientError
 from headgate_local.batch.model import JobSpec, RetryStrategy
 from headgate_local.batch.queues import Queues, platform
@@ -33,6 +33,11 @@ def job_spec(
     definition = definitions.find(requests.require_text(request, "jobDefinition"))
     if queue["state"] != "ENABLED":
         raise ClientError(f"JobQueue {queue['jobQueueName']} is DISABLED; it takes no new jobs.")
+    if definition["type"] == MULTI_NODE:
+        raise ClientError(
+            f"Job definition {definition['jobDefinitionName']} is for several nodes, and this local Batch is "
+            "one machine: its jobs run on AWS alone. Use a definition of type container here."
+        )
     needed = definition["platformCapabilities"][0]
     _check_platform(needed, queue, queues)
     container = definition["containerProperties"]

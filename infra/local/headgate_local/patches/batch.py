@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from headgate_local.batch.api import BatchApi
+from headgate_local.batch.api import RECLAIM, BatchApi
 from headgate_local.batch.attempts import AttemptStarter
 from headgate_local.batch.engine import Engine
 from headgate_local.batch.errors import BatchError, ClientError
 from headgate_local.batch.runner import LocalRunner
 from headgate_local.batch.sinks import SystemClock
-from headgate_local.patches.batch_access import denial, resource_arns
+from headgate_local.patches.batch_access import SUBMIT, TERMINATE, denial, resource_arns
 from headgate_local.patches.batch_ports import MiniStackCredentials, MiniStackEvents, MiniStackLogs
 from headgate_local.patches.settings import PatchSettings
 
@@ -116,8 +116,13 @@ async def handle_request(
     from ministack.core.responses import get_account_id, get_region
 
     prefix = f"arn:aws:batch:{get_region()}:{get_account_id()}"
-    for arn in resource_arns(path, body, prefix)[1:]:
-        if denied := denial(arn, headers):
+    named = resource_arns(path, body, prefix)
+    checks = [(arn, SUBMIT) for arn in named[1:]]
+    if path.rstrip("/") == RECLAIM:
+        # IAM knows no such action, and would let everybody pass: it takes who may end the job.
+        checks = [(named[0], TERMINATE)]
+    for arn, action in checks:
+        if denied := denial(arn, headers, action):
             return denied
     try:
         document = json.loads(body or b"{}")

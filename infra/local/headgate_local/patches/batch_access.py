@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Answer = tuple[int, dict[str, str], bytes]
+SUBMIT, TERMINATE = "batch:SubmitJob", "batch:TerminateJob"
 # Operation -> the request fields that name its resources. SubmitJob is checked on both of its own.
 SCOPED: Mapping[str, tuple[str, ...]] = {
     "submitjob": ("jobQueue", "jobDefinition"),
@@ -24,6 +25,7 @@ SCOPED: Mapping[str, tuple[str, ...]] = {
     "deregisterjobdefinition": ("jobDefinition",),
     "canceljob": ("jobId",),
     "terminatejob": ("jobId",),
+    "reclaim": ("jobId",),
 }
 KINDS = {
     "jobQueue": "job-queue",
@@ -49,15 +51,14 @@ def _arn(field: str, value: str, prefix: str) -> str:
     return f"{prefix}:{KINDS.get(field.removesuffix('Name'), 'job')}/{value}"
 
 
-def denial(resource_arn: str, headers: Mapping[str, str]) -> Answer | None:
-    """The refusal to submit to this resource, or None when the caller may."""
+def denial(resource_arn: str, headers: Mapping[str, str], action: str = SUBMIT) -> Answer | None:
+    """The refusal of an action on this resource, or None when the caller may."""
     from ministack import app
     from ministack.core import iam_actions, iam_evaluator, router
     from ministack.core.responses import get_region
 
     if not app.AUTH:
         return None
-    action = "batch:SubmitJob"
     key = router.extract_access_key_id(headers, {})
     refusal = iam_evaluator.enforce(key, action, "batch", get_region(), resource_arn=resource_arn)
     if refusal is None:

@@ -9,6 +9,7 @@ from headgate.domain.errors import InvalidRequest
 SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
 LOG_GROUP = "/aws/batch/job"
 """AWS Batch makes that group itself; every job of the platform prints there."""
+MULTI_NODE = "gpu-multi-node"
 _EXITS = {64: "bad spec or data", 70: "the trainer refused its model", 75: "tried again in vain"}
 
 
@@ -49,6 +50,15 @@ class Job:
         return ": ".join(said) or "the job failed without a reason"
 
 
+def require_no_array_of_nodes(compute_class: str, array_size: int | None) -> None:
+    """AWS Batch runs a job on several nodes or as an array, never both. Raises InvalidRequest."""
+    if array_size and compute_class == MULTI_NODE:
+        raise InvalidRequest(
+            f"{array_size} jobs of compute class {MULTI_NODE} cannot be one array: submit them one by one, "
+            "or use compute class gpu"
+        )
+
+
 def job_of(detail: Mapping[str, Any]) -> tuple[Job, str]:
     """The job and the URI of its run spec. Raises InvalidRequest when the job has none."""
     if not isinstance(detail.get("jobId"), str) or not isinstance(detail.get("status"), str):
@@ -58,7 +68,9 @@ def job_of(detail: Mapping[str, Any]) -> tuple[Job, str]:
         raise InvalidRequest(
             f"job {detail['jobId']} has no parameter run_spec: it is no training run of this platform"
         )
-    container = detail.get("container") or {}
+    # A job of several nodes has no container of its own; its attempts tell of the main node's.
+    attempts = detail.get("attempts") or [{}]
+    container = detail.get("container") or attempts[-1].get("container") or {}
     job = Job(
         id=detail["jobId"],
         name=detail.get("jobName", ""),

@@ -34,7 +34,8 @@ class BatchCompute(Protocol):
         array_size: int | None = None,
     ) -> str:
         """Returns the job id. ``parameters`` fill the places that the job definition's command names; with an
-        ``array_size`` of 2 or more so many jobs run, each of which knows its index.
+        ``array_size`` of 2 or more so many jobs run, each of which knows its index. Raises InvalidRequest for
+        an array of jobs of several nodes each.
         """
         ...
 

@@ -7,7 +7,7 @@ from typing import Any
 from headgate.adapters.aws.errors import translated
 from headgate.adapters.aws.session import AwsClients
 from headgate.domain.errors import ConfigurationError, NotFound
-from headgate.domain.job import Job
+from headgate.domain.job import Job, require_no_array_of_nodes
 
 NAME_LENGTH = 128
 SHORTEST_TIMEOUT_SECONDS = 60
@@ -33,6 +33,7 @@ class AwsBatchCompute:
         timeout_seconds: int,
         array_size: int | None = None,
     ) -> str:
+        require_no_array_of_nodes(compute_class, array_size)
         deployed = sorted(self._queues.keys() & self._definitions.keys())
         if compute_class not in deployed:
             known = ", ".join(deployed) or "none"
@@ -67,7 +68,9 @@ def job_name(name: str) -> str:
 
 
 def _job(document: Mapping[str, Any]) -> Job:
-    container: Mapping[str, Any] = document.get("container") or {}
+    # A job of several nodes has no container of its own; its attempts tell of the main node's.
+    attempts = document.get("attempts") or [{}]
+    container: Mapping[str, Any] = document.get("container") or attempts[-1].get("container") or {}
     return Job(
         id=document["jobId"],
         name=document["jobName"],

@@ -6,7 +6,7 @@ from threading import RLock
 
 from headgate.adapters.memory.faults import Faults
 from headgate.domain.errors import ConfigurationError, NotFound
-from headgate.domain.job import Job
+from headgate.domain.job import Job, require_no_array_of_nodes
 from headgate.domain.training import COMPUTE_CLASSES
 
 
@@ -47,6 +47,7 @@ class MemoryBatchCompute:
         timeout_seconds: int,
         array_size: int | None = None,
     ) -> str:
+        require_no_array_of_nodes(compute_class, array_size)
         with self._faults.effect("batch.submit"), self._lock:
             if compute_class not in self._deployed:
                 known = ", ".join(self._deployed) or "none"
