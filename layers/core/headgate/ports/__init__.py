@@ -40,7 +40,14 @@ from headgate.ports.host import Clock, S3Access, S3AccessProvider, Scratch
 from headgate.ports.messages import BatchCompute, EventBus, MessageQueue
 from headgate.ports.models import EvaluationEngine, LoadedModel, ModelRuntime, RowWindow, Statistics
 from headgate.ports.objects import ExternalObjects, ObjectEntry, ObjectStore
-from headgate.ports.records import FeatureCatalog, Ledger, ModelCatalog, ProductCatalog, RunCatalog
+from headgate.ports.records import (
+    FeatureCatalog,
+    Ledger,
+    ModelCatalog,
+    ProductCatalog,
+    ReproductionCatalog,
+    RunCatalog,
+)
 from headgate.ports.tables import PublishedTable, TableCatalog
 
 __all__ = [
@@ -81,6 +88,7 @@ __all__ = [
     "PublishedTable",
     "QuarantineCatalog",
     "RefCatalog",
+    "ReproductionCatalog",
     "Rest",
     "RowWindow",
     "RunCatalog",
