@@ -15,6 +15,7 @@ from chalicelib import (
     models,
     products,
     quarantine,
+    reproductions,
     tables,
 )
 from chalicelib.application import answer, create_app
@@ -40,6 +41,7 @@ app = create_app(
         *imports.ENDPOINTS,
         *tables.ENDPOINTS,
         *models.ENDPOINTS,
+        *reproductions.ENDPOINTS,
         *governance.ENDPOINTS,
     ),
     plane,
