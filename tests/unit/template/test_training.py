@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from headgate.config import FeatureJobSettings, IngestJobSettings
+from headgate.config import FeatureJobSettings, IngestJobSettings, ReproduceJobSettings
 
 from tests.unit.template.reading import of_type, role_statements
 
@@ -85,7 +85,8 @@ def test_train_may_submit_to_this_stack_alone(resources: dict[str, Any]) -> None
 
     assert {"Ref": "CpuJobQueue"} in submit["Resource"]
     assert {"Ref": "CpuJobDefinition"} in submit["Resource"]
-    assert len(submit["Resource"]) == 4
+    assert {"Ref": "ReproduceJobDefinition"} in submit["Resource"]
+    assert len(submit["Resource"]) == 5
 
 
 def test_an_ingest_job_runs_the_same_code_with_the_role_of_the_function(resources: dict[str, Any]) -> None:
@@ -116,6 +117,21 @@ def test_a_features_job_makes_partitions_and_tells_nobody(resources: dict[str, A
     granted = role_statements(resources["FeatureJobRole"]["Properties"])
     writes = [s["Sid"] for s in granted if "Put" in str(s["Action"])]
     assert writes == ["WriteFeatures"]
+
+
+def test_a_reproduction_s_first_job_reads_everything_and_writes_features_and_what_it_found(
+    resources: dict[str, Any],
+) -> None:
+    definition = resources["ReproduceJobDefinition"]["Properties"]
+    container = definition["ContainerProperties"]
+
+    assert container["Command"] == ["python", "-m", "headgate.jobs.reproduce", "Ref::reproduction"]
+    assert list(definition["Parameters"]) == ["reproduction"]
+    given = {e["Name"]: "1" for e in container["Environment"]}
+    assert ReproduceJobSettings.from_env(given).job_memory_mb == 1
+    granted = role_statements(resources["ReproduceJobRole"]["Properties"])
+    assert [s["Sid"] for s in granted if "Put" in str(s["Action"])] == ["WriteFeatures", "KeepReproductions"]
+    assert not [s for s in granted if "Delete" in str(s["Action"]) or "events:" in str(s["Action"])]
 
 
 def test_an_ingest_job_has_the_settings_it_reads(resources: dict[str, Any]) -> None:
