@@ -39,13 +39,14 @@ class Door:
             models,
             products,
             quarantine,
+            reproductions,
             tables,
         )
         from chalicelib.application import create_app
 
         groups = (
             *(products, features, history, diffs, quarantine, garbage, erasure, imports, tables, models),
-            governance,
+            *(governance, reproductions),
         )
         endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
         self.endpoints = endpoints
