@@ -1,6 +1,6 @@
 """The command's composition root: the tree of commands, the invocation they share, and errors as exit codes.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted; a command may have more of its own.
 """
 
 import os
@@ -28,6 +28,7 @@ from headgate.cli.commands import (
     products,
     publication,
     quarantine,
+    reproduce,
     serving,
     training,
     training_set,
@@ -49,7 +50,13 @@ FIRST: tuple[Command, ...] = (
     platform.login,
     data.drop,
 )
-SINGLE: tuple[Command, ...] = (serving.predict, serving.trace, platform.logs)
+SINGLE: tuple[Command, ...] = (
+    reproduce.reproduce,
+    reproduce.reproductions,
+    serving.predict,
+    serving.trace,
+    platform.logs,
+)
 LAST: tuple[Command, ...] = (governance.costs, governance.monitoring, platform.doctor)
 
 
