@@ -654,7 +654,9 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             clock=clock,
         ),
         promote_model=PromoteModel(products, models, guard, bus, clock),
-        check_gate=CheckGate(products, catalog, datasets, models, guard, clock),
+        check_gate=CheckGate(
+            *(products, catalog, datasets, models, guard, clock, DynamoReproductionCatalog(parts.catalog))
+        ),
         change_stage=ChangeStage(products, catalog, guard, bus, clock),
         trace_prediction=TracePrediction(products, ledger, guard),
         history=History(history),

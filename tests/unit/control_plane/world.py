@@ -368,7 +368,7 @@ class World:
                 clock=clock,
             ),
             promote_model=PromoteModel(products, catalog, guard, bus, clock),
-            check_gate=CheckGate(products, catalog, catalog, catalog, guard, clock),
+            check_gate=CheckGate(products, catalog, catalog, catalog, guard, clock, catalog),
             change_stage=ChangeStage(products, catalog, guard, bus, clock),
             trace_prediction=TracePrediction(products, ledger, guard),
             request_training=RequestTraining(products, guard, self.queue),
