@@ -56,7 +56,9 @@ def test_its_run_is_a_fresh_one_that_is_not_registered(desk: ReproductionDesk) -
 
 
 def test_the_features_are_made_again_and_not_taken_from_what_was_made(desk: ReproductionDesk) -> None:
-    for entry in list(desk.platform.lake.entries("shops/features/visit/memo/")):
+    records = list(desk.platform.lake.entries("shops/features/visit/memo/"))
+    assert records
+    for entry in records:
         desk.platform.lake.put(entry.key, b'{"columns": [], "partitions": [], "sketches": {}}')
 
     assert desk.verdict().state == "identical"
@@ -207,6 +209,56 @@ def test_a_run_without_its_documents_cannot_be_reproduced(desk: ReproductionDesk
 
     assert found.state == "cannot be reproduced"
     assert "is gone" in found.note
+
+
+def test_a_data_file_that_is_gone_cannot_be_reproduced(desk: ReproductionDesk) -> None:
+    entry = next(iter(desk.platform.lake.entries("shops/datasets/visits/data/")))
+    desk.platform.lake.delete(entry.key, entry.version_id)
+
+    found = desk.verdict()
+
+    assert found.state == "cannot be reproduced"
+    assert found.note.startswith(f"file {entry.key} of dataset visits v") and found.note.endswith("is gone")
+
+
+@pytest.mark.parametrize("kind", ["datasets/visits", "datasets/sensor", "features/visit"])
+def test_a_version_whose_manifest_is_gone_cannot_be_reproduced(desk: ReproductionDesk, kind: str) -> None:
+    for entry in list(desk.platform.lake.entries(f"shops/{kind}/manifests/")):
+        desk.platform.lake.delete(entry.key, entry.version_id)
+
+    found = desk.verdict()
+
+    assert found.state == "cannot be reproduced"
+    assert f"the lake has no shops/{kind}/manifests/" in found.note
+
+
+def test_a_bundle_that_is_gone_cannot_be_reproduced(desk: ReproductionDesk) -> None:
+    first = desk.platform.products.get("shops").record.spec
+    document = bundle()
+    document["feature_sets"]["visit"]["seed"] = 9
+    desk.platform.apply_product(document)
+    key = f"shops/spec/{first}.json"
+    for entry in list(desk.platform.lake.entries(key)):
+        desk.platform.lake.delete(key, entry.version_id)
+    desk.platform.restart()
+
+    found = desk.verdict()
+
+    assert (found.state, found.note) == (
+        "cannot be reproduced",
+        "no applied bundle has the code of feature set visit",
+    )
+
+
+def test_bytes_that_are_no_file_any_more_are_the_data_s_fault(desk: ReproductionDesk) -> None:
+    entry = next(iter(desk.platform.lake.entries("shops/datasets/visits/data/")))
+    desk.tamper("lake", entry.key, lambda body: body[: len(body) // 2])
+
+    found = desk.verdict()
+
+    assert found.state == "differs"
+    assert [(kind, what.split()[1]) for kind, what in causes(found)] == [("data", entry.key)]
+    assert "could not be made again" in found.note
 
 
 def test_declared_views_that_fail_are_the_code_s_fault(desk: ReproductionDesk) -> None:

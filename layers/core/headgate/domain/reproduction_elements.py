@@ -2,7 +2,7 @@
 trainer's environment. Pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -40,6 +40,13 @@ def code_elements(feature_set: FeatureSet) -> dict[str, str]:
         "event_times": dict(feature_set.event_times),
     }
     return {**found, f"feature set {feature_set.name}": digest(own)}
+
+
+def program_elements(command: Sequence[str], sources: Mapping[str, str]) -> dict[str, str]:
+    """Files of the product's own that its training command names; ``sources`` maps file to sha256."""
+    return {
+        f"program {path}": sha256 for path, sha256 in sources.items() if any(path in part for part in command)
+    }
 
 
 def library_elements(environment: Mapping[str, Any]) -> dict[str, str] | None:

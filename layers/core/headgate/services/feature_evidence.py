@@ -1,13 +1,14 @@
-"""Evidence of features: what they are made of and what came of it, as they were recorded and as they are made
-again. Parts of a `headgate.domain.reproduction_verdict.Evidence`, as documents.
+"""Evidence of features and code: what they are made of and what came of it, as they were recorded and as they
+are made again. Parts of a `headgate.domain.reproduction_verdict.Evidence`, as documents.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import Partition, ViewVersion
-from headgate.domain.reproduction_elements import code_elements
+from headgate.domain.product import Product
+from headgate.domain.reproduction_elements import code_elements, program_elements
 from headgate.domain.reproduction_verdict import FEATURE_SEED
 from headgate.services.recorded_closure import RecordedClosure
 from headgate.services.verify_closure import Bytes
@@ -24,21 +25,29 @@ def recorded_evidence(closure: RecordedClosure, sources: Bytes, stored: Bytes) -
         "partitions": feature_digests(
             manifest.feature_set, manifest.partitions, manifest.views, manifest.statistics
         ),
-        "code": code_elements(declared),
+        "code": code_of(bundle, declared, closure.spec["command"]),
         "seeds": {FEATURE_SEED: declared.seed},
         "engine": manifest.engine,
     }
 
 
-def found_evidence(feature_set: FeatureSet, sources: Bytes, stored: Bytes, engine: str) -> dict[str, Any]:
+def found_evidence(
+    code: Mapping[str, str], feature_set: FeatureSet, sources: Bytes, stored: Bytes, engine: str
+) -> dict[str, Any]:
     """Before the features are made: without ``partitions``."""
     return {
         "objects": sources.found,
         "files": stored.found,
-        "code": code_elements(feature_set),
+        "code": dict(code),
         "seeds": {FEATURE_SEED: feature_set.seed},
         "engine": engine,
     }
+
+
+def code_of(bundle: Product, feature_set: FeatureSet, command: Sequence[str]) -> dict[str, str]:
+    """The SQL of the features, and the programs of the product's own that ``command`` names."""
+    sources: Mapping[str, str] = bundle.document.get("sources", {})
+    return {**code_elements(feature_set), **program_elements(command, sources)}
 
 
 def feature_digests(

@@ -5,7 +5,7 @@ A partition that comes out equal is not written. One that does not is put in the
 where the trainer finds it; no version names it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from headgate.ports import (
     ReproductionCatalog,
     Scratch,
 )
-from headgate.services.feature_evidence import feature_digests, found_evidence, recorded_evidence
+from headgate.services.feature_evidence import code_of, feature_digests, found_evidence, recorded_evidence
 from headgate.services.feature_inputs import planned_inputs
 from headgate.services.feature_manifests import features_prefix, statistics_document
 from headgate.services.feature_memo import FreshMemo
@@ -78,10 +78,12 @@ class RebuildFeatures:
         if feature_set is None:
             return replace(nothing, problem="the bundle has no feature set to train on any more")
         recorded = recorded_evidence(closure, sources, stored)
-        found = found_evidence(feature_set, sources, stored, self.engine.version)
-        code = _code_digest(asked, closure, feature_set, bundle)
+        command = _command(asked, bundle, closure)
+        code = code_of(bundle, feature_set, command)
+        found = found_evidence(code, feature_set, sources, stored, self.engine.version)
+        name = str(closure.spec["code_digest"]) if asked.against == "recorded" else digest(code)
         event_time = feature_set.spine.event_time or ""
-        told = Rebuilt((), "", recorded, found, (), feature_set.spine.entity, event_time, code)
+        told = Rebuilt((), "", recorded, found, (), feature_set.spine.entity, event_time, name)
         try:
             made = self._make(closure, bundle, feature_set, directory, stored)
         except Permanent as problem:
@@ -155,10 +157,9 @@ def _set_of(asked: Reproduction, bundle: Product, closure: RecordedClosure) -> F
     return bundle.feature_sets.get(name)
 
 
-def _code_digest(
-    asked: Reproduction, closure: RecordedClosure, feature_set: FeatureSet, bundle: Product
-) -> str:
-    """As a run of the same code and declaration has it."""
-    if asked.against == "recorded":
-        return str(closure.spec["code_digest"])
-    return digest({"recipe": feature_set.recipe_digest(), "training": bundle.document["training"]})
+def _command(asked: Reproduction, bundle: Product, closure: RecordedClosure) -> Sequence[str]:
+    """What the trainer runs of the product's own."""
+    if asked.against == "declared" and bundle.training is not None:
+        return bundle.training.command
+    command: Sequence[str] = closure.spec["command"]
+    return command
