@@ -151,6 +151,31 @@ def test_the_sql_of_one_view_is_named_alone(desk: ReproductionDesk) -> None:
     assert found.state == "differs"
 
 
+def test_a_dataset_that_is_read_only_now_is_the_code_s_doing(desk: ReproductionDesk) -> None:
+    desk.platform.ingest_now(desk.platform.drop("shops/prices/prices.csv", b"item\ntea\ncake\n"))
+    document = bundle()
+    view = document["views"]["sensor_now"]
+    view["inputs"] = ["sensor", "prices"]
+    view["sql"] = "SELECT shop, known_at, warmth + (SELECT count(*) FROM prices) AS warmth FROM sensor"
+    desk.platform.apply_product(document)
+
+    found = desk.verdict("declared")
+
+    assert causes(found) == [("code", "view sensor_now: SQL"), ("code", "view sensor_now: header")]
+    assert found.state == "differs"
+
+
+def test_models_that_held_out_other_rows_are_not_compared_by_score(desk: ReproductionDesk) -> None:
+    split = {"train": ["2024-01-01", "2024-02-01"], "holdout": ["2024-02-01", "2024-02-20"]}
+    desk.declare(split=split, seed=1, params={"rounds": 6})
+
+    found = desk.verdict("declared")
+
+    assert ("config", "split.holdout") in causes(found)
+    assert found.scores is None
+    assert [each for each in found.unknown if "held out other rows" in each]
+
+
 def test_the_seed_of_the_features_is_named_alone(desk: ReproductionDesk) -> None:
     document = bundle()
     document["feature_sets"]["visit"]["seed"] = 5

@@ -1,7 +1,10 @@
 """The second half of a reproduction: its training run has ended, and is compared with the recorded one."""
 
+import hashlib
 import json
-from collections.abc import Iterator
+import math
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,14 @@ class _Side:
     @property
     def files(self) -> dict[str, str]:
         return {name: entry["sha256"] for name, entry in self.manifest["files"].items() if name in COMPARED}
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Scores in the order of the rows, 8 bytes each, and a digest of what the rows are called."""
+
+    names: str
+    scores: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -100,15 +111,18 @@ class JudgeReproduction:
         tolerance = Tolerance.from_document(old.spec["tolerance"])
         try:
             with self.scratch.directory() as directory:
-                before = self._rows(asked, rebuilt, old, directory / "recorded.parquet")
-                after = self._rows(asked, rebuilt, new, directory / "fresh.parquet")
-                return ScoreDifference.between(*_same_rows(before, after), tolerance), ()
+                before = _held(self._rows(asked, rebuilt, old, directory / "recorded.parquet"))
+                after = _held(self._rows(asked, rebuilt, new, directory / "fresh.parquet"))
+            if before.names != after.names:
+                told = f"{len(before.scores)} then, {len(after.scores)} now"
+                return None, (f"how far the scores are apart: the runs held out other rows ({told})",)
+            return ScoreDifference.between(before.scores, after.scores, tolerance), ()
         except (Corrupted, NotFound) as problem:
-            return None, (f"how far the scores are apart ({problem})",)
+            return None, (f"how far the scores are apart: {problem}",)
 
     def _rows(
         self, asked: Reproduction, rebuilt: Rebuilt, side: _Side, path: Path
-    ) -> Iterator[tuple[tuple[Any, ...], float]]:
+    ) -> Iterator[tuple[tuple[Any, ...], float | None]]:
         """(what names the row, its score), in one order whatever the file has."""
         found = self.artifacts.download(output_key(asked.product, side.run, HOLDOUT_SCORES), path)
         if found != side.files.get(HOLDOUT_SCORES):
@@ -121,14 +135,12 @@ class JudgeReproduction:
             yield from zip(keys, batch["score"], strict=True)
 
 
-def _same_rows(
-    before: Iterator[tuple[tuple[Any, ...], float]], after: Iterator[tuple[tuple[Any, ...], float]]
-) -> tuple[list[float], list[float]]:
-    """The scores of both. Raises Corrupted when they are not of the same rows."""
-    old, new = list(before), list(after)
-    if [row for row, _ in old] != [row for row, _ in new]:
-        raise Corrupted(f"the runs held out other rows: {len(old)} then, {len(new)} now")
-    return [score for _, score in old], [score for _, score in new]
+def _held(rows: Iterator[tuple[tuple[Any, ...], float | None]]) -> _HeldOut:
+    names, scores = hashlib.sha256(), array("d")
+    for name, score in rows:
+        names.update(repr(name).encode("utf-8"))
+        scores.append(math.nan if score is None else score)
+    return _HeldOut(names.hexdigest(), scores)
 
 
 def _registered(model: ModelVersion) -> dict[str, str]:
