@@ -15,6 +15,7 @@ from chalicelib import (
     models,
     products,
     quarantine,
+    reproductions,
     run_logs,
     tables,
 )
@@ -41,6 +42,7 @@ app = create_app(
         *imports.ENDPOINTS,
         *tables.ENDPOINTS,
         *models.ENDPOINTS,
+        *reproductions.ENDPOINTS,
         *run_logs.ENDPOINTS,
         *governance.ENDPOINTS,
     ),

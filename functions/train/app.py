@@ -1,4 +1,7 @@
-"""Feature version events and requests by queue: decides, reserves budget, submits to AWS Batch."""
+"""Feature version events and requests by queue: decides, reserves budget, submits to AWS Batch.
+
+The same queue tells of the jobs that make a registered model's features again, and who asked for it.
+"""
 
 import os
 from functools import cache
@@ -10,8 +13,10 @@ from aws_lambda_powertools.utilities.idempotency import (
     idempotent_function,
 )
 from headgate import bootstrap
-from headgate.domain.notification import bus_event, command
+from headgate.domain.notification import bus_event, command, is_job_change, job_change
+from headgate.domain.reproduction import KIND, Reproduction, ended_rebuild
 from headgate.entrypoint import count, each_message, function, logger
+from headgate.services.run_reproduction import RunReproduction
 from headgate.services.submit_training import SubmitTraining
 
 REMEMBERED_SECONDS = 3600
@@ -20,6 +25,11 @@ REMEMBERED_SECONDS = 3600
 @cache
 def service() -> SubmitTraining:
     return bootstrap.train(os.environ)
+
+
+@cache
+def reproductions() -> RunReproduction:
+    return bootstrap.reproductions(os.environ)
 
 
 @function
@@ -37,13 +47,22 @@ def consider_message(message_id: str, body: str) -> dict[str, str]:  # noqa: ARG
 
 
 def consider(body: str) -> dict[str, str]:
+    if is_job_change(body):
+        return _reproduced(reproductions().on_rebuilt(ended_rebuild(job_change(body))))
     request = command(body)
+    if request is not None and request.get("kind") == KIND:
+        return _reproduced(reproductions().start(request["product"], request["reproduction"]))
     if request is not None:
         outcome = service().consider(request["product"], request.get("principal", "service/api"))
         return {"product": request["product"], "state": outcome.state, "reason": outcome.reason}
     fact = bus_event(body)
     outcome = service().consider(fact.product)
     return {"product": fact.product, "state": outcome.state, "reason": outcome.reason}
+
+
+def _reproduced(record: Reproduction) -> dict[str, str]:
+    told = record.problem or str(record.verdict.get("note", ""))
+    return {"product": record.product, "state": f"reproduction {record.state}", "reason": told}
 
 
 def _log(outcome: dict[str, str]) -> None:

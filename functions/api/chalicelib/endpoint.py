@@ -37,6 +37,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "run": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of a run"),
     "collection": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a collection"),
     "diff": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of a diff"),
+    "reproduction": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a reproduction"),
     "erasure": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of an erasure"),
     "quarantine": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a refused drop"),
     "prediction": (re.compile(r"[A-Za-z0-9_.:-]{1,128}"), "the id of a prediction"),

@@ -26,6 +26,7 @@ from headgate.config import (
     PublishSettings,
     RecordSettings,
     RegisterSettings,
+    ReproduceJobSettings,
     Settings,
     TrainSettings,
 )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from headgate.services.authorize_request import AuthorizeRequest
     from headgate.services.build_features import BuildFeatures
     from headgate.services.collect_garbage import CollectGarbage
+    from headgate.services.conclude_reproduction import ConcludeReproduction
     from headgate.services.control_plane import ControlPlane
     from headgate.services.diff_versions import DiffVersions
     from headgate.services.erase_subject import EraseSubject
@@ -52,8 +54,10 @@ if TYPE_CHECKING:
     from headgate.services.make_feature_share import MakeFeatureShare
     from headgate.services.monitor_model import MonitorModel
     from headgate.services.publish_iceberg import PublishIceberg
+    from headgate.services.rebuild_features import RebuildFeatures
     from headgate.services.record_events import RecordEvents
     from headgate.services.register_model import RegisterModel
+    from headgate.services.run_reproduction import RunReproduction
     from headgate.services.submit_training import SubmitTraining
 
 DIFF_SPILL_BYTES = 3 * 1024**3
@@ -119,6 +123,15 @@ class _Parts:
 
         limits = _limits(memory_mb, threads, seconds)
         return DuckDbFeatureEngine(limits, _scratch(), s3_access(self.clients), _httpfs())
+
+    def conclusion(self, models_bucket: str) -> "ConcludeReproduction":
+        """Where reproductions end."""
+        from headgate.adapters.aws.reproduction_catalog import DynamoReproductionCatalog
+        from headgate.services.conclude_reproduction import ConcludeReproduction
+        from headgate.services.reproduction_documents import ReproductionDocuments
+
+        documents = ReproductionDocuments(self.bucket(models_bucket))
+        return ConcludeReproduction(DynamoReproductionCatalog(self.catalog), documents, self.bus, self.clock)
 
     def evaluation(self, memory_mb: int) -> "EvaluateModel":
         from headgate.adapters.aws.s3_access import s3_access
@@ -327,28 +340,89 @@ def train(environ: Mapping[str, str]) -> "SubmitTraining":
     )
 
 
+def reproductions(environ: Mapping[str, str]) -> "RunReproduction":
+    """The part of the ``train`` function that makes registered models again."""
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.services.run_reproduction import RunReproduction
+
+    settings = TrainSettings.from_env(environ)
+    parts = _parts(settings)
+    conclude = parts.conclusion(settings.models_bucket)
+    return RunReproduction(
+        training=train(environ),
+        models=DynamoModelCatalog(parts.catalog),
+        reproductions=conclude.reproductions,
+        conclude=conclude,
+        prices=price_table(),
+    )
+
+
+def reproduce_job(environ: Mapping[str, str]) -> "RebuildFeatures":
+    """What a Batch worker does of a reproduction."""
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
+    from headgate.adapters.aws.external_objects import S3ExternalObjects
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.services.rebuild_features import RebuildFeatures
+    from headgate.services.recorded_closure import FindClosure
+    from headgate.services.verify_closure import VerifyClosure
+
+    settings = ReproduceJobSettings.from_env(environ)
+    parts = _parts(settings)
+    conclude, models = parts.conclusion(settings.models_bucket), parts.bucket(settings.models_bucket)
+    closures = FindClosure(
+        products=parts.products,
+        datasets=DynamoDatasetCatalog(parts.catalog),
+        runs=DynamoRunCatalog(parts.catalog),
+        erasures=DynamoErasureCatalog(parts.catalog),
+        lake=parts.lake,
+        artifacts=models,
+    )
+    outside = S3ExternalObjects(parts.clients)
+    return RebuildFeatures(
+        closures=closures,
+        verify=VerifyClosure(parts.bucket(settings.landing_bucket), parts.lake, outside),
+        models=DynamoModelCatalog(parts.catalog),
+        reproductions=conclude.reproductions,
+        documents=conclude.documents,
+        engine=parts.feature_engine(settings.job_memory_mb, os.cpu_count() or 2, FEATURE_JOB_SECONDS),
+        scratch=parts.scratch,
+    )
+
+
 def register(environ: Mapping[str, str]) -> "RegisterModel":
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
+    from headgate.services.judge_reproduction import JudgeReproduction
     from headgate.services.register_model import RegisterModel
 
     settings = RegisterSettings.from_env(environ)
     parts = _parts(settings)
+    models, evaluation = DynamoModelCatalog(parts.catalog), parts.evaluation(settings.memory_mb)
+    judging = JudgeReproduction(
+        models=models,
+        artifacts=parts.bucket(settings.models_bucket),
+        engine=evaluation.engine,
+        conclude=parts.conclusion(settings.models_bucket),
+        scratch=parts.scratch,
+    )
     return RegisterModel(
         products=parts.products,
         runs=DynamoRunCatalog(parts.catalog),
-        models=DynamoModelCatalog(parts.catalog),
+        models=models,
         lake=parts.lake,
         artifacts=parts.bucket(settings.models_bucket),
         runtime=OnnxModelRuntime(),
-        evaluation=parts.evaluation(settings.memory_mb),
+        evaluation=evaluation,
         ledger=parts.ledger(),
         bus=parts.bus,
         guard=parts.guard,
         clock=parts.clock,
         scratch=parts.scratch,
         prices=price_table(),
+        reproductions=judging,
     )
 
 
@@ -530,6 +604,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.adapters.aws.product_catalog import DynamoProductCatalog
     from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
     from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+    from headgate.adapters.aws.reproduction_catalog import DynamoReproductionCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.aws.sqs import SqsQueue
     from headgate.services.apply_product import ApplyProduct
@@ -555,6 +630,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.request_features import RequestFeatures
     from headgate.services.request_import import RequestImport
     from headgate.services.request_rebuild import RequestRebuild
+    from headgate.services.request_reproduction import RequestReproduction
     from headgate.services.request_training import RequestTraining
     from headgate.services.review_quarantine import ReviewQuarantine
     from headgate.services.rollback_dataset import RollbackDataset
@@ -581,7 +657,9 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             clock=clock,
         ),
         promote_model=PromoteModel(products, models, guard, bus, clock),
-        check_gate=CheckGate(products, catalog, datasets, models, guard, clock),
+        check_gate=CheckGate(
+            *(products, catalog, datasets, models, guard, clock, DynamoReproductionCatalog(parts.catalog))
+        ),
         change_stage=ChangeStage(products, catalog, guard, bus, clock),
         trace_prediction=TracePrediction(products, ledger, guard),
         run_logs=ReadRunLogs(
@@ -628,6 +706,16 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
         ),
         request_rebuild=RequestRebuild(
             products, guard, SqsQueue(parts.clients, settings.publish_queue_url), new_id
+        ),
+        reproductions=RequestReproduction(
+            products=products,
+            models=models,
+            reproductions=DynamoReproductionCatalog(parts.catalog),
+            queue=SqsQueue(parts.clients, settings.train_queue_url),
+            guard=guard,
+            clock=clock,
+            prices=price_table(),
+            new_id=new_id,
         ),
         request_import=RequestImport(products, guard, SqsQueue(parts.clients, settings.ingest_queue_url)),
     )

@@ -151,6 +151,13 @@ class FeatureJobSettings(Settings):
 
 
 @dataclass(frozen=True)
+class ReproduceJobSettings(Settings):
+    landing_bucket: str
+    models_bucket: str
+    job_memory_mb: int
+
+
+@dataclass(frozen=True)
 class TrainSettings(Settings):
     models_bucket: str
     idempotency_table: str

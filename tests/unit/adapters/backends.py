@@ -21,6 +21,7 @@ from headgate.adapters.aws.online import DynamoOnlineStore
 from headgate.adapters.aws.product_catalog import DynamoProductCatalog
 from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
 from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+from headgate.adapters.aws.reproduction_catalog import DynamoReproductionCatalog
 from headgate.adapters.aws.run_catalog import DynamoRunCatalog
 from headgate.adapters.aws.s3 import S3ObjectStore
 from headgate.adapters.aws.session import AwsClients
@@ -51,6 +52,7 @@ from headgate.ports import (
     ProductCatalog,
     QuarantineCatalog,
     RefCatalog,
+    ReproductionCatalog,
     RunCatalog,
     Scratch,
 )
@@ -77,6 +79,8 @@ class Backend(Protocol):
     def products(self) -> ProductCatalog: ...
     @property
     def runs(self) -> RunCatalog: ...
+    @property
+    def reproductions(self) -> ReproductionCatalog: ...
     @property
     def models(self) -> ModelCatalog: ...
     @property
@@ -105,7 +109,7 @@ class MemoryBackend:
         catalog = MemoryCatalog()
         self.store = MemoryObjectStore("lake", directory / "objects")
         self.datasets = self.refs = self.quarantine = self.erasures = catalog
-        self.features = self.products = self.runs = self.models = catalog
+        self.features = self.products = self.runs = self.models = self.reproductions = catalog
         self.ledger = MemoryLedger()
         self.online = MemoryOnlineStore()
         self.bus = MemoryEventBus()
@@ -160,6 +164,10 @@ class AwsBackend:
     @cached_property
     def products(self) -> DynamoProductCatalog:
         return DynamoProductCatalog(self._table("products"))
+
+    @cached_property
+    def reproductions(self) -> DynamoReproductionCatalog:
+        return DynamoReproductionCatalog(self._table("reproductions"))
 
     @cached_property
     def runs(self) -> DynamoRunCatalog:

@@ -39,6 +39,7 @@ class Door:
             models,
             products,
             quarantine,
+            reproductions,
             run_logs,
             tables,
         )
@@ -46,8 +47,7 @@ class Door:
 
         groups = (
             *(products, features, history, diffs, quarantine, garbage, erasure, imports, tables, models),
-            governance,
-            run_logs,
+            *(governance, run_logs, reproductions),
         )
         endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
         self.endpoints = endpoints

@@ -1,11 +1,13 @@
 """The PoC gate judges what was measured; a stage is left only on its fresh, passing evidence."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest, PreconditionFailed
 from headgate.domain.model import AliasMove
-from headgate.domain.product import GateEvidence
+from headgate.domain.product import Criterion, GateEvidence
+from headgate.domain.reproduction import Against, Reproduction
+from headgate.domain.reproduction_verdict import State, Verdict, impossible
 from headgate.services.change_stage import StageChange
 
 from tests.unit.control_plane.world import ALICE, BOB, POLICY, World, bundle, metrics, model_version
@@ -121,7 +123,8 @@ def test_a_gate_that_cannot_be_checked_yet_does_not_pass(stage: str, lived: Worl
 
     assert not evidence.passed
     assert evidence.criteria
-    assert all("cannot be checked yet" in c.found and c.needed for c in evidence.criteria)
+    unchecked = [c for c in evidence.criteria if c.name != "model_reproduced"]
+    assert unchecked and all("cannot be checked yet" in c.found and c.needed for c in unchecked)
 
 
 def test_an_unknown_gate_is_refused(lived: World) -> None:
@@ -248,3 +251,41 @@ def test_a_declared_stage_is_only_where_a_product_starts(world: World) -> None:
 
     world.plane.apply_product.apply(ALICE, "flights", bundle(stage="mvp"))
     assert _stage(world) == "prototype"
+
+
+def _made_again(world: World, state: str, name: str, against: Against = "recorded") -> None:
+    """The champion, version 1, was made again."""
+    record = Reproduction(
+        *("flights", f"v1-2030010100000{name}", "late_arrival", 1, against, "5" * 64),
+        *("user/alice", "2030-01-01T00:00:00.000Z"),
+    )
+    found = impossible(["gone"]) if state == "cannot be reproduced" else Verdict(cast(State, state))
+    world.catalog.add_reproduction(record.judged(found, "2030-01-01T00:10:00.000Z"))
+
+
+def _reproduced(world: World) -> Criterion:
+    (found,) = (c for c in _check(world, "mvp").criteria if c.name == "model_reproduced")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("state", "passes"),
+    [("identical", True), ("within tolerance", True), ("differs", False), ("cannot be reproduced", False)],
+)
+def test_the_mvp_gate_asks_that_the_live_model_was_made_again(lived: World, state: str, passes: bool) -> None:
+    assert _reproduced(lived).found == "version 1 was never made again"
+
+    _made_again(lived, state, "1")
+
+    assert (_reproduced(lived).passed, _reproduced(lived).found) == (
+        passes,
+        f"version 1: {state} (v1-20300101000001)",
+    )
+
+
+def test_the_newest_verdict_of_what_was_recorded_counts(lived: World) -> None:
+    _made_again(lived, "identical", "1")
+    _made_again(lived, "differs", "2")
+    _made_again(lived, "identical", "3", "declared")
+
+    assert not _reproduced(lived).passed

@@ -150,6 +150,15 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     ),
     "get-model": lambda b: b["gates"][0]["name"] == "min_auc" and b["contains_erased"] == ["e-1"],
     "promote-model": lambda b: (b["from_version"], b["to_version"], b["principal"]) == (1, 2, "user/alice"),
+    "reproduce-model": lambda b: (
+        (b["state"], b["against"], b["version"], b["requested_by"]) == ("asked", "declared", 2, "user/alice")
+        and b["id"].startswith("v2-")
+    ),
+    "list-reproductions": lambda b: [r["id"] for r in b["reproductions"]] == ["v2-20300101000000-r1"],
+    "get-reproduction": lambda b: (
+        (b["state"], b["verdict"]["state"]) == ("judged", "differs")
+        and b["verdict"]["reasons"] == [{"kind": "seed", "what": "training", "recorded": 7, "found": 8}]
+    ),
     "body-in-base64": lambda b: b["reason"] == "ja é" and b["alias"] == "champion",
     "trace-prediction": lambda b: b["sources"][0]["sha256"] == SOURCE.sha256 and not b["truncated"],
     "explain-access": lambda b: (
@@ -172,7 +181,7 @@ OTHER_STATUS = dict.fromkeys(
             "request-erasure",
             "find-subject",
         ),
-        *("import-objects", "rebuild-table", "request-build", "request-parity"),
+        *("reproduce-model", "import-objects", "rebuild-table", "request-build", "request-parity"),
     ),
     202,
 )
@@ -232,6 +241,10 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "rejection-without-a-reason": (400, "InvalidRequest", "body.reason: missing"),
     "publish-what-does-not-wait": (400, "InvalidRequest", "v1 does not wait"),
     "rollback-to-no-time": (400, "InvalidRequest", "'yesterday' is no time"),
+    "scientist-reproduces": (403, "AccessDenied", "no statement allows headgate:ReproduceModel"),
+    "reproduce-with-something-else": (400, "InvalidRequest", "body.with: one of"),
+    "reproduce-unknown-model": (404, "NotFound", "version 9"),
+    "unknown-reproduction": (404, "NotFound", "v2-none"),
     "unknown-prediction": (404, "NotFound", "p-404"),
     "unknown-route": (404, "NotFound", "/nothing"),
     "wrong-method": (405, "MethodNotAllowed", "GET, PUT"),

@@ -41,6 +41,8 @@ from headgate.domain.identity import Principal
 from headgate.domain.lineage import Edge
 from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, GateResult, ModelVersion, model_node, prediction_node
+from headgate.domain.reproduction import Reproduction
+from headgate.domain.reproduction_verdict import Reason, Verdict
 from headgate.domain.row_diff import RowDiff, SampleRow, Samples
 from headgate.domain.training import RunRecord, run_node
 from headgate.domain.version import MAIN, Head, Hold, Tag, VersionRecord
@@ -78,6 +80,7 @@ from headgate.services.request_erasure import RequestErasure
 from headgate.services.request_features import RequestFeatures
 from headgate.services.request_import import RequestImport
 from headgate.services.request_rebuild import RequestRebuild
+from headgate.services.request_reproduction import RequestReproduction
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
@@ -370,12 +373,15 @@ class World:
                 clock=clock,
             ),
             promote_model=PromoteModel(products, catalog, guard, bus, clock),
-            check_gate=CheckGate(products, catalog, catalog, catalog, guard, clock),
+            check_gate=CheckGate(products, catalog, catalog, catalog, guard, clock, catalog),
             change_stage=ChangeStage(products, catalog, guard, bus, clock),
             trace_prediction=TracePrediction(products, ledger, guard),
             run_logs=ReadRunLogs(products, catalog, self.compute, self.logs, guard),
             request_training=RequestTraining(products, guard, self.queue),
             request_import=RequestImport(products, guard, self.ingest_queue),
+            reproductions=RequestReproduction(
+                *(products, catalog, catalog, self.queue, guard, clock, price_table(), self.new_id)
+            ),
             request_rebuild=RequestRebuild(products, guard, self.publish_queue, lambda: "generation-1"),
             erasure=RequestErasure(datasets, catalog, self.maintain_queue, self.new_id),
             quarantine=ReviewQuarantine(products, catalog, self.ingest_queue, guard, bus, clock),
@@ -467,6 +473,22 @@ def lived_world(folder: Path) -> World:
             submitted_by="service/train",
             created_at="2030-01-01T00:00:00.000Z",
             job_id=job,
+        )
+    )
+    catalog.add_reproduction(
+        Reproduction(
+            product="flights",
+            id="v2-20300101000000-r1",
+            model="late_arrival",
+            version=2,
+            against="declared",
+            spec=applied.record.spec,
+            requested_by="user/alice",
+            requested_at="2030-01-01T00:00:00.000Z",
+            run=RUN,
+        ).judged(
+            Verdict("differs", (Reason("seed", "training", 7, 8),), "the model is another one"),
+            "2030-01-01T00:10:00.000Z",
         )
     )
     for version in (1, 2):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,6 +14,7 @@ from moto import mock_aws
 
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
+from tests.support.reproduction_desk import ReproductionDesk
 from tests.support.small_product import sensor_csv, visits_csv
 from tests.support.trained_run import GOOD, TrainedRun, build, take_in
 from tests.unit.functions.conftest import CONTEXT, Load, Payload, cases, failed, message_ids, payload
@@ -284,6 +286,24 @@ def test_what_is_no_run_of_this_platform_is_given_back(
     assert trained.faults.effects == ()
 
 
+def test_a_reproduction_is_started_and_ends_with_its_job(
+    load: Load, remembered: None, tmp_path: Path
+) -> None:
+    desk = ReproductionDesk.open(tmp_path)
+    name = desk.ask()
+    app = load("train", desk.platform.train)
+    app.__dict__["reproductions"] = lambda: desk.running
+    told = payload("train", "reproduction-asked-for-and-its-job-failed", **{"v1-20300101000000-r1": name})
+
+    assert failed(app.handler(told, CONTEXT)) == []
+    assert failed(app.handler(told, CONTEXT)) == []
+
+    record = desk.record(name)
+    assert [s.compute_class for s in desk.platform.compute.submissions] == ["cpu", "reproduce"]
+    assert record.state == "failed"
+    assert "exit code 70" in record.problem
+
+
 # --- monitor
 
 
@@ -323,6 +343,7 @@ def books(platform: MemoryPlatform) -> dict[str, Any]:
     ("case", "expected"),
     [
         ("access-decided", {"decisions": ["AccessDecided"]}),
+        ("model-reproduced", {"decisions": ["ModelReproduced"]}),
         ("cost-incurred", {"costs": [0.00233]}),
         ("lineage-recorded", {"lineage": True}),
         ("prediction", {"decisions": ["AccessDecided"], "predictions": 1}),

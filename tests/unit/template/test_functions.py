@@ -116,7 +116,7 @@ def test_nothing_of_the_platform_writes_what_people_drop(resources: dict[str, An
             if place in str(statement["Resource"]) and word in str(statement["Action"])
         }
 
-    assert len(roles) == 17
+    assert len(roles) == 18
     assert may("Put", "LandingBucket") == set()
     # Erasing what someone asked to be erased is the one exception.
     assert may("Delete", "LandingBucket") == {"MaintainRole"}

@@ -14,7 +14,7 @@ EVENTS = {
     "IngestQueue": {"IngestJobFailedRule"},
     "FeatureQueue": {"DatasetVersionCommittedRule", "FeatureJobEndedRule"},
     "PublishQueue": {"DatasetVersionCommittedRule"},
-    "TrainQueue": {"FeatureVersionBuiltRule"},
+    "TrainQueue": {"FeatureVersionBuiltRule", "ReproduceJobEndedRule"},
     "RegisterQueue": {"JobEndedRule"},
     "MonitorQueue": {"FeatureVersionBuiltRule", "AliasMovedRule", "MonitorScheduleRule"},
     "RecordQueue": {"EverythingRule"},
@@ -91,7 +91,7 @@ def test_every_target_and_its_dead_letter_queue_let_the_rule_in(resources: dict[
         for target in rule["Targets"]
     ]
 
-    assert len(targets) == 10
+    assert len(targets) == 11
     for rule, target in targets:
         assert rule in senders(target_of(target["Arn"]))
         assert rule in senders(target_of(target["DeadLetterConfig"]["Arn"]))
@@ -146,6 +146,16 @@ def test_the_end_of_a_features_job_is_told_to_who_handed_it_over(resources: dict
         "status": ["SUCCEEDED", "FAILED"],
         "jobQueue": [{"Ref": "CpuJobQueue"}],
         "parameters": {"build": [{"exists": True}]},
+    }
+
+
+def test_the_end_of_a_reproduction_s_first_job_is_told_to_who_submitted_it(resources: dict[str, Any]) -> None:
+    rule = resources["ReproduceJobEndedRule"]["Properties"]
+
+    assert rule["EventPattern"]["detail"] == {
+        "status": ["SUCCEEDED", "FAILED"],
+        "jobQueue": [{"Ref": "CpuJobQueue"}],
+        "parameters": {"reproduction": [{"exists": True}]},
     }
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from headgate.config import FeatureJobSettings, IngestJobSettings
+from headgate.config import FeatureJobSettings, IngestJobSettings, ReproduceJobSettings
+from headgate.domain.reproduction import KIND
 from headgate.domain.training import COMPUTE_CLASSES
 
 from tests.unit.template.reading import listed, of_type, role_statements, target_of
@@ -121,8 +122,8 @@ def test_every_compute_class_has_a_queue_a_definition_and_a_price(
             text = found["Fn::Sub"]
             return set(json.loads(text if isinstance(text, str) else text[0]))
 
-        assert classes(with_gpu) == set(COMPUTE_CLASSES) == set(prices)
-        assert classes(without) == {"cpu"}
+        assert classes(with_gpu) - {KIND} == set(COMPUTE_CLASSES) == set(prices)
+        assert classes(without) - {KIND} == {"cpu"}
 
 
 def test_training_on_spot_has_a_queue_of_its_own(resources: dict[str, Any]) -> None:
@@ -199,7 +200,8 @@ def test_train_may_submit_to_this_stack_alone(resources: dict[str, Any]) -> None
             for part in ("Queue", "Definition")
         ),
     }
-    assert len(submit["Resource"]) == 2 + len(conditional)
+    assert {"Ref": "ReproduceJobDefinition"} in submit["Resource"]
+    assert len(submit["Resource"]) == 3 + len(conditional)
 
 
 def test_the_end_of_every_training_job_is_heard_of(resources: dict[str, Any]) -> None:
@@ -241,6 +243,21 @@ def test_a_features_job_makes_partitions_and_tells_nobody(resources: dict[str, A
     granted = role_statements(resources["FeatureJobRole"]["Properties"])
     writes = [s["Sid"] for s in granted if "Put" in str(s["Action"])]
     assert writes == ["WriteFeatures"]
+
+
+def test_a_reproduction_s_first_job_reads_everything_and_writes_features_and_what_it_found(
+    resources: dict[str, Any],
+) -> None:
+    definition = resources["ReproduceJobDefinition"]["Properties"]
+    container = definition["ContainerProperties"]
+
+    assert container["Command"] == ["python", "-m", "headgate.jobs.reproduce", "Ref::reproduction"]
+    assert list(definition["Parameters"]) == ["reproduction"]
+    given = {e["Name"]: "1" for e in container["Environment"]}
+    assert ReproduceJobSettings.from_env(given).job_memory_mb == 1
+    granted = role_statements(resources["ReproduceJobRole"]["Properties"])
+    assert [s["Sid"] for s in granted if "Put" in str(s["Action"])] == ["WriteFeatures", "KeepReproductions"]
+    assert not [s for s in granted if "Delete" in str(s["Action"]) or "events:" in str(s["Action"])]
 
 
 def test_an_ingest_job_has_the_settings_it_reads(resources: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from headgate.domain.garbage import CollectionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
+from headgate.domain.reproduction import Reproduction
 from headgate.domain.training import RunRecord
 from headgate.domain.version import VersionRecord
 from headgate.ports import OnlineRow
@@ -79,6 +80,10 @@ def gate_evidence(text: str) -> GateEvidence:
 
 def run_record(text: str) -> RunRecord:
     return RunRecord(**document_of(text))
+
+
+def reproduction(text: str) -> Reproduction:
+    return Reproduction.from_document(document_of(text))
 
 
 def model_version(text: str) -> ModelVersion:

@@ -1,6 +1,6 @@
 """The command's composition root: the tree of commands, the invocation they share, and errors as exit codes.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted; a command may have more of its own.
 """
 
 import os
@@ -31,6 +31,7 @@ from headgate.cli.commands import (
     publication,
     quarantine,
     releases,
+    reproduce,
     runs,
     serving,
     training_set,
@@ -52,7 +53,13 @@ FIRST: tuple[Command, ...] = (
     platform.login,
     data.drop,
 )
-SINGLE: tuple[Command, ...] = (serving.predict, serving.trace, platform.logs)
+SINGLE: tuple[Command, ...] = (
+    reproduce.reproduce,
+    reproduce.reproductions,
+    serving.predict,
+    serving.trace,
+    platform.logs,
+)
 LAST: tuple[Command, ...] = (governance.costs, governance.monitoring, platform.doctor)
 
 

@@ -160,6 +160,15 @@ class ApiClient:
         body = {"alias": alias, "reason": reason}
         return self.call("POST", path("products", product, "models", version, "promote"), body)
 
+    def reproduce(self, product: str, version: str, against: str) -> Document:
+        return self.call("POST", path("products", product, "models", version, "reproduce"), {"with": against})
+
+    def reproductions(self, product: str, version: str) -> Document:
+        return self.get(path("products", product, "models", version, "reproductions"))
+
+    def reproduction(self, product: str, version: str, name: str) -> Document:
+        return self.get(path("products", product, "models", version, "reproductions", name))
+
     def monitoring(self, product: str) -> Document:
         return self.get(path("products", product, "monitoring"))
 

@@ -31,7 +31,6 @@ LATER_CRITERIA: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("alarms", "an alarm for every queue and objective"),
         ("budget", "a month inside its budget"),
         ("rollback_rehearsed", "a release rolled back and forward"),
-        ("model_reproduced", "a model trained again with the same digest"),
     ),
 }
 
@@ -116,7 +115,7 @@ def poc_criteria(
 
 
 def later_criteria(stage: str) -> tuple[Criterion, ...]:
-    """The criteria of a later stage's gate: none of them can be checked yet, so none passes."""
+    """The criteria of a later stage's gate that cannot be checked yet: none of them passes."""
     return tuple(
         Criterion(name, passed=False, found="cannot be checked yet", needed=needed)
         for name, needed in LATER_CRITERIA[stage]

@@ -43,6 +43,7 @@ ACTIONS: dict[str, str] = {
     "headgate:RegisterModel": "register a model version (model)",
     "headgate:PromoteModel": "move a model alias forward (model)",
     "headgate:RollbackModel": "move a model alias back (model)",
+    "headgate:ReproduceModel": "make a model version again from what was recorded, and compare (model)",
     "headgate:ReadModel": "read model versions and their reports (model)",
     "headgate:Infer": "ask a model for predictions (model)",
     "headgate:SendFeedback": "send what really happened for a prediction (model)",

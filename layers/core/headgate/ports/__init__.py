@@ -41,7 +41,14 @@ from headgate.ports.logs import JobLogs, LogPage
 from headgate.ports.messages import BatchCompute, EventBus, MessageQueue
 from headgate.ports.models import EvaluationEngine, LoadedModel, ModelRuntime, RowWindow, Statistics
 from headgate.ports.objects import ExternalObjects, ObjectEntry, ObjectStore
-from headgate.ports.records import FeatureCatalog, Ledger, ModelCatalog, ProductCatalog, RunCatalog
+from headgate.ports.records import (
+    FeatureCatalog,
+    Ledger,
+    ModelCatalog,
+    ProductCatalog,
+    ReproductionCatalog,
+    RunCatalog,
+)
 from headgate.ports.tables import PublishedTable, TableCatalog
 
 __all__ = [
@@ -84,6 +91,7 @@ __all__ = [
     "PublishedTable",
     "QuarantineCatalog",
     "RefCatalog",
+    "ReproductionCatalog",
     "Rest",
     "RowWindow",
     "RunCatalog",

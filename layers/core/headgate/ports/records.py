@@ -8,6 +8,7 @@ from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
+from headgate.domain.reproduction import Reproduction
 from headgate.domain.training import RunRecord
 
 
@@ -69,6 +70,26 @@ class RunCatalog(Protocol):
         ...
 
     def update_run(self, record: RunRecord) -> None: ...
+
+
+class ReproductionCatalog(Protocol):
+    """Models that were asked to be made again, and what came of it."""
+
+    def add_reproduction(self, record: Reproduction) -> None:
+        """Raises Conflict when there is one of that id."""
+        ...
+
+    def reproduction(self, product: str, name: str) -> Reproduction:
+        """Raises NotFound."""
+        ...
+
+    def reproductions(self, product: str, version: int, limit: int = 100) -> Sequence[Reproduction]:
+        """Of one model version, newest first."""
+        ...
+
+    def advance_reproduction(self, record: Reproduction, was: Reproduction) -> None:
+        """Replace ``was``. Raises Conflict when its state is another by now."""
+        ...
 
 
 class ModelCatalog(Protocol):

@@ -12,11 +12,12 @@ from headgate.domain.gate import (
     later_criteria,
     poc_criteria,
 )
+from headgate.domain.gate_reproduction import reproduced
 from headgate.domain.identity import Principal
 from headgate.domain.model import CHAMPION, ModelVersion
 from headgate.domain.policy import hrn
-from headgate.domain.product import GateEvidence, next_stage
-from headgate.ports import Clock, DatasetCatalog, ModelCatalog, ProductCatalog
+from headgate.domain.product import Criterion, GateEvidence, next_stage
+from headgate.ports import Clock, DatasetCatalog, ModelCatalog, ProductCatalog, ReproductionCatalog
 from headgate.services.access import Guard
 from headgate.services.clock import iso
 from headgate.services.products import AppliedProduct, Products
@@ -34,6 +35,7 @@ class CheckGate:
     models: ModelCatalog
     guard: Guard
     clock: Clock
+    reproductions: ReproductionCatalog
 
     def check(self, principal: Principal, product: str, stage: str) -> GateEvidence:
         """The evidence for the gate out of ``stage``, stored as its newest, passed or not.
@@ -60,6 +62,8 @@ class CheckGate:
             numbers = evidence_document(skill, ceiling, throughput)
         else:
             criteria, numbers = later_criteria(stage), {}
+            if stage == "mvp":
+                criteria = (*criteria, self._reproduced(applied))
         return GateEvidence(
             product=applied.record.name,
             stage=stage,
@@ -70,6 +74,13 @@ class CheckGate:
             checked_by=principal.id,
             spec=applied.record.spec,
         )
+
+    def _reproduced(self, applied: AppliedProduct) -> Criterion:
+        version = self._champion_or_newest(applied)
+        if version is None:
+            return reproduced(None, ())
+        records = self.reproductions.reproductions(version.product, version.version)
+        return reproduced(version.version, [each for each in records if each.model == version.model])
 
     def _skill(self, applied: AppliedProduct) -> Skill | None:
         version = self._champion_or_newest(applied)

@@ -21,6 +21,7 @@ from headgate.services.request_erasure import RequestErasure
 from headgate.services.request_features import RequestFeatures
 from headgate.services.request_import import RequestImport
 from headgate.services.request_rebuild import RequestRebuild
+from headgate.services.request_reproduction import RequestReproduction
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
@@ -56,3 +57,4 @@ class ControlPlane:
     online: ReadOnline
     request_import: RequestImport
     request_rebuild: RequestRebuild
+    reproductions: RequestReproduction

@@ -73,6 +73,19 @@ class FeatureMemo:
         self._known[id_] = made
 
 
+class FreshMemo(FeatureMemo):
+    """Knows nothing of what was made before, and keeps what is made now to itself."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Made] = {}
+
+    def find(self, ids: Sequence[str]) -> dict[str, Made]:
+        return {id_: self._known[id_] for id_ in ids if id_ in self._known}
+
+    def keep(self, id_: str, made: Made) -> None:
+        self._known[id_] = made
+
+
 def _made_by(head: FeatureManifest, sketches: Mapping[str, Sketches]) -> dict[str, Made]:
     """What the newest version holds, by the step that made it."""
     found: dict[str, Made] = {}

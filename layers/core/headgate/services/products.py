@@ -32,10 +32,14 @@ class Products:
     def get(self, name: str) -> AppliedProduct:
         """Raises NotFound when no such product was applied."""
         record = self._catalog.product(name)
-        if record.spec not in self._parsed:
-            document = json.loads(self._lake.get(spec_key(name, record.spec)))
-            self._parsed[record.spec] = Product.from_document(document)
-        return AppliedProduct(record, self._parsed[record.spec])
+        return AppliedProduct(record, self.bundle(name, record.spec))
+
+    def bundle(self, name: str, spec: str) -> Product:
+        """A product as a bundle declares it, whether it still does. Raises NotFound."""
+        if spec not in self._parsed:
+            document = json.loads(self._lake.get(spec_key(name, spec)))
+            self._parsed[spec] = Product.from_document(document)
+        return self._parsed[spec]
 
     def all(self) -> Sequence[ProductRecord]:
         """Every applied product."""

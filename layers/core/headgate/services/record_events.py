@@ -18,6 +18,7 @@ AUDITED = frozenset(
     {
         events.ACCESS_DECIDED,
         events.ALIAS_MOVED,
+        events.MODEL_REPRODUCED,
         events.STAGE_CHANGED,
         events.PRODUCT_APPLIED,
         events.DROP_REPLAYED,

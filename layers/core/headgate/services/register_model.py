@@ -36,6 +36,7 @@ from headgate.services.access import Guard
 from headgate.services.assign_alias import AssignAlias
 from headgate.services.clock import iso
 from headgate.services.evaluate_model import EvaluateModel
+from headgate.services.judge_reproduction import TRIGGER, JudgeReproduction
 from headgate.services.measure_candidate import MeasureCandidate
 from headgate.services.model_facts import model_registered
 from headgate.services.model_gates import gate_results, refusal
@@ -49,7 +50,7 @@ FINAL: tuple[RunState, ...] = ("REGISTERED", "REFUSED")
 
 @dataclass(frozen=True)
 class RegisterOutcome:
-    """``state`` is registered, known, refused, failed or running."""
+    """``state`` is registered, known, refused, failed, reproduced or running."""
 
     state: str
     run: RunRecord
@@ -73,6 +74,7 @@ class RegisterModel:
     clock: Clock
     scratch: Scratch
     prices: PriceTable
+    reproductions: JudgeReproduction | None = None
 
     @property
     def outputs(self) -> TrainerOutputs:
@@ -89,6 +91,8 @@ class RegisterModel:
         if not job.ended:
             return RegisterOutcome("running", known)
         record = self._settle(known, job)
+        if record.trigger == TRIGGER and self.reproductions is not None:
+            return self._reproduced(self.reproductions, record, job)
         if record.state in FINAL:
             return RegisterOutcome("known", record)
         if job.state == FAILED:
@@ -99,6 +103,19 @@ class RegisterModel:
             return self._register(applied, record)
         except (Corrupted, InvalidRequest, NotFound) as problem:
             return self._failed(record, f"the job's outputs cannot be used: {problem}")
+
+    def _reproduced(self, judging: JudgeReproduction, record: RunRecord, job: Job) -> RegisterOutcome:
+        """A run that makes a registered model again is compared with it, and never registered."""
+        if job.state == FAILED:
+            judging.failed(record, job.failure)
+            return self._failed(record, job.failure)
+        try:
+            judging.judge(record)
+        except (Corrupted, InvalidRequest, NotFound) as problem:
+            judging.failed(record, str(problem))
+            return self._failed(record, f"the job's outputs cannot be used: {problem}")
+        self.runs.update_run(record)
+        return RegisterOutcome("reproduced", record)
 
     def _settle(self, record: RunRecord, job: Job) -> RunRecord:
         """The run's real seconds and cost, from the job's own clock: a repeat tells the very same."""

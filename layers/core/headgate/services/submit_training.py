@@ -95,6 +95,21 @@ class SubmitTraining:
             return self._refuse(product, spec.digest, str(unpriced))
         return self._submit(applied, spec, record)
 
+    def submit(self, applied: AppliedProduct, spec: RunSpec, record: RunRecord) -> TrainingOutcome:
+        """Submits a run that is not made of the newest feature version, once; ``record`` is how it begins.
+
+        Raises Conflict while another worker may still be submitting the same run.
+        """
+        known = self._known(record.product, record.digest)
+        if known is None:
+            return self._submit(applied, spec, record)
+        if known.state == "SUBMITTED" and known.job_id is None:
+            return self._take_over(known, spec.config)
+        if _was_turned_away(known):
+            return self._submit(applied, spec, replace(record, attempt=known.attempt + 1))
+        self._publish_submitted(known)
+        return TrainingOutcome("known", f"run {short(known.digest)} was submitted before", known)
+
     def _spec(
         self,
         applied: AppliedProduct,

@@ -6,6 +6,7 @@ from headgate.adapters.memory.erasures import MemoryErasures
 from headgate.adapters.memory.features import MemoryFeatures
 from headgate.adapters.memory.models import MemoryModels
 from headgate.adapters.memory.products import MemoryProducts
+from headgate.adapters.memory.reproductions import MemoryReproductions
 from headgate.adapters.memory.runs import MemoryRuns
 
 
@@ -17,9 +18,10 @@ class MemoryCatalog(
     MemoryProducts,
     MemoryRuns,
     MemoryModels,
+    MemoryReproductions,
 ):
     """Every catalog's port: of datasets, names, quarantine, garbage, collections, erasures, features,
-    products, runs and models.
+    products, runs, models and reproductions.
 
     Fault names: ``catalog.<method>``.
     """
