@@ -39,11 +39,13 @@ if TYPE_CHECKING:
     from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
     from headgate.adapters.engines.duckdb_session import Limits
     from headgate.services.answer_feature_requests import AnswerFeatureRequests
+    from headgate.services.answer_training_requests import AnswerTrainingRequests
     from headgate.services.authorize_request import AuthorizeRequest
     from headgate.services.build_features import BuildFeatures
     from headgate.services.collect_garbage import CollectGarbage
     from headgate.services.control_plane import ControlPlane
     from headgate.services.diff_versions import DiffVersions
+    from headgate.services.end_job import EndJob
     from headgate.services.erase_subject import EraseSubject
     from headgate.services.evaluate_model import EvaluateModel
     from headgate.services.import_prefix import ImportPrefix
@@ -53,8 +55,6 @@ if TYPE_CHECKING:
     from headgate.services.monitor_model import MonitorModel
     from headgate.services.publish_iceberg import PublishIceberg
     from headgate.services.record_events import RecordEvents
-    from headgate.services.register_model import RegisterModel
-    from headgate.services.submit_training import SubmitTraining
 
 DIFF_SPILL_BYTES = 3 * 1024**3
 """Of the 4 GiB of disk that the function has which compares versions: where that ends is then told, not an
@@ -303,15 +303,19 @@ def feature_requests(environ: Mapping[str, str]) -> "AnswerFeatureRequests":
     return AnswerFeatureRequests(builder, parity)
 
 
-def train(environ: Mapping[str, str]) -> "SubmitTraining":
+def train(environ: Mapping[str, str]) -> "AnswerTrainingRequests":
     from headgate.adapters.aws.batch import AwsBatchCompute
+    from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog, DynamoTriggerCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.adapters.aws.sqs import SqsQueue
+    from headgate.services.answer_training_requests import AnswerTrainingRequests
+    from headgate.services.run_experiment import RunExperiment
     from headgate.services.submit_training import SubmitTraining
 
     settings = TrainSettings.from_env(environ)
     parts = _parts(settings)
-    return SubmitTraining(
+    training = SubmitTraining(
         products=parts.products,
         features=DynamoFeatureCatalog(parts.catalog),
         runs=DynamoRunCatalog(parts.catalog),
@@ -324,18 +328,25 @@ def train(environ: Mapping[str, str]) -> "SubmitTraining":
         clock=parts.clock,
         prices=price_table(),
         environment_digest=settings.trainer_image_digest,
+        triggers=DynamoTriggerCatalog(parts.catalog),
+        queue=SqsQueue(parts.clients, settings.train_queue_url),
+        new_id=new_id,
     )
+    experiments = RunExperiment(training, DynamoExperimentCatalog(parts.catalog))
+    return AnswerTrainingRequests(training, experiments)
 
 
-def register(environ: Mapping[str, str]) -> "RegisterModel":
+def register(environ: Mapping[str, str]) -> "EndJob":
+    from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
+    from headgate.services.end_job import EndJob, trials_with
     from headgate.services.register_model import RegisterModel
 
     settings = RegisterSettings.from_env(environ)
     parts = _parts(settings)
-    return RegisterModel(
+    register = RegisterModel(
         products=parts.products,
         runs=DynamoRunCatalog(parts.catalog),
         models=DynamoModelCatalog(parts.catalog),
@@ -350,6 +361,7 @@ def register(environ: Mapping[str, str]) -> "RegisterModel":
         scratch=parts.scratch,
         prices=price_table(),
     )
+    return EndJob(register, trials_with(register, DynamoExperimentCatalog(parts.catalog)))
 
 
 def infer(environ: Mapping[str, str]) -> "Infer":

@@ -157,6 +157,7 @@ class TrainSettings(Settings):
     batch_queues: Mapping[str, str]
     batch_job_definitions: Mapping[str, str]
     trainer_image_digest: str
+    train_queue_url: str
 
 
 @dataclass(frozen=True)

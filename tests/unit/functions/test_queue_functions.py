@@ -209,7 +209,7 @@ def test_a_request_is_answered_beside_the_events_of_its_batch(platform: MemoryPl
 def test_an_event_or_a_command_submits_one_run(
     untrained: MemoryPlatform, load: Load, remembered: None, case: str
 ) -> None:
-    app = load("train", untrained.train)
+    app = load("train", untrained.train_requests)
     assert failed(app.handler(payload("train", case), CONTEXT)) == []
     (run,) = untrained.catalog.runs("shops")
     assert run.submitted_by == ("user/alice" if case == "asked-for-by-hand" else "service/train")
@@ -219,7 +219,7 @@ def test_an_event_or_a_command_submits_one_run(
 def test_a_message_that_was_answered_is_not_considered_again(
     untrained: MemoryPlatform, load: Load, remembered: None
 ) -> None:
-    app = load("train", untrained.train)
+    app = load("train", untrained.train_requests)
     event = payload("train", "feature-version-built")
     app.handler(event, CONTEXT)
     untrained.faults.clear()
@@ -231,13 +231,13 @@ def test_bad_training_messages_do_not_harm_the_good_one(
     untrained: MemoryPlatform, load: Load, remembered: None
 ) -> None:
     event = payload("train", "malformed-beside-good")
-    assert failed(load("train", untrained.train).handler(event, CONTEXT)) == message_ids(event)[:2]
+    assert failed(load("train", untrained.train_requests).handler(event, CONTEXT)) == message_ids(event)[:2]
     assert len(untrained.compute.submissions) == 1
 
 
 def test_an_unknown_product_is_given_back(untrained: MemoryPlatform, load: Load, remembered: None) -> None:
     event = payload("train", "unknown-product")
-    assert failed(load("train", untrained.train).handler(event, CONTEXT)) == message_ids(event)
+    assert failed(load("train", untrained.train_requests).handler(event, CONTEXT)) == message_ids(event)
 
 
 # --- register
@@ -266,7 +266,7 @@ def test_a_jobs_end_decides_its_run(
     trained: MemoryPlatform, load: Load, case: str, state: str, seconds: float | None
 ) -> None:
     (run,) = trained.catalog.runs("shops")
-    app = load("register", trained.register)
+    app = load("register", trained.end_job)
     assert failed(app.handler(payload("register", case, **{RUN: run.digest}), CONTEXT)) == []
     (run,) = trained.catalog.runs("shops")
     assert (run.state, run.seconds) == (state, seconds)
@@ -280,7 +280,7 @@ def test_what_is_no_run_of_this_platform_is_given_back(
     trained: MemoryPlatform, load: Load, case: str
 ) -> None:
     event = payload("register", case)
-    assert failed(load("register", trained.register).handler(event, CONTEXT)) == message_ids(event)
+    assert failed(load("register", trained.end_job).handler(event, CONTEXT)) == message_ids(event)
     assert trained.faults.effects == ()
 
 
