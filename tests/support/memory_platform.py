@@ -101,8 +101,8 @@ class MemoryPlatform:
         self.products = Products(self.catalog, self.lake)
         guard = Guard(self.bus, self.clock, self.new_id)
         self.guard = guard
-        statistics = NumpyStatistics(resamples=40)
-        evaluation = EvaluateModel(self.lake, DuckDbEvaluationEngine(self.limits, root), statistics)
+        self.statistics = NumpyStatistics(resamples=40)
+        evaluation = EvaluateModel(self.lake, DuckDbEvaluationEngine(self.limits, root), self.statistics)
         features = DuckDbFeatureEngine(self.limits, root)
         self.apply = ApplyProduct(self.products, self.catalog, self.lake, guard, self.bus, self.clock)
         self.ingest = IngestDrops(

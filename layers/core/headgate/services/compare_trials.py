@@ -4,7 +4,7 @@ Both are compared on the very same rows, by what each run's trainer said of them
 after that is measured again from its artifact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,16 +40,15 @@ class CompareTrials:
     scratch: Scratch
 
     def significance(
-        self, applied: AppliedProduct, config: TrainingConfig, best: RunRecord, at: str
+        self, applied: AppliedProduct, config: TrainingConfig, best: RunRecord, own: Collection[str]
     ) -> dict[str, Any]:
-        """``{"against", "metric", "value", "low", "high", "resamples"}`` of the best trial against who was
-        champion ``at`` that time, or where there was none against the best baseline; ``{"against",
-        "metric", "reason"}`` where the two do not compare. Told again, it is the same: what came of the
-        experiment became champion later.
+        """``{"against", "metric", "value", "low", "high", "resamples"}`` of the best trial against the
+        champion, or where there is none against the best baseline; ``{"against", "metric", "reason"}`` where
+        the two do not compare. ``own`` are the runs the experiment computed: what came of them is no
+        champion to it, so that it judges alike when it is repeated.
         """
         metric = config.search.metric if config.search is not None else "auc"
-        moves = self.models.alias_moves(best.model, CHAMPION)
-        champion = next((move.to_version for move in reversed(moves) if move.moved_at <= at), None)
+        champion = self._champion_before(best.model, own)
         against = f"{best.model}/{champion}" if champion is not None else "the best baseline"
         try:
             mine = self._held_out(applied, config, best)
@@ -61,6 +60,11 @@ class CompareTrials:
             return {"against": against, "metric": metric, "reason": f"they do not compare: {problem}"}
         gain = self.evaluation.statistics.gain(metric, mine.labels, mine.scores, other, config.seed)
         return {"against": against, "metric": metric, **gain}
+
+    def _champion_before(self, model: str, own: Collection[str]) -> int | None:
+        versions = [move.to_version for move in self.models.alias_moves(model, CHAMPION)]
+        runs = {version: self.models.model_version(model, version).run for version in versions}
+        return next((version for version in reversed(versions) if runs[version] not in own), None)
 
     def _champion(
         self,

@@ -1,7 +1,7 @@
 """An experiment ends when every one of its runs has: money, table, best trial, significance, registration.
 
 Whoever sees the last run ended does it; two who do it at once do the same. Order of side effects: money,
-registration, results, record, events.
+registration, results, events, record: until that says that it is finished, a repeat takes every step again.
 """
 
 import json
@@ -81,9 +81,10 @@ class FinishExperiment:
             finished_at=max(run.finished_at or run.created_at for run in runs),
         )
         finished = self._judged(ended, runs)
-        self._keep(finished)
-        self.experiments.update_experiment(finished)
+        runs = [self._measured(self.runs.run(product, run.digest)) for run in runs]  # the best is a version
+        self._keep(finished, runs)
         self.bus.publish(experiment_finished(finished, runs))
+        self.experiments.update_experiment(finished)
         return finished
 
     def _judged(self, experiment: Experiment, runs: Sequence[RunRecord]) -> Experiment:
@@ -103,7 +104,7 @@ class FinishExperiment:
     def _registered(
         self, found: Experiment, applied: AppliedProduct, config: TrainingConfig, run: RunRecord
     ) -> Experiment:
-        significance = self.comparing.significance(applied, config, run, found.finished_at or "")
+        significance = self.comparing.significance(applied, config, run, found.array)
         found = replace(found, significance=significance)
         if run.model_version is not None:
             return replace(found, model_version=run.model_version)
@@ -123,11 +124,8 @@ class FinishExperiment:
         except (Corrupted, InvalidRequest, NotFound):
             return run
 
-    def _keep(self, experiment: Experiment) -> None:
-        """The table beside the trials, with each run's learning curve. Runs are read anew: the best may be
-        registered by now.
-        """
-        runs = [self._measured(self.runs.run(experiment.product, run)) for run in experiment.runs]
+    def _keep(self, experiment: Experiment, runs: Sequence[RunRecord]) -> None:
+        """The table beside the trials, with each run's learning curve."""
         rows = [
             {**trial_row(experiment, run, run.digest), "learning_curve": self._curve(run)} for run in runs
         ]

@@ -1,4 +1,4 @@
-"""Experiments (``EXPERIMENTS#<p>`` by id) and the state of triggers (``TRIGGERS#<p>``) in the catalog table."""
+"""Experiments (``EXPERIMENTS#<p>`` by id) and the state of triggers (``TRIGGERS#<p>``) in the catalog."""
 
 from collections.abc import Mapping, Sequence
 
