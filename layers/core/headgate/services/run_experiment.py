@@ -17,8 +17,9 @@ from headgate.ports import ExperimentCatalog
 from headgate.services.clock import iso, parse_iso
 from headgate.services.products import AppliedProduct
 from headgate.services.start_experiment import ExperimentOutcome, Plan, StartExperiment, trials_key
-from headgate.services.start_training import CLAIM_SECONDS, SERVICE
+from headgate.services.start_training import SERVICE
 from headgate.services.submit_training import SubmitTraining
+from headgate.services.training_slots import CLAIM_SECONDS
 from headgate.services.training_spec import TrainingInputs
 from headgate.services.trial_runs import TrialRuns
 

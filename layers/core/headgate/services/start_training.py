@@ -20,11 +20,10 @@ from headgate.ports import BatchCompute, Clock, EventBus, Ledger, ObjectStore, R
 from headgate.services.access import Guard
 from headgate.services.clock import iso, parse_iso
 from headgate.services.products import AppliedProduct
+from headgate.services.training_slots import CLAIM_SECONDS
 from headgate.services.training_spec import spec_key
 
 SERVICE = Principal("service/train")
-CLAIM_SECONDS = 120
-"""Twice what the function may take: whoever claimed a run longer ago and submitted no job is dead."""
 PATIENCE = (0.5, 1.0, 2.0, 4.0)
 """Seconds between looks at a run that another worker is just submitting."""
 

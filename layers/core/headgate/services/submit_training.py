@@ -69,7 +69,7 @@ class SubmitTraining:
 
     @property
     def slots(self) -> TrainingSlots:
-        return TrainingSlots(self.triggers, self.queue, self.clock, self.new_id)
+        return TrainingSlots(self.triggers, self.runs, self.queue, self.clock, self.new_id)
 
     def consider(
         self, product: str, requested_by: str = SERVICE.id, trigger: Trigger = "manual"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from headgate.domain.errors import Conflict
+from headgate.domain.errors import Conflict, NotFound
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.training_request import TrainingRequest
 from headgate.domain.trigger import Trigger, Triggers
@@ -23,10 +23,12 @@ from headgate.domain.trigger_state import (
     TriggerState,
     folded,
 )
-from headgate.ports import Clock, MessageQueue, TriggerCatalog
+from headgate.ports import Clock, MessageQueue, RunCatalog, TriggerCatalog
 from headgate.services.clock import iso, parse_iso
 
 ATTEMPTS = 12
+CLAIM_SECONDS = 120
+"""Twice what the function may take: whoever took a place longer ago and submitted no job is dead."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,26 @@ class TrainingSlots:
     """The places of every product."""
 
     catalog: TriggerCatalog
+    runs: RunCatalog
     queue: MessageQueue
     clock: Clock
     new_id: Callable[[], str]
 
     def state(self, product: str) -> TriggerState:
-        return self.catalog.trigger_state(product)
+        """What holds by now: a place whose worker died before it had a job is none."""
+        state = self.catalog.trigger_state(product)
+        while state.newest is not None and self._was_left(product, state.newest):
+            state = replace(state, submissions=state.submissions[:-1])
+        return state
+
+    def _was_left(self, product: str, place: Submitted) -> bool:
+        if (self.clock.now() - parse_iso(place.time)).total_seconds() <= CLAIM_SECONDS:
+            return False
+        try:
+            run = self.runs.run(product, place.run)
+        except NotFound:
+            return True
+        return run.job_id is None and run.experiment is None
 
     def take(
         self, declared: Triggers, trigger: Trigger, run: str, head: FeatureVersionRecord, again: bool
@@ -73,15 +89,13 @@ class TrainingSlots:
         self._settled(give)
 
     def waiting(self, request: TrainingRequest) -> TrainingRequest | None:
-        """What a message that was held back stands for by now: a request, or None when another one waits in
-        its place or it is sent on, for its time has not come.
+        """What a message that was held back stands for by now: a request, or None when it was answered, or
+        is sent on, for its time has not come.
         """
         pending = self.state(request.product).pending
         now = self.clock.now()
         if pending is None or pending.token != request.token:
-            if pending is not None and parse_iso(pending.due) > now:
-                return None
-            return replace(request, kind="run")
+            return None
         if parse_iso(pending.due) > now:
             self._send(request.product, pending, now)
             return None
