@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import (
     diffs,
     erasure,
+    experiments,
     features,
     garbage,
     governance,
@@ -40,6 +41,7 @@ app = create_app(
         *imports.ENDPOINTS,
         *tables.ENDPOINTS,
         *models.ENDPOINTS,
+        *experiments.ENDPOINTS,
         *governance.ENDPOINTS,
     ),
     plane,

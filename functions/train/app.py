@@ -1,4 +1,4 @@
-"""Feature versions, drift, the schedule and requests by queue: decides, reserves budget, submits to AWS Batch."""
+"""Feature versions, drift, the schedule and requests by queue: decides, reserves budget, submits to Batch."""
 
 import os
 from functools import cache

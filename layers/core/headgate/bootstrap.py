@@ -531,8 +531,10 @@ def authorize(environ: Mapping[str, str]) -> "AuthorizeRequest":
 
 
 def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
+    from headgate.adapters.aws.batch import AwsBatchCompute
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
+    from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
@@ -567,7 +569,9 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.request_training import RequestTraining
     from headgate.services.review_quarantine import ReviewQuarantine
     from headgate.services.rollback_dataset import RollbackDataset
+    from headgate.services.show_experiments import ShowExperiments
     from headgate.services.show_features import ShowFeatures
+    from headgate.services.stop_training import StopTraining
     from headgate.services.trace_prediction import TracePrediction
 
     settings = ApiSettings.from_env(environ)
@@ -578,6 +582,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     history = Datasets(products, datasets, DynamoRefCatalog(parts.catalog), parts.lake, guard, bus, clock)
     sets = FeatureSets(products, DynamoFeatureCatalog(parts.catalog), parts.lake, guard, clock)
     online = DynamoOnlineStore(parts.table(settings.online_table), clock)
+    experiments = DynamoExperimentCatalog(parts.catalog)
     return ControlPlane(
         apply_product=ApplyProduct(products, catalog, parts.lake, guard, bus, clock),
         read=ReadPlatform(
@@ -613,7 +618,27 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             FeatureCompute(price_table(), settings.largest_build_bytes, BuildFeaturesSettings.memory_mb),
         ),
         online=ReadOnline(sets, online),
-        request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
+        request_training=RequestTraining(
+            products, guard, SqsQueue(parts.clients, settings.train_queue_url), price_table()
+        ),
+        experiments=ShowExperiments(
+            products=products,
+            experiments=experiments,
+            runs=DynamoRunCatalog(parts.catalog),
+            artifacts=parts.bucket(settings.models_bucket),
+            ledger=ledger,
+            guard=guard,
+            clock=clock,
+        ),
+        stop_training=StopTraining(
+            products=products,
+            runs=DynamoRunCatalog(parts.catalog),
+            experiments=experiments,
+            compute=AwsBatchCompute(parts.clients, {}, {}),
+            guard=guard,
+            bus=bus,
+            clock=clock,
+        ),
         erasure=RequestErasure(
             history,
             DynamoErasureCatalog(parts.catalog),

@@ -31,6 +31,7 @@ class Door:
         from chalicelib import (
             diffs,
             erasure,
+            experiments,
             features,
             garbage,
             governance,
@@ -45,7 +46,7 @@ class Door:
 
         groups = (
             *(products, features, history, diffs, quarantine, garbage, erasure, imports, tables, models),
-            governance,
+            *(experiments, governance),
         )
         endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
         self.endpoints = endpoints

@@ -23,7 +23,9 @@ from headgate.services.request_rebuild import RequestRebuild
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
+from headgate.services.show_experiments import ShowExperiments
 from headgate.services.show_features import ShowFeatures
+from headgate.services.stop_training import StopTraining
 from headgate.services.trace_prediction import TracePrediction
 
 
@@ -54,3 +56,5 @@ class ControlPlane:
     online: ReadOnline
     request_import: RequestImport
     request_rebuild: RequestRebuild
+    experiments: ShowExperiments
+    stop_training: StopTraining
