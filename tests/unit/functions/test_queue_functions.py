@@ -11,10 +11,11 @@ from headgate.domain.errors import Throttled
 from headgate.domain.model import CHAMPION
 from moto import mock_aws
 
+from tests.support.experiments import leave_outputs, run_experiment, searching
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import sensor_csv, visits_csv
-from tests.support.trained_run import GOOD, TrainedRun, build, take_in
+from tests.support.trained_run import FAIR, GOOD, TrainedRun, build, take_in
 from tests.unit.functions.conftest import CONTEXT, Load, Payload, cases, failed, message_ids, payload
 
 RUN = "4f5c21aa0b9be3d1c1d0a54b2f7a6e3b98c7f9d2e45a0b6c8d7e1f2a3b4c5d6e"
@@ -235,6 +236,35 @@ def test_bad_training_messages_do_not_harm_the_good_one(
     assert len(untrained.compute.submissions) == 1
 
 
+@pytest.mark.parametrize(
+    ("case", "states"),
+    [
+        ("drift-detected", ["SUBMITTED"]),
+        ("schedule", []),
+        ("experiment-asked-for", ["SUBMITTED", "SUBMITTED"]),
+        ("deferred", []),
+    ],
+)
+def test_whatever_asks_for_training_is_answered(
+    untrained: MemoryPlatform, load: Load, remembered: None, case: str, states: list[str]
+) -> None:
+    triggers = {"drift": True, "schedule": {"every_days": 7}}
+    search = {"method": "grid", "space": {"rounds": [6, 7]}}
+    untrained.apply_product(searching(search, triggers=triggers))
+    app = load("train", untrained.train_requests)
+    assert failed(app.handler(payload("train", case), CONTEXT)) == []
+    assert [run.state for run in untrained.catalog.runs("shops")] == states
+    sent = [message["reason"] for message in untrained.train_queue.messages]
+    assert sent == (["schedule"] if case == "schedule" else [])
+
+
+def test_what_asks_for_no_training_is_given_back(
+    untrained: MemoryPlatform, load: Load, remembered: None
+) -> None:
+    event = payload("train", "what-asks-for-nothing")
+    assert failed(load("train", untrained.train_requests).handler(event, CONTEXT)) == message_ids(event)
+
+
 def test_an_unknown_product_is_given_back(untrained: MemoryPlatform, load: Load, remembered: None) -> None:
     event = payload("train", "unknown-product")
     assert failed(load("train", untrained.train_requests).handler(event, CONTEXT)) == message_ids(event)
@@ -282,6 +312,46 @@ def test_what_is_no_run_of_this_platform_is_given_back(
     event = payload("register", case)
     assert failed(load("register", trained.end_job).handler(event, CONTEXT)) == message_ids(event)
     assert trained.faults.effects == ()
+
+
+@pytest.fixture
+def searched(untrained: MemoryPlatform) -> MemoryPlatform:
+    """An experiment of two trials whose jobs have left their outputs."""
+    untrained.apply_product(searching({"method": "grid", "space": {"rounds": [6, 7]}}))
+    leave_outputs(untrained, run_experiment(untrained), [FAIR, GOOD])
+    return untrained
+
+
+@pytest.mark.parametrize(
+    ("case", "trials"),
+    [
+        ("trials-ended-the-array-first", ["SUCCEEDED", "REGISTERED"]),
+        ("trial-failed", ["FAILED", "REGISTERED"]),
+    ],
+)
+def test_the_ends_of_an_arrays_jobs_end_its_experiment(
+    searched: MemoryPlatform, load: Load, case: str, trials: list[str]
+) -> None:
+    (experiment,) = searched.catalog.experiments("shops")
+    app = load("register", searched.end_job)
+    event = payload("register", case, **{"e" * 64: experiment.id})
+    assert failed(app.handler(event, CONTEXT)) == []
+    (finished,) = searched.catalog.experiments("shops")
+    assert (finished.state, finished.best_run) == ("FINISHED", finished.runs[1])
+    assert [searched.catalog.run("shops", run).state for run in finished.runs] == trials
+    assert searched.catalog.alias("buys", CHAMPION) == 1
+
+
+def test_an_experiment_that_has_nothing_to_compute_is_looked_at(searched: MemoryPlatform, load: Load) -> None:
+    (experiment,) = searched.catalog.experiments("shops")
+    event = payload("register", "experiment-submitted", **{"e" * 64: experiment.id})
+    assert failed(load("register", searched.end_job).handler(event, CONTEXT)) == []
+    assert searched.catalog.experiments("shops")[0].state == "SUBMITTED"
+
+
+def test_a_trial_of_an_unknown_experiment_is_given_back(searched: MemoryPlatform, load: Load) -> None:
+    event = payload("register", "trial-of-an-unknown-experiment")
+    assert failed(load("register", searched.end_job).handler(event, CONTEXT)) == message_ids(event)
 
 
 # --- monitor
