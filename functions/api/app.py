@@ -4,22 +4,8 @@ import os
 from functools import cache
 from typing import Any
 
-from chalicelib import (
-    diffs,
-    erasure,
-    features,
-    garbage,
-    governance,
-    history,
-    imports,
-    models,
-    products,
-    quarantine,
-    reproductions,
-    run_logs,
-    tables,
-)
 from chalicelib.application import answer, create_app
+from chalicelib.routes import ENDPOINTS
 from headgate import bootstrap
 from headgate.entrypoint import count, function, logger
 from headgate.services.control_plane import ControlPlane
@@ -30,26 +16,7 @@ def plane() -> ControlPlane:
     return bootstrap.control_plane(os.environ)
 
 
-app = create_app(
-    (
-        *products.ENDPOINTS,
-        *features.ENDPOINTS,
-        *history.ENDPOINTS,
-        *diffs.ENDPOINTS,
-        *quarantine.ENDPOINTS,
-        *garbage.ENDPOINTS,
-        *erasure.ENDPOINTS,
-        *imports.ENDPOINTS,
-        *tables.ENDPOINTS,
-        *models.ENDPOINTS,
-        *reproductions.ENDPOINTS,
-        *run_logs.ENDPOINTS,
-        *governance.ENDPOINTS,
-    ),
-    plane,
-    logger,
-    count,
-)
+app = create_app(ENDPOINTS, plane, logger, count)
 
 
 @function

@@ -1,4 +1,4 @@
-"""Feature version events and requests by queue: decides, reserves budget, submits to AWS Batch.
+"""Feature versions, drift, the schedule and requests by queue: decides, reserves budget, submits to Batch.
 
 The same queue tells of the jobs that make a registered model's features again, and who asked for it.
 """
@@ -13,17 +13,18 @@ from aws_lambda_powertools.utilities.idempotency import (
     idempotent_function,
 )
 from headgate import bootstrap
-from headgate.domain.notification import bus_event, command, is_job_change, job_change
+from headgate.domain.notification import command, is_job_change, job_change
 from headgate.domain.reproduction import KIND, Reproduction, ended_rebuild
+from headgate.domain.training_request import training_request
 from headgate.entrypoint import count, each_message, function, logger
+from headgate.services.answer_training_requests import AnswerTrainingRequests
 from headgate.services.run_reproduction import RunReproduction
-from headgate.services.submit_training import SubmitTraining
 
 REMEMBERED_SECONDS = 3600
 
 
 @cache
-def service() -> SubmitTraining:
+def service() -> AnswerTrainingRequests:
     return bootstrap.train(os.environ)
 
 
@@ -37,27 +38,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     store = DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE_NAME"])
     config = IdempotencyConfig(expires_after_seconds=REMEMBERED_SECONDS, lambda_context=context)
     once = idempotent_function(
-        consider_message, data_keyword_argument="message_id", persistence_store=store, config=config
+        answer_message, data_keyword_argument="message_id", persistence_store=store, config=config
     )
     return each_message(event, lambda message_id, body: _log(once(message_id=message_id, body=body)))
 
 
-def consider_message(message_id: str, body: str) -> dict[str, str]:  # noqa: ARG001 - the key that is remembered
-    return consider(body)
-
-
-def consider(body: str) -> dict[str, str]:
+def answer_message(message_id: str, body: str) -> dict[str, str]:  # noqa: ARG001 - the key that is remembered
     if is_job_change(body):
         return _reproduced(reproductions().on_rebuilt(ended_rebuild(job_change(body))))
-    request = command(body)
-    if request is not None and request.get("kind") == KIND:
-        return _reproduced(reproductions().start(request["product"], request["reproduction"]))
-    if request is not None:
-        outcome = service().consider(request["product"], request.get("principal", "service/api"))
-        return {"product": request["product"], "state": outcome.state, "reason": outcome.reason}
-    fact = bus_event(body)
-    outcome = service().consider(fact.product)
-    return {"product": fact.product, "state": outcome.state, "reason": outcome.reason}
+    asked = command(body)
+    if asked is not None and asked.get("kind") == KIND:
+        return _reproduced(reproductions().start(asked["product"], asked["reproduction"]))
+    request = training_request(body)
+    outcome = service().answer(request)
+    told = {"product": request.product, "asked": request.kind, "trigger": request.trigger}
+    return {**told, "state": outcome.state, "reason": outcome.reason}
 
 
 def _reproduced(record: Reproduction) -> dict[str, str]:

@@ -29,8 +29,10 @@ from headgate.domain.dataset import Drop
 from headgate.domain.identity import Principal
 from headgate.domain.product import Product
 from headgate.services.access import Guard
+from headgate.services.answer_training_requests import AnswerTrainingRequests
 from headgate.services.apply_product import ApplyProduct
 from headgate.services.build_features import BuildFeatures
+from headgate.services.end_job import EndJob, trials_with
 from headgate.services.evaluate_model import EvaluateModel
 from headgate.services.infer import Infer
 from headgate.services.ingest_drops import IngestDrops
@@ -39,11 +41,12 @@ from headgate.services.monitor_model import MonitorModel
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.record_events import RecordEvents
 from headgate.services.register_model import RegisterModel
+from headgate.services.run_experiment import RunExperiment
 from headgate.services.submit_training import SubmitTraining
 
 ALICE = Principal("user/alice", ("ml-engineers",))
 _STORES = (
-    *("clock", "catalog", "ledger", "online", "bus", "compute", "prediction_queue"),
+    *("clock", "catalog", "ledger", "online", "bus", "compute", "prediction_queue", "train_queue"),
     *("landing", "lake", "models", "logs"),
 )
 
@@ -63,6 +66,7 @@ class MemoryPlatform:
         self.bus = MemoryEventBus(self.faults)
         self.compute = MemoryBatchCompute(faults=self.faults)
         self.prediction_queue = MemoryQueue("predictions", self.faults)
+        self.train_queue = MemoryQueue("trainings", self.faults)
         self.landing, self.lake, self.models, self.logs = (
             MemoryObjectStore(name, self.root, self.faults, self.clock)
             for name in ("landing", "lake", "models", "logs")
@@ -97,8 +101,8 @@ class MemoryPlatform:
         self.products = Products(self.catalog, self.lake)
         guard = Guard(self.bus, self.clock, self.new_id)
         self.guard = guard
-        statistics = NumpyStatistics(resamples=40)
-        evaluation = EvaluateModel(self.lake, DuckDbEvaluationEngine(self.limits, root), statistics)
+        self.statistics = NumpyStatistics(resamples=40)
+        evaluation = EvaluateModel(self.lake, DuckDbEvaluationEngine(self.limits, root), self.statistics)
         features = DuckDbFeatureEngine(self.limits, root)
         self.apply = ApplyProduct(self.products, self.catalog, self.lake, guard, self.bus, self.clock)
         self.ingest = IngestDrops(
@@ -139,7 +143,12 @@ class MemoryPlatform:
             self.clock,
             price_table(),
             "sha256:test",
+            self.catalog,
+            self.train_queue,
+            self.new_id,
         )
+        self.experiment = RunExperiment(self.train, self.catalog)
+        self.train_requests = AnswerTrainingRequests(self.train, self.experiment)
         self.register = RegisterModel(
             self.products,
             self.catalog,
@@ -155,6 +164,8 @@ class MemoryPlatform:
             self.scratch,
             price_table(),
         )
+        self.trials = trials_with(self.register, self.catalog)
+        self.end_job = EndJob(self.register, self.trials)
         self.monitor = MonitorModel(
             self.products,
             self.catalog,

@@ -35,6 +35,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "hold": _REF,
     "version": (re.compile(r"[1-9][0-9]{0,8}"), "a whole number from 1"),
     "run": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of a run"),
+    "experiment": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of an experiment"),
     "collection": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a collection"),
     "diff": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of a diff"),
     "reproduction": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a reproduction"),

@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
     from headgate.adapters.engines.duckdb_session import Limits
     from headgate.services.answer_feature_requests import AnswerFeatureRequests
+    from headgate.services.answer_training_requests import AnswerTrainingRequests
     from headgate.services.authorize_request import AuthorizeRequest
     from headgate.services.build_features import BuildFeatures
     from headgate.services.collect_garbage import CollectGarbage
     from headgate.services.conclude_reproduction import ConcludeReproduction
     from headgate.services.control_plane import ControlPlane
     from headgate.services.diff_versions import DiffVersions
+    from headgate.services.end_job import EndJob
     from headgate.services.erase_subject import EraseSubject
     from headgate.services.evaluate_model import EvaluateModel
     from headgate.services.import_prefix import ImportPrefix
@@ -56,9 +58,7 @@ if TYPE_CHECKING:
     from headgate.services.publish_iceberg import PublishIceberg
     from headgate.services.rebuild_features import RebuildFeatures
     from headgate.services.record_events import RecordEvents
-    from headgate.services.register_model import RegisterModel
     from headgate.services.run_reproduction import RunReproduction
-    from headgate.services.submit_training import SubmitTraining
 
 DIFF_SPILL_BYTES = 3 * 1024**3
 """Of the 4 GiB of disk that the function has which compares versions: where that ends is then told, not an
@@ -316,15 +316,19 @@ def feature_requests(environ: Mapping[str, str]) -> "AnswerFeatureRequests":
     return AnswerFeatureRequests(builder, parity)
 
 
-def train(environ: Mapping[str, str]) -> "SubmitTraining":
+def train(environ: Mapping[str, str]) -> "AnswerTrainingRequests":
     from headgate.adapters.aws.batch import AwsBatchCompute
+    from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog, DynamoTriggerCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.adapters.aws.sqs import SqsQueue
+    from headgate.services.answer_training_requests import AnswerTrainingRequests
+    from headgate.services.run_experiment import RunExperiment
     from headgate.services.submit_training import SubmitTraining
 
     settings = TrainSettings.from_env(environ)
     parts = _parts(settings)
-    return SubmitTraining(
+    training = SubmitTraining(
         products=parts.products,
         features=DynamoFeatureCatalog(parts.catalog),
         runs=DynamoRunCatalog(parts.catalog),
@@ -337,7 +341,12 @@ def train(environ: Mapping[str, str]) -> "SubmitTraining":
         clock=parts.clock,
         prices=price_table(),
         environment_digest=settings.trainer_image_digest,
+        triggers=DynamoTriggerCatalog(parts.catalog),
+        queue=SqsQueue(parts.clients, settings.train_queue_url),
+        new_id=new_id,
     )
+    experiments = RunExperiment(training, DynamoExperimentCatalog(parts.catalog))
+    return AnswerTrainingRequests(training, experiments)
 
 
 def reproductions(environ: Mapping[str, str]) -> "RunReproduction":
@@ -349,7 +358,7 @@ def reproductions(environ: Mapping[str, str]) -> "RunReproduction":
     parts = _parts(settings)
     conclude = parts.conclusion(settings.models_bucket)
     return RunReproduction(
-        training=train(environ),
+        training=train(environ).training,
         models=DynamoModelCatalog(parts.catalog),
         reproductions=conclude.reproductions,
         conclude=conclude,
@@ -391,10 +400,12 @@ def reproduce_job(environ: Mapping[str, str]) -> "RebuildFeatures":
     )
 
 
-def register(environ: Mapping[str, str]) -> "RegisterModel":
+def register(environ: Mapping[str, str]) -> "EndJob":
+    from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
+    from headgate.services.end_job import EndJob, trials_with
     from headgate.services.judge_reproduction import JudgeReproduction
     from headgate.services.register_model import RegisterModel
 
@@ -408,7 +419,7 @@ def register(environ: Mapping[str, str]) -> "RegisterModel":
         conclude=parts.conclusion(settings.models_bucket),
         scratch=parts.scratch,
     )
-    return RegisterModel(
+    register = RegisterModel(
         products=parts.products,
         runs=DynamoRunCatalog(parts.catalog),
         models=models,
@@ -424,6 +435,7 @@ def register(environ: Mapping[str, str]) -> "RegisterModel":
         prices=price_table(),
         reproductions=judging,
     )
+    return EndJob(register, trials_with(register, DynamoExperimentCatalog(parts.catalog)))
 
 
 def infer(environ: Mapping[str, str]) -> "Infer":
@@ -596,6 +608,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.adapters.aws.batch import AwsBatchCompute
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
+    from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
     from headgate.adapters.aws.job_logs import CloudWatchJobLogs
@@ -634,7 +647,9 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.request_training import RequestTraining
     from headgate.services.review_quarantine import ReviewQuarantine
     from headgate.services.rollback_dataset import RollbackDataset
+    from headgate.services.show_experiments import ShowExperiments
     from headgate.services.show_features import ShowFeatures
+    from headgate.services.stop_training import StopTraining
     from headgate.services.trace_prediction import TracePrediction
 
     settings = ApiSettings.from_env(environ)
@@ -645,6 +660,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     history = Datasets(products, datasets, DynamoRefCatalog(parts.catalog), parts.lake, guard, bus, clock)
     sets = FeatureSets(products, DynamoFeatureCatalog(parts.catalog), parts.lake, guard, clock)
     online = DynamoOnlineStore(parts.table(settings.online_table), clock)
+    experiments = DynamoExperimentCatalog(parts.catalog)
     return ControlPlane(
         apply_product=ApplyProduct(products, catalog, parts.lake, guard, bus, clock),
         read=ReadPlatform(
@@ -689,7 +705,27 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             FeatureCompute(price_table(), settings.largest_build_bytes, BuildFeaturesSettings.memory_mb),
         ),
         online=ReadOnline(sets, online),
-        request_training=RequestTraining(products, guard, SqsQueue(parts.clients, settings.train_queue_url)),
+        request_training=RequestTraining(
+            products, guard, SqsQueue(parts.clients, settings.train_queue_url), price_table()
+        ),
+        experiments=ShowExperiments(
+            products=products,
+            experiments=experiments,
+            runs=DynamoRunCatalog(parts.catalog),
+            artifacts=parts.bucket(settings.models_bucket),
+            ledger=ledger,
+            guard=guard,
+            clock=clock,
+        ),
+        stop_training=StopTraining(
+            products=products,
+            runs=DynamoRunCatalog(parts.catalog),
+            experiments=experiments,
+            compute=AwsBatchCompute(parts.clients, {}, {}),
+            guard=guard,
+            bus=bus,
+            clock=clock,
+        ),
         erasure=RequestErasure(
             history,
             DynamoErasureCatalog(parts.catalog),

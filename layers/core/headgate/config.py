@@ -164,6 +164,7 @@ class TrainSettings(Settings):
     batch_queues: Mapping[str, str]
     batch_job_definitions: Mapping[str, str]
     trainer_image_digest: str
+    train_queue_url: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tests.unit.adapters.test_batch_compute import TestBatchCompute
+from tests.unit.adapters.test_budget_race import TestBudgetRace
 from tests.unit.adapters.test_dataset_catalog import TestBranchesOfADataset, TestDatasetCatalog
+from tests.unit.adapters.test_experiment_catalog import TestExperimentCatalog, TestTriggerCatalog
 from tests.unit.adapters.test_feature_catalog import TestFeatureCatalog
 from tests.unit.adapters.test_ledger import TestLedger
 from tests.unit.adapters.test_messages import TestEventBus, TestMessageQueue
@@ -20,8 +22,10 @@ __all__ = [
     "TestBatchCompute",
     "TestBranches",
     "TestBranchesOfADataset",
+    "TestBudgetRace",
     "TestDatasetCatalog",
     "TestEventBus",
+    "TestExperimentCatalog",
     "TestFeatureCatalog",
     "TestHolds",
     "TestLedger",
@@ -34,4 +38,5 @@ __all__ = [
     "TestQuarantineCatalog",
     "TestRunCatalog",
     "TestTags",
+    "TestTriggerCatalog",
 ]

@@ -13,6 +13,7 @@ from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
 from headgate.adapters.aws.dynamo import Table
 from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
 from headgate.adapters.aws.eventbridge import EventBridgeBus
+from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog, DynamoTriggerCatalog
 from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
 from headgate.adapters.aws.host import SystemClock, TemporaryDisk
 from headgate.adapters.aws.ledger import DynamoLedger
@@ -43,6 +44,7 @@ from headgate.ports import (
     DatasetCatalog,
     ErasureCatalog,
     EventBus,
+    ExperimentCatalog,
     FeatureCatalog,
     Ledger,
     MessageQueue,
@@ -55,6 +57,7 @@ from headgate.ports import (
     ReproductionCatalog,
     RunCatalog,
     Scratch,
+    TriggerCatalog,
 )
 
 Sent = list[dict[str, Any]]
@@ -81,6 +84,10 @@ class Backend(Protocol):
     def runs(self) -> RunCatalog: ...
     @property
     def reproductions(self) -> ReproductionCatalog: ...
+    @property
+    def experiments(self) -> ExperimentCatalog: ...
+    @property
+    def triggers(self) -> TriggerCatalog: ...
     @property
     def models(self) -> ModelCatalog: ...
     @property
@@ -110,6 +117,7 @@ class MemoryBackend:
         self.store = MemoryObjectStore("lake", directory / "objects")
         self.datasets = self.refs = self.quarantine = self.erasures = catalog
         self.features = self.products = self.runs = self.models = self.reproductions = catalog
+        self.experiments = self.triggers = catalog
         self.ledger = MemoryLedger()
         self.online = MemoryOnlineStore()
         self.bus = MemoryEventBus()
@@ -172,6 +180,14 @@ class AwsBackend:
     @cached_property
     def runs(self) -> DynamoRunCatalog:
         return DynamoRunCatalog(self._table("runs"))
+
+    @cached_property
+    def experiments(self) -> DynamoExperimentCatalog:
+        return DynamoExperimentCatalog(self._table("experiments"))
+
+    @cached_property
+    def triggers(self) -> DynamoTriggerCatalog:
+        return DynamoTriggerCatalog(self._table("triggers"))
 
     @cached_property
     def models(self) -> DynamoModelCatalog:

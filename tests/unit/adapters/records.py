@@ -9,6 +9,7 @@ from typing import Any
 from headgate.domain.cost import CostLine
 from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef
 from headgate.domain.events import DomainEvent
+from headgate.domain.experiment import Experiment
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.file_table import FileTable
 from headgate.domain.manifest import Manifest, SchemaColumn
@@ -180,6 +181,26 @@ def run(digest: str, second: int = 0, **changes: Any) -> RunRecord:
         estimated_cost_usd=0.1,
         submitted_by="user/ada",
         created_at=at(second),
+    )
+    return replace(record, **changes)
+
+
+def experiment(name: str, second: int = 0, **changes: Any) -> Experiment:
+    record = Experiment(
+        product="shop",
+        id=name,
+        model="churn",
+        state="SUBMITTED",
+        method="grid",
+        metric="auc",
+        direction="max",
+        runs=("r1", "r2", "r3"),
+        trials_uri=f"s3://models/shop/experiments/{name}/trials.json",
+        compute_class="cpu",
+        estimated_cost_usd=0.1 + 0.2,
+        submitted_by="user/ada",
+        created_at=at(second),
+        array=("r2", "r3"),
     )
     return replace(record, **changes)
 

@@ -56,6 +56,28 @@ class TestBatchCompute:
         with pytest.raises(NotFound):
             backend.batch.describe("00000000-0000-0000-0000-000000000000")
 
+    def test_a_job_that_is_terminated_fails_with_the_reason(self, backend: Backend) -> None:
+        job_id = backend.batch.submit(
+            name="n", compute_class="cpu", parameters={"run_spec": "s3://b/k"}, timeout_seconds=60
+        )
+
+        backend.batch.terminate(job_id, "no longer needed")
+
+        assert backend.batch.describe(job_id).id == job_id
+
+    def test_an_array_is_one_job_to_describe_and_to_terminate(self, backend: Backend) -> None:
+        job_id = backend.batch.submit(
+            name="n",
+            compute_class="cpu",
+            parameters={"run_spec": "s3://b/trials.json"},
+            timeout_seconds=60,
+            array_size=3,
+        )
+
+        backend.batch.terminate(job_id, "no longer needed")
+
+        assert backend.batch.describe(job_id).id == job_id
+
 
 def test_a_job_of_several_nodes_tells_what_its_main_node_did() -> None:
     attempts = [

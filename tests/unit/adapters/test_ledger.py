@@ -163,6 +163,17 @@ class TestLedger:
         with pytest.raises(PreconditionFailed, match=r"-0\.20"):
             backend.ledger.reserve("shop", MONTH, "r2", 1.0, 0.1)
 
+    def test_the_account_is_read_as_it_stands(self, backend: Backend) -> None:
+        empty = backend.ledger.budget("shop", MONTH)
+        backend.ledger.reserve("shop", MONTH, "r1", 2.0, 0.5)
+        backend.ledger.reserve("shop", MONTH, "r2", 2.0, 0.25)
+        backend.ledger.settle("shop", MONTH, "r1", 0.125)
+
+        found = backend.ledger.budget("shop", MONTH)
+
+        assert (empty.limit, empty.reserved, empty.spent) == (0.0, 0.0, 0.0)
+        assert (found.limit, found.reserved, found.spent, found.left) == (2.0, 0.25, 0.125, 1.625)
+
     def test_months_and_products_have_accounts_of_their_own(self, backend: Backend) -> None:
         backend.ledger.reserve("shop", MONTH, "r1", 1.0, 1.0)
 

@@ -69,3 +69,15 @@ class TestMessageQueue:
             backend.queue.send(body)
 
         assert sorted(backend.sent(), key=lambda body: int(body["n"])) == bodies
+
+    def test_a_message_that_is_held_back_comes_later_whole(self, backend: Backend) -> None:
+        backend.queue.send({"n": 1}, delay_seconds=1)
+        backend.queue.send({"n": 2})
+
+        found: list[int] = []
+        until = time.monotonic() + 10
+        while len(found) < 2 and time.monotonic() < until:
+            found += [int(body["n"]) for body in backend.sent()]
+            time.sleep(0.1)
+
+        assert sorted(found[:2]) == [1, 2]

@@ -28,31 +28,12 @@ class Door:
     counted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        from chalicelib import (
-            diffs,
-            erasure,
-            features,
-            garbage,
-            governance,
-            history,
-            imports,
-            models,
-            products,
-            quarantine,
-            reproductions,
-            run_logs,
-            tables,
-        )
         from chalicelib.application import create_app
+        from chalicelib.routes import ENDPOINTS
 
-        groups = (
-            *(products, features, history, diffs, quarantine, garbage, erasure, imports, tables, models),
-            *(governance, run_logs, reproductions),
-        )
-        endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
-        self.endpoints = endpoints
+        self.endpoints = ENDPOINTS
         log = logging.getLogger("control-plane-test")
-        self.app = create_app(endpoints, lambda: self.world.plane, lambda: log, self.counted.append)
+        self.app = create_app(ENDPOINTS, lambda: self.world.plane, lambda: log, self.counted.append)
 
     def raw(self, payload: dict[str, Any]) -> dict[str, Any]:
         from chalicelib.application import answer

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.control_plane.http import CASES, Door, event
-from tests.unit.control_plane.world import DATASET_DIGEST, RUN, SOURCE, World
+from tests.unit.control_plane.world import DATASET_DIGEST, EXPERIMENT, RUN, SOURCE, TRIAL, World
 
 Body = dict[str, Any]
 
@@ -137,8 +137,33 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "list-gates": lambda b: b == {"gates": []},
     "check-gate": lambda b: b["passed"] and b["checked_by"] == "user/alice",
     "change-stage-back-to-itself": lambda b: b["changed"] is False,
-    "list-runs": lambda b: [r["digest"] for r in b["runs"]] == [RUN],
+    "list-runs": lambda b: [r["digest"] for r in b["runs"]] == [RUN, TRIAL],
     "start-run": lambda b: b == {"product": "flights", "reason": "manual", "principal": "user/alice"},
+    "list-experiments": lambda b: (
+        [(e["id"], e["state"]) for e in b["experiments"]] == [(EXPERIMENT, "SUBMITTED")]
+    ),
+    "start-experiment": lambda b: (
+        (b["reason"], b["purpose"], b["trials"]) == ("experiment", "which depth", 2)
+        and b["estimated_cost_usd"] == 0.23304
+    ),
+    "get-experiment": lambda b: (
+        [(t["run"], t["state"], t["computed_here"]) for t in b["trials"]]
+        == [(RUN, "REGISTERED", False), (TRIAL, "SUBMITTED", True)]
+        and b["trials"][1]["job_id"] == "job-0001"
+    ),
+    "stop-experiment": lambda b: (b["experiment"], b["job_id"]) == (EXPERIMENT, "job-0002"),
+    "stop-run": lambda b: (b["run"], b["job_id"], b["principal"]) == (TRIAL, "job-0001", "user/alice"),
+    "get-budget": lambda b: (
+        b
+        == {
+            "product": "flights",
+            "month": "2030-01",
+            "limit": 5.0,
+            "reserved": 0.2,
+            "spent": 0.0,
+            "left": 4.8,
+        }
+    ),
     "get-run": lambda b: b["state"] == "REGISTERED",
     "get-run-log": lambda b: (
         (b["job"], b["ended"], b["after"]) == ("SUCCEEDED", False, "trainer/default/1|2")
@@ -172,6 +197,9 @@ OTHER_STATUS = dict.fromkeys(
     (
         *(
             "start-run",
+            "start-experiment",
+            "stop-experiment",
+            "stop-run",
             "replay-quarantined",
             "replay-with-a-fixed-object",
             "replay-rule",
@@ -245,6 +273,11 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "reproduce-with-something-else": (400, "InvalidRequest", "body.with: one of"),
     "reproduce-unknown-model": (404, "NotFound", "version 9"),
     "unknown-reproduction": (404, "NotFound", "v2-none"),
+    "unknown-experiment": (404, "NotFound", "product flights has no experiment 000000000000"),
+    "stop-without-a-reason": (400, "InvalidRequest", "body.reason: missing"),
+    "stop-what-has-ended": (409, "PreconditionFailed", "run aaaaaaaaaaaa has ended: it is REGISTERED"),
+    "scientist-stops": (403, "AccessDenied", "no statement allows headgate:StopTraining"),
+    "budget-of-no-month": (400, "InvalidRequest", "query.month: a month such as 2013-09"),
     "unknown-prediction": (404, "NotFound", "p-404"),
     "unknown-route": (404, "NotFound", "/nothing"),
     "wrong-method": (405, "MethodNotAllowed", "GET, PUT"),

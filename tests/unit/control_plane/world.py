@@ -4,7 +4,7 @@ import copy
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from headgate.domain.cost import CostLine
 from headgate.domain.dataset import ColumnStats, DataFile, QuarantineRecord, SourceRef, dataset_node
 from headgate.domain.erasure import ErasureRecord, Findings
 from headgate.domain.events import DomainEvent
+from headgate.domain.experiment import Experiment
 from headgate.domain.feature_request import FeatureReport, FeatureRequest
 from headgate.domain.feature_version import (
     FeatureColumn,
@@ -84,13 +85,15 @@ from headgate.services.request_reproduction import RequestReproduction
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
+from headgate.services.show_experiments import ShowExperiments
 from headgate.services.show_features import ShowFeatures
+from headgate.services.stop_training import StopTraining
 from headgate.services.trace_prediction import TracePrediction
 
 ALICE = Principal("user/alice", ("ml-engineers",), {"team": "flights"})
 BOB = Principal("user/bob", ("data-scientists",))
 MALLORY = Principal("user/mallory")
-RUN = "a" * 64
+RUN, TRIAL, EXPERIMENT = "a" * 64, "b" * 64, "e" * 64
 _STATISTICS = (ColumnStats("flight", "VARCHAR", 0, "UA1", "UA9"),)
 SOURCE = SourceRef("landing", "flights/flights/2013 01+é.csv", "v-1", "5" * 64, 2_500_000)
 
@@ -217,6 +220,7 @@ _BUNDLE: dict[str, Any] = {
         "gates": {"min_auc": 0.65, "max_auc": 0.95},
         "budget_usd_per_month": 5.0,
         "timeout_seconds": 1800,
+        "search": {"method": "grid", "space": {"rounds": [10, 20]}},
     },
     "policy": POLICY,
     "sources": {"flights.odps.yaml": "1" * 64},
@@ -340,6 +344,8 @@ class World:
         self.new_id: Callable[[], str] = lambda: f"id-{next(counter)}"
         self.catalog = MemoryCatalog(self.faults)
         self.lake = MemoryObjectStore("lake", self.folder, self.faults)
+        self.models = MemoryObjectStore("models", self.folder, self.faults)
+        self.compute = MemoryBatchCompute(faults=self.faults)
         self.ledger = MemoryLedger(self.faults)
         self.bus = MemoryEventBus(self.faults)
         self.queue = MemoryQueue("train", self.faults)
@@ -377,7 +383,9 @@ class World:
             change_stage=ChangeStage(products, catalog, guard, bus, clock),
             trace_prediction=TracePrediction(products, ledger, guard),
             run_logs=ReadRunLogs(products, catalog, self.compute, self.logs, guard),
-            request_training=RequestTraining(products, guard, self.queue),
+            request_training=RequestTraining(products, guard, self.queue, price_table()),
+            experiments=ShowExperiments(products, catalog, catalog, self.models, ledger, guard, clock),
+            stop_training=StopTraining(products, catalog, catalog, self.compute, guard, bus, clock),
             request_import=RequestImport(products, guard, self.ingest_queue),
             reproductions=RequestReproduction(
                 *(products, catalog, catalog, self.queue, guard, clock, price_table(), self.new_id)
@@ -491,6 +499,7 @@ def lived_world(folder: Path) -> World:
             "2030-01-01T00:10:00.000Z",
         )
     )
+    _give_experiment(world)
     for version in (1, 2):
         catalog.add_model(model_version(version))
     catalog.move_alias(
@@ -525,6 +534,36 @@ def _give_job(world: World) -> str:
     for at, line in ((1_893_456_000_000, '{"event": "run_started"}'), (1_893_456_009_000, "done")):
         world.logs.write("trainer/default/1", at, line)
     return job
+
+
+def _give_experiment(world: World) -> None:
+    """An experiment of two trials: the known run, and one whose job is at work."""
+    job = world.compute.submit(
+        name="trials", compute_class="cpu", parameters={"run_spec": "s3://models/x"}, timeout_seconds=60
+    )
+    known = world.catalog.run("flights", RUN)
+    trial = replace(known, digest=TRIAL, state="SUBMITTED", experiment=EXPERIMENT, params={"rounds": 20})
+    world.catalog.add_run(replace(trial, created_at="2029-12-31T00:00:00.000Z"))
+    world.catalog.add_experiment(
+        Experiment(
+            product="flights",
+            id=EXPERIMENT,
+            model="late_arrival",
+            state="SUBMITTED",
+            method="grid",
+            metric="auc",
+            direction="max",
+            runs=(RUN, TRIAL),
+            array=(TRIAL,),
+            trials_uri="s3://models/flights/experiments/e/trials.json",
+            compute_class="cpu",
+            estimated_cost_usd=0.2,
+            submitted_by="user/alice",
+            created_at="2030-01-01T00:00:00.000Z",
+            job_id=job,
+        )
+    )
+    world.ledger.reserve("flights", "2030-01", f"experiment-{EXPERIMENT}", 5.0, 0.2)
 
 
 def _give_features(world: World) -> None:

@@ -30,6 +30,7 @@ TRAIN = {
     "BATCH_QUEUES": '{"cpu": "queue"}',
     "BATCH_JOB_DEFINITIONS": '{"cpu": "definition"}',
     "TRAINER_IMAGE_DIGEST": "sha256:1",
+    "TRAIN_QUEUE_URL": "https://sqs/train",
 }
 EVERY = [
     each

@@ -12,11 +12,12 @@ from headgate.domain.errors import Throttled
 from headgate.domain.model import CHAMPION
 from moto import mock_aws
 
+from tests.support.experiments import leave_outputs, run_experiment, searching
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.reproduction_desk import ReproductionDesk
 from tests.support.small_product import sensor_csv, visits_csv
-from tests.support.trained_run import GOOD, TrainedRun, build, take_in
+from tests.support.trained_run import FAIR, GOOD, TrainedRun, build, take_in
 from tests.unit.functions.conftest import CONTEXT, Load, Payload, cases, failed, message_ids, payload
 
 RUN = "4f5c21aa0b9be3d1c1d0a54b2f7a6e3b98c7f9d2e45a0b6c8d7e1f2a3b4c5d6e"
@@ -211,7 +212,7 @@ def test_a_request_is_answered_beside_the_events_of_its_batch(platform: MemoryPl
 def test_an_event_or_a_command_submits_one_run(
     untrained: MemoryPlatform, load: Load, remembered: None, case: str
 ) -> None:
-    app = load("train", untrained.train)
+    app = load("train", untrained.train_requests)
     assert failed(app.handler(payload("train", case), CONTEXT)) == []
     (run,) = untrained.catalog.runs("shops")
     assert run.submitted_by == ("user/alice" if case == "asked-for-by-hand" else "service/train")
@@ -221,7 +222,7 @@ def test_an_event_or_a_command_submits_one_run(
 def test_a_message_that_was_answered_is_not_considered_again(
     untrained: MemoryPlatform, load: Load, remembered: None
 ) -> None:
-    app = load("train", untrained.train)
+    app = load("train", untrained.train_requests)
     event = payload("train", "feature-version-built")
     app.handler(event, CONTEXT)
     untrained.faults.clear()
@@ -233,13 +234,42 @@ def test_bad_training_messages_do_not_harm_the_good_one(
     untrained: MemoryPlatform, load: Load, remembered: None
 ) -> None:
     event = payload("train", "malformed-beside-good")
-    assert failed(load("train", untrained.train).handler(event, CONTEXT)) == message_ids(event)[:2]
+    assert failed(load("train", untrained.train_requests).handler(event, CONTEXT)) == message_ids(event)[:2]
     assert len(untrained.compute.submissions) == 1
+
+
+@pytest.mark.parametrize(
+    ("case", "states"),
+    [
+        ("drift-detected", ["SUBMITTED"]),
+        ("schedule", []),
+        ("experiment-asked-for", ["SUBMITTED", "SUBMITTED"]),
+        ("deferred", []),
+    ],
+)
+def test_whatever_asks_for_training_is_answered(
+    untrained: MemoryPlatform, load: Load, remembered: None, case: str, states: list[str]
+) -> None:
+    triggers = {"drift": True, "schedule": {"every_days": 7}}
+    search = {"method": "grid", "space": {"rounds": [6, 7]}}
+    untrained.apply_product(searching(search, triggers=triggers))
+    app = load("train", untrained.train_requests)
+    assert failed(app.handler(payload("train", case), CONTEXT)) == []
+    assert [run.state for run in untrained.catalog.runs("shops")] == states
+    sent = [message["reason"] for message in untrained.train_queue.messages]
+    assert sent == (["schedule"] if case == "schedule" else [])
+
+
+def test_what_asks_for_no_training_is_given_back(
+    untrained: MemoryPlatform, load: Load, remembered: None
+) -> None:
+    event = payload("train", "what-asks-for-nothing")
+    assert failed(load("train", untrained.train_requests).handler(event, CONTEXT)) == message_ids(event)
 
 
 def test_an_unknown_product_is_given_back(untrained: MemoryPlatform, load: Load, remembered: None) -> None:
     event = payload("train", "unknown-product")
-    assert failed(load("train", untrained.train).handler(event, CONTEXT)) == message_ids(event)
+    assert failed(load("train", untrained.train_requests).handler(event, CONTEXT)) == message_ids(event)
 
 
 # --- register
@@ -268,7 +298,7 @@ def test_a_jobs_end_decides_its_run(
     trained: MemoryPlatform, load: Load, case: str, state: str, seconds: float | None
 ) -> None:
     (run,) = trained.catalog.runs("shops")
-    app = load("register", trained.register)
+    app = load("register", trained.end_job)
     assert failed(app.handler(payload("register", case, **{RUN: run.digest}), CONTEXT)) == []
     (run,) = trained.catalog.runs("shops")
     assert (run.state, run.seconds) == (state, seconds)
@@ -282,7 +312,7 @@ def test_what_is_no_run_of_this_platform_is_given_back(
     trained: MemoryPlatform, load: Load, case: str
 ) -> None:
     event = payload("register", case)
-    assert failed(load("register", trained.register).handler(event, CONTEXT)) == message_ids(event)
+    assert failed(load("register", trained.end_job).handler(event, CONTEXT)) == message_ids(event)
     assert trained.faults.effects == ()
 
 
@@ -302,6 +332,46 @@ def test_a_reproduction_is_started_and_ends_with_its_job(
     assert [s.compute_class for s in desk.platform.compute.submissions] == ["cpu", "reproduce"]
     assert record.state == "failed"
     assert "exit code 70" in record.problem
+
+
+@pytest.fixture
+def searched(untrained: MemoryPlatform) -> MemoryPlatform:
+    """An experiment of two trials whose jobs have left their outputs."""
+    untrained.apply_product(searching({"method": "grid", "space": {"rounds": [6, 7]}}))
+    leave_outputs(untrained, run_experiment(untrained), [FAIR, GOOD])
+    return untrained
+
+
+@pytest.mark.parametrize(
+    ("case", "trials"),
+    [
+        ("trials-ended-the-array-first", ["SUCCEEDED", "REGISTERED"]),
+        ("trial-failed", ["FAILED", "REGISTERED"]),
+    ],
+)
+def test_the_ends_of_an_arrays_jobs_end_its_experiment(
+    searched: MemoryPlatform, load: Load, case: str, trials: list[str]
+) -> None:
+    (experiment,) = searched.catalog.experiments("shops")
+    app = load("register", searched.end_job)
+    event = payload("register", case, **{"e" * 64: experiment.id})
+    assert failed(app.handler(event, CONTEXT)) == []
+    (finished,) = searched.catalog.experiments("shops")
+    assert (finished.state, finished.best_run) == ("FINISHED", finished.runs[1])
+    assert [searched.catalog.run("shops", run).state for run in finished.runs] == trials
+    assert searched.catalog.alias("buys", CHAMPION) == 1
+
+
+def test_an_experiment_that_has_nothing_to_compute_is_looked_at(searched: MemoryPlatform, load: Load) -> None:
+    (experiment,) = searched.catalog.experiments("shops")
+    event = payload("register", "experiment-submitted", **{"e" * 64: experiment.id})
+    assert failed(load("register", searched.end_job).handler(event, CONTEXT)) == []
+    assert searched.catalog.experiments("shops")[0].state == "SUBMITTED"
+
+
+def test_a_trial_of_an_unknown_experiment_is_given_back(searched: MemoryPlatform, load: Load) -> None:
+    event = payload("register", "trial-of-an-unknown-experiment")
+    assert failed(load("register", searched.end_job).handler(event, CONTEXT)) == message_ids(event)
 
 
 # --- monitor

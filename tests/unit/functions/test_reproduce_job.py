@@ -78,7 +78,7 @@ def test_functions_and_job_are_put_together_from_their_settings() -> None:
 
     job = bootstrap.reproduce_job(given)
     running = bootstrap.reproductions(TRAIN)
-    judging = bootstrap.register(given).reproductions
+    judging = bootstrap.register(given).register.reproductions
 
     assert job.verify.landing.bucket == "landing"
     assert job.documents.models.bucket == running.conclude.documents.models.bucket == "models"

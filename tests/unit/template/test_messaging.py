@@ -14,8 +14,13 @@ EVENTS = {
     "IngestQueue": {"IngestJobFailedRule"},
     "FeatureQueue": {"DatasetVersionCommittedRule", "FeatureJobEndedRule"},
     "PublishQueue": {"DatasetVersionCommittedRule"},
-    "TrainQueue": {"FeatureVersionBuiltRule", "ReproduceJobEndedRule"},
-    "RegisterQueue": {"JobEndedRule"},
+    "TrainQueue": {
+        "FeatureVersionBuiltRule",
+        "DriftDetectedRule",
+        "TrainScheduleRule",
+        "ReproduceJobEndedRule",
+    },
+    "RegisterQueue": {"JobEndedRule", "ExperimentSubmittedRule"},
     "MonitorQueue": {"FeatureVersionBuiltRule", "AliasMovedRule", "MonitorScheduleRule"},
     "RecordQueue": {"EverythingRule"},
 }
@@ -91,7 +96,7 @@ def test_every_target_and_its_dead_letter_queue_let_the_rule_in(resources: dict[
         for target in rule["Targets"]
     ]
 
-    assert len(targets) == 11
+    assert len(targets) == 14
     for rule, target in targets:
         assert rule in senders(target_of(target["Arn"]))
         assert rule in senders(target_of(target["DeadLetterConfig"]["Arn"]))
@@ -100,12 +105,16 @@ def test_every_target_and_its_dead_letter_queue_let_the_rule_in(resources: dict[
 def test_rules_listen_to_what_the_architecture_says(resources: dict[str, Any]) -> None:
     rules = of_type(resources, "AWS::Events::Rule")
 
-    for name in ("DatasetVersionCommitted", "FeatureVersionBuilt", "AliasMoved"):
+    for name in (
+        *("DatasetVersionCommitted", "FeatureVersionBuilt", "AliasMoved"),
+        *("DriftDetected", "ExperimentSubmitted"),
+    ):
         rule = rules[f"{name}Rule"]
         assert rule["EventBusName"] == {"Ref": "Bus"}
         assert rule["EventPattern"] == {"source": ["headgate"], "detail-type": [name]}
     assert rules["EverythingRule"]["EventPattern"] == {"source": ["headgate"]}
-    assert rules["MonitorScheduleRule"]["ScheduleExpression"] == "rate(1 hour)"
+    for name in ("MonitorScheduleRule", "TrainScheduleRule"):
+        assert rules[name]["ScheduleExpression"] == "rate(1 hour)"
 
 
 def test_only_jobs_of_this_stack_that_ended_reach_register(resources: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from headgate.domain.dataset import QuarantineRecord
 from headgate.domain.erasure import ErasureRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import SOURCE, DomainEvent
+from headgate.domain.experiment import Experiment
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.garbage import CollectionRecord
 from headgate.domain.lineage import Edge
@@ -23,6 +24,7 @@ from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.reproduction import Reproduction
 from headgate.domain.training import RunRecord
+from headgate.domain.trigger_state import TriggerState
 from headgate.domain.version import VersionRecord
 from headgate.ports import OnlineRow
 
@@ -84,6 +86,14 @@ def run_record(text: str) -> RunRecord:
 
 def reproduction(text: str) -> Reproduction:
     return Reproduction.from_document(document_of(text))
+
+
+def experiment(text: str) -> Experiment:
+    return Experiment.from_document(document_of(text))
+
+
+def trigger_state(text: str) -> TriggerState:
+    return TriggerState.from_document(document_of(text))
 
 
 def model_version(text: str) -> ModelVersion:

@@ -85,6 +85,12 @@ def job_of(detail: Mapping[str, Any]) -> tuple[Job, str]:
     return job, str(spec_uri)
 
 
+def array_index(detail: Mapping[str, Any]) -> int | None:
+    """Which child of an array job a state change is about; None for a job alone, and for the parent."""
+    index = (detail.get("arrayProperties") or {}).get("index")
+    return index if isinstance(index, int) and not isinstance(index, bool) else None
+
+
 def paid_seconds(detail: Mapping[str, Any]) -> float:
     """What the attempts of a state change took together; where it tells none, from its start to its stop."""
     known = _attempts_ms(detail.get("attempts") or ())

@@ -13,7 +13,9 @@ from headgate.domain.validation import DEFAULT_TOLERANCE, Backtest, Threshold, T
 RUN_SPEC_FORMAT = "headgate.runspec/2"
 FeatureKind = Literal["numeric", "categorical"]
 RunState = Literal["SUBMITTED", "RUNNING", "SUCCEEDED", "FAILED", "REGISTERED", "REFUSED"]
-COMPUTE_CLASSES = ("cpu", "gpu", "gpu-multi-node")
+ENDED: tuple[RunState, ...] = ("SUCCEEDED", "FAILED", "REGISTERED", "REFUSED")
+MULTI_NODE = "gpu-multi-node"
+COMPUTE_CLASSES = ("cpu", "gpu", MULTI_NODE)
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,11 @@ class TrainingConfig:
             raise InvalidRequest(
                 f"training: compute_class is {config.compute_class!r}; known: {', '.join(COMPUTE_CLASSES)}"
             )
+        if config.search is not None and config.compute_class == MULTI_NODE:
+            raise InvalidRequest(
+                f"training.search: the compute class {MULTI_NODE} cannot be searched: AWS Batch takes no"
+                " array of multi-node jobs; search with cpu or gpu"
+            )
         return config
 
 
@@ -195,6 +202,20 @@ class RunSpec:
     def digest(self) -> str:
         return digest(self.to_document())
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """What the run is made of: ``data``, ``code``, ``config`` and ``environment``, a digest each."""
+        document = self.to_document()
+        made_of = ("format", "product", "training_set", "code_digest", "environment_digest", "reproduces")
+        config = {name: value for name, value in document.items() if name not in made_of}
+        features = [asdict(feature) for feature in self.config.features]
+        return {
+            "data": digest([partition.sha256 for partition in self.partitions]),
+            "code": self.code_digest,
+            "config": digest({**config, "features": features, "label": self.config.label}),
+            "environment": self.environment_digest,
+        }
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -230,6 +251,16 @@ class RunRecord:
     """``data``, ``code``, ``config`` and ``environment``: what the run is made of."""
     metrics: Mapping[str, float] | None = None
     """Held-out metrics, as the trainer told them."""
+
+    @property
+    def ended(self) -> bool:
+        """True once its job can change nothing any more, and for one that never had a job."""
+        return self.state in ENDED
+
+    @property
+    def turned_away(self) -> bool:
+        """Refused before any job ran, for want of money or compute: later there may be some."""
+        return self.state == "REFUSED" and self.job_id is None
 
     @property
     def reservation(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from headgate.domain.errors import InvalidRequest
@@ -44,6 +45,27 @@ class Triggers:
         if any(number is not None and number <= 0 for number in numbers) or triggers.debounce_minutes < 0:
             raise InvalidRequest("training triggers: a threshold must be more than 0")
         return triggers
+
+    @property
+    def debounce(self) -> timedelta:
+        return timedelta(minutes=self.debounce_minutes)
+
+    def unheard(self, trigger: Trigger) -> str | None:
+        """Why a trigger is not listened to, or None."""
+        heard = {
+            "feature_version": self.feature_version,
+            "schedule": self.schedule_days is not None,
+            "drift": self.drift,
+        }
+        return None if heard.get(trigger, True) else f"the training declares no trigger {trigger}"
+
+    def too_little(self, rows: int, days: float) -> str | None:
+        """Why a feature version with so much more than that of the newest run asks for nothing, or None."""
+        if self.rows is not None and rows < self.rows:
+            return f"{rows} rows more than the newest run had; {self.rows} are asked for"
+        if self.days is not None and days < self.days:
+            return f"{days:g} days more than the newest run had; {self.days:g} are asked for"
+        return None
 
 
 EVERY_VERSION = Triggers()

@@ -22,6 +22,7 @@ from headgate.ports.datasets import (
     QuarantineCatalog,
     RefCatalog,
 )
+from headgate.ports.experiments import ExperimentCatalog, TriggerCatalog
 from headgate.ports.features import (
     BuiltJoin,
     BuiltPartition,
@@ -66,6 +67,7 @@ __all__ = [
     "ErasureEngine",
     "EvaluationEngine",
     "EventBus",
+    "ExperimentCatalog",
     "ExternalObjects",
     "FeatureCatalog",
     "FeatureEngine",
@@ -101,6 +103,7 @@ __all__ = [
     "Source",
     "Statistics",
     "TableCatalog",
+    "TriggerCatalog",
     "ViewFiles",
     "ViewTask",
 ]

@@ -16,7 +16,9 @@ class EventBus(Protocol):
 class MessageQueue(Protocol):
     """One queue to send to. Raises Throttled."""
 
-    def send(self, body: Mapping[str, Any]) -> None: ...
+    def send(self, body: Mapping[str, Any], delay_seconds: int = 0) -> None:
+        """``delay_seconds`` of at most 900 pass before anyone is given the message."""
+        ...
 
 
 class BatchCompute(Protocol):
@@ -41,4 +43,8 @@ class BatchCompute(Protocol):
 
     def describe(self, job_id: str) -> Job:
         """Raises NotFound."""
+        ...
+
+    def terminate(self, job_id: str, reason: str) -> None:
+        """End a job, or all of an array, wherever it is; one that has ended is left as it is."""
         ...

@@ -70,3 +70,21 @@ class Statistics(Protocol):
     ) -> Mapping[str, float]:
         """AUC difference with a 95% bootstrap interval: ``{"value", "low", "high", "resamples"}``."""
         ...
+
+    def metric(self, name: str, labels: Sequence[int], scores: Sequence[float]) -> float:
+        """``auc``, ``average_precision``, ``log_loss`` or ``brier``. Raises InvalidRequest for another."""
+        ...
+
+    def gain(
+        self,
+        name: str,
+        labels: Sequence[int],
+        scores: Sequence[float],
+        other: Sequence[float],
+        seed: int,
+    ) -> Mapping[str, float]:
+        """How much better ``scores`` are than ``other`` by a metric, with a 95% interval of a bootstrap that
+        draws the same rows for both: ``{"value", "low", "high", "resamples"}``; above 0 is better, also of a
+        metric that is better where it is less.
+        """
+        ...

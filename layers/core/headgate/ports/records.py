@@ -163,6 +163,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def budget(self, product: str, month: str) -> Budget:
+        """What is reserved and spent; a limit of 0 where nothing was ever reserved."""
+        ...
+
     def settle(self, product: str, month: str, key: str, spent: float) -> None:
         """Turn the reservation of ``key`` into what was really spent; once, and a no-op for a key that holds
         none.

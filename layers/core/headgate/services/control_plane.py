@@ -25,7 +25,9 @@ from headgate.services.request_reproduction import RequestReproduction
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
+from headgate.services.show_experiments import ShowExperiments
 from headgate.services.show_features import ShowFeatures
+from headgate.services.stop_training import StopTraining
 from headgate.services.trace_prediction import TracePrediction
 
 
@@ -58,3 +60,5 @@ class ControlPlane:
     request_import: RequestImport
     request_rebuild: RequestRebuild
     reproductions: RequestReproduction
+    experiments: ShowExperiments
+    stop_training: StopTraining

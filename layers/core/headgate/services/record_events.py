@@ -31,6 +31,7 @@ AUDITED = frozenset(
         events.BRANCH_CREATED,
         events.BRANCH_DELETED,
         events.GARBAGE_COLLECTED,
+        events.TRAINING_STOPPED,
     }
 )
 

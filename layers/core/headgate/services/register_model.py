@@ -117,6 +117,18 @@ class RegisterModel:
         self.runs.update_run(record)
         return RegisterOutcome("reproduced", record)
 
+    def register_run(self, product: str, run: str) -> RegisterOutcome:
+        """Makes a version of a run whose job succeeded and is settled: the best trial of an experiment."""
+        record = self.runs.run(product, run)
+        if record.state in FINAL:
+            return RegisterOutcome("known", record)
+        applied = self.products.get(product)
+        self.guard.require(applied, SERVICE, "headgate:RegisterModel", f"hrn:{product}:model/{record.model}")
+        try:
+            return self._register(applied, record)
+        except (Corrupted, InvalidRequest, NotFound) as problem:
+            return self._failed(record, f"the job's outputs cannot be used: {problem}")
+
     def _settle(self, record: RunRecord, job: Job) -> RunRecord:
         """The run's real seconds and cost, from the job's own clock: a repeat tells the very same."""
         spent = self.prices.compute_usd(record.compute_class, job.seconds)

@@ -30,7 +30,8 @@ from headgate.services.conclude_reproduction import ConcludeReproduction
 from headgate.services.product_models import training_of
 from headgate.services.products import AppliedProduct
 from headgate.services.recorded_config import config_of, recorded_spec
-from headgate.services.submit_training import SubmitTraining, TrainingOutcome
+from headgate.services.start_training import TrainingOutcome
+from headgate.services.submit_training import SubmitTraining
 from headgate.services.training_data import missing_data
 
 TIMEOUT_SECONDS = 14_400
@@ -83,7 +84,7 @@ class RunReproduction:
         if lacking is not None:
             return self.conclude.without_a_run(asked, replace(rebuilt, problem=lacking))
         record = self._record(asked, model, spec)
-        outcome = self.training.submit(applied, spec, record)
+        outcome = self.training.starting.submit(applied, spec, record)
         return self._trained(asked, spec, outcome)
 
     def _trained(self, asked: Reproduction, spec: RunSpec, outcome: TrainingOutcome) -> Reproduction:

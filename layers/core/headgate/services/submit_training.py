@@ -1,49 +1,38 @@
-"""Decides whether a feature version is worth a training run, reserves the money, and submits the job.
+"""Decides whether what happened is worth a training run, and has it submitted.
 
-A run is named by its spec: equal specs are one run, however often they are asked for. Order of side effects:
-spec, claim of the run, reservation, job, record, event. Each step is recognised when it is repeated, so a
-crash between any two is healed by the redelivery. The one exception is a crash between the job and its
-record: then a second job is submitted, both write the same outputs, and the first to end counts.
+In this order: is the trigger declared, is the data of the split there, is the run known, has enough changed,
+is there a place (debounce and rate), and then money and compute, which `StartTraining` sees to. Whatever is
+not submitted is told with its reason.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 
 from headgate.domain import events
-from headgate.domain.canonical import canonical_json, digest, short
 from headgate.domain.cost import PriceTable
-from headgate.domain.errors import AccessDenied, ConfigurationError, Conflict, NotFound, PreconditionFailed
+from headgate.domain.errors import ConfigurationError
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature_version import (
-    FeatureManifest,
-    FeatureVersionRecord,
-    Partition,
-    partitions_between,
+from headgate.domain.feature_version import FeatureVersionRecord
+from headgate.domain.training import RunRecord, RunSpec, TrainingConfig
+from headgate.domain.trigger import Trigger
+from headgate.ports import (
+    BatchCompute,
+    Clock,
+    EventBus,
+    FeatureCatalog,
+    Ledger,
+    MessageQueue,
+    ObjectStore,
+    RunCatalog,
+    TriggerCatalog,
 )
-from headgate.domain.identity import Principal
-from headgate.domain.training import RunRecord, RunSpec, TrainingConfig, TrainingPartition, run_prefix
-from headgate.ports import BatchCompute, Clock, EventBus, FeatureCatalog, Ledger, ObjectStore, RunCatalog
 from headgate.services.access import Guard
 from headgate.services.clock import iso, parse_iso
-from headgate.services.feature_manifests import load_features
 from headgate.services.products import AppliedProduct, Products
-from headgate.services.training_data import missing_data
-
-SERVICE = Principal("service/train")
-CLAIM_SECONDS = 120
-"""Twice what the function may take: whoever claimed a run longer ago and submitted no job is dead."""
-PATIENCE = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between looks at a run that another worker is just submitting."""
-
-
-@dataclass(frozen=True)
-class TrainingOutcome:
-    """``state`` is submitted, known, waiting or refused; ``reason`` says why in a sentence."""
-
-    state: str
-    reason: str
-    run: RunRecord | None = None
+from headgate.services.start_training import SERVICE, StartTraining, TrainingOutcome
+from headgate.services.training_slots import TrainingSlots
+from headgate.services.training_spec import TrainingSpecs
 
 
 @dataclass(frozen=True)
@@ -62,8 +51,29 @@ class SubmitTraining:
     clock: Clock
     prices: PriceTable
     environment_digest: str
+    triggers: TriggerCatalog
+    queue: MessageQueue
+    new_id: Callable[[], str]
 
-    def consider(self, product: str, requested_by: str = SERVICE.id) -> TrainingOutcome:
+    @property
+    def specs(self) -> TrainingSpecs:
+        return TrainingSpecs(
+            self.features, self.lake, self.models, self.clock, self.prices, self.environment_digest
+        )
+
+    @property
+    def starting(self) -> StartTraining:
+        return StartTraining(
+            self.runs, self.models, self.compute, self.ledger, self.bus, self.guard, self.clock
+        )
+
+    @property
+    def slots(self) -> TrainingSlots:
+        return TrainingSlots(self.triggers, self.runs, self.queue, self.clock, self.new_id)
+
+    def consider(
+        self, product: str, requested_by: str = SERVICE.id, trigger: Trigger = "manual"
+    ) -> TrainingOutcome:
         """Submits a run on the newest feature version if its data is complete and no equal run exists.
 
         ``requested_by`` is the principal id that is kept with the run; the submission itself is this
@@ -73,162 +83,66 @@ class SubmitTraining:
         config = applied.product.training
         if config is None:
             return TrainingOutcome("waiting", f"product {product} declares no training")
-        head = self.features.feature_head(product, config.feature_set)
-        if head is None:
-            return TrainingOutcome("waiting", f"no version yet of feature set {config.feature_set}")
-        manifest = load_features(self.lake, product, head.feature_set, head.digest)
-        partitions = partitions_between(manifest.partitions, config.split.train[0], config.split.holdout[1])
-        if (lacking := missing_data(partitions, config)) is not None:
-            self._publish(events.TRAINING_SKIPPED, product, head.digest, {"reason": lacking})
-            return TrainingOutcome("waiting", lacking)
-        spec = self._spec(applied, config, manifest, partitions)
-        known = self._known(product, spec.digest)
-        if known is not None and known.state == "SUBMITTED" and known.job_id is None:
-            return self._take_over(known, config)
-        if known is not None and not _was_turned_away(known):
-            self._publish_submitted(known)
-            reason = f"run {short(known.digest)} was submitted before; equal specs are one run"
-            return TrainingOutcome("known", reason, known)
+        if (unheard := config.triggers.unheard(trigger)) is not None:
+            return TrainingOutcome("skipped", unheard)
+        inputs = self.specs.inputs(product, config)
+        lacking = self.specs.lacking(inputs, config)
+        if inputs is None or lacking is not None:
+            return self._skip("waiting", product, inputs.head if inputs else None, lacking or "")
+        spec = self.specs.spec(applied, config, inputs)
+        known = self.starting.known(product, spec.digest)
+        if known is not None and not known.turned_away:
+            return self.starting.join(known, config)
+        if trigger == "feature_version" and (little := self._too_little(config, inputs.head)) is not None:
+            return self._skip("skipped", product, inputs.head, little)
         try:
-            record = self._record(spec, head, requested_by, known)
+            record = self.specs.record(spec, inputs.head.digest, requested_by, trigger, known)
         except ConfigurationError as unpriced:
-            return self._refuse(product, spec.digest, str(unpriced))
-        return self._submit(applied, spec, record)
+            return self.starting.refuse(product, spec.digest, str(unpriced))
+        return self._submit(applied, spec, record, trigger, inputs.head)
 
-    def submit(self, applied: AppliedProduct, spec: RunSpec, record: RunRecord) -> TrainingOutcome:
-        """Submits a run that is not made of the newest feature version, once; ``record`` is how it begins.
+    def schedule_is_due(self, product: str) -> bool:
+        """Whether the declared days have passed since the newest run was submitted."""
+        config = self.products.get(product).product.training
+        if config is None or config.triggers.schedule_days is None:
+            return False
+        newest = self.slots.state(product).newest
+        days = timedelta(days=config.triggers.schedule_days)
+        return newest is None or parse_iso(newest.time) + days <= self.clock.now()
 
-        Raises Conflict while another worker may still be submitting the same run.
-        """
-        known = self._known(record.product, record.digest)
-        if known is None:
-            return self._submit(applied, spec, record)
-        if known.state == "SUBMITTED" and known.job_id is None:
-            return self._take_over(known, spec.config)
-        if _was_turned_away(known):
-            return self._submit(applied, spec, replace(record, attempt=known.attempt + 1))
-        self._publish_submitted(known)
-        return TrainingOutcome("known", f"run {short(known.digest)} was submitted before", known)
-
-    def _spec(
+    def _submit(
         self,
         applied: AppliedProduct,
-        config: TrainingConfig,
-        manifest: FeatureManifest,
-        partitions: tuple[Partition, ...],
-    ) -> RunSpec:
-        feature_set = applied.product.feature_sets[config.feature_set]
-        return RunSpec(
-            product=applied.product.name,
-            config=config,
-            partitions=tuple(
-                TrainingPartition(self.lake.uri(p.key), p.sha256, p.rows, p.name) for p in partitions
-            ),
-            entity=feature_set.spine.entity,
-            event_time=feature_set.spine.event_time or "",
-            code_digest=digest({"recipe": manifest.recipe, "training": applied.product.document["training"]}),
-            environment_digest=self.environment_digest,
-        )
+        spec: RunSpec,
+        record: RunRecord,
+        trigger: Trigger,
+        head: FeatureVersionRecord,
+    ) -> TrainingOutcome:
+        declared = spec.config.triggers
+        held = self.slots.take(declared, trigger, record.digest, head, again=record.attempt > 1)
+        if held is not None:
+            if not held.first:
+                return TrainingOutcome("deferred", held.reason)
+            return self._skip("deferred" if held.until else "refused", record.product, head, held.reason)
+        outcome = self.starting.start(applied, spec, record)
+        if outcome.state == "refused":
+            self.slots.give_back(record.product, record.digest)
+        return outcome
 
-    def _record(
-        self, spec: RunSpec, head: FeatureVersionRecord, requested_by: str, refused: RunRecord | None
-    ) -> RunRecord:
-        config = spec.config
-        return RunRecord(
-            product=spec.product,
-            model=config.model,
-            digest=spec.digest,
-            state="SUBMITTED",
-            spec_uri=self.models.uri(_spec_key(spec)),
-            feature_set=config.feature_set,
-            feature_version=head.digest,
-            compute_class=config.compute_class,
-            estimated_cost_usd=self.prices.compute_usd(config.compute_class, config.timeout_seconds),
-            submitted_by=requested_by,
-            created_at=iso(self.clock.now()),
-            task=config.task,
-            attempt=1 if refused is None else refused.attempt + 1,
-        )
-
-    def _known(self, product: str, name: str) -> RunRecord | None:
-        try:
-            return self.runs.run(product, name)
-        except NotFound:
+    def _too_little(self, config: TrainingConfig, head: FeatureVersionRecord) -> str | None:
+        """The first run is always let through."""
+        newest = self.slots.state(head.product).newest
+        if newest is None:
             return None
+        passed = parse_iso(head.max_event_time) - parse_iso(newest.max_event_time)
+        return config.triggers.too_little(head.rows - newest.rows, passed / timedelta(days=1))
 
-    def _take_over(self, claimed: RunRecord, config: TrainingConfig) -> TrainingOutcome:
-        """A run that was claimed: by a worker that is at it, or by one that died before it had a job."""
-        for pause in PATIENCE:
-            if claimed.job_id is not None or claimed.state != "SUBMITTED":
-                return TrainingOutcome("known", f"another worker took run {short(claimed.digest)}", claimed)
-            if (self.clock.now() - parse_iso(claimed.created_at)).total_seconds() > CLAIM_SECONDS:
-                return self._start(claimed, config)
-            self.clock.sleep(pause)
-            claimed = self.runs.run(claimed.product, claimed.digest)
-        raise Conflict(f"run {short(claimed.digest)} is being submitted by another worker; look again later")
-
-    def _submit(self, applied: AppliedProduct, spec: RunSpec, record: RunRecord) -> TrainingOutcome:
-        context = {
-            "headgate:EstimatedCostUSD": str(round(record.estimated_cost_usd, 6)),
-            "headgate:ComputeClass": record.compute_class,
-        }
-        resource = f"hrn:{record.product}:run/{record.digest}"
-        try:
-            self.guard.require(applied, SERVICE, "headgate:SubmitTraining", resource, context)
-        except AccessDenied as denied:
-            return self._refuse(record.product, record.digest, str(denied))
-        self.models.put(_spec_key(spec), canonical_json(spec.to_document()), "application/json")
-        if record.attempt > 1:
-            self.runs.update_run(record)
-        elif not self.runs.add_run(record):
-            return self._take_over(self.runs.run(record.product, record.digest), spec.config)
-        return self._start(record, spec.config)
-
-    def _start(self, record: RunRecord, config: TrainingConfig) -> TrainingOutcome:
-        try:
-            limit = config.budget_usd_per_month
-            self.ledger.reserve(
-                record.product, record.month, record.reservation, limit, record.estimated_cost_usd
-            )
-            job = self.compute.submit(
-                name=f"{record.product}-{config.model}-{short(record.digest)}",
-                compute_class=config.compute_class,
-                parameters={"run_spec": record.spec_uri},
-                timeout_seconds=config.timeout_seconds,
-            )
-        except (PreconditionFailed, ConfigurationError) as refusal:
-            self.ledger.settle(record.product, record.month, record.reservation, 0.0)
-            self.runs.update_run(replace(record, state="REFUSED", reason=str(refusal)))
-            return self._refuse(record.product, record.digest, str(refusal))
-        submitted = replace(record, job_id=job)
-        self.runs.update_run(submitted)
-        self._publish_submitted(submitted)
-        return TrainingOutcome("submitted", f"job {job}", submitted)
-
-    def _publish_submitted(self, run: RunRecord) -> None:
-        """Again for every request that finds the run: the worker that submitted it may have died before."""
-        detail = {
-            "run": run.digest,
-            "job_id": run.job_id,
-            "estimated_cost_usd": run.estimated_cost_usd,
-            "model": run.model,
-        }
-        self.bus.publish(
-            [DomainEvent(events.TRAINING_SUBMITTED, run.product, run.digest, run.created_at, detail)]
-        )
-
-    def _refuse(self, product: str, run: str, reason: str) -> TrainingOutcome:
-        self._publish(events.TRAINING_REFUSED, product, run, {"run": run, "reason": reason})
-        return TrainingOutcome("refused", reason)
-
-    def _publish(self, kind: str, product: str, name: str, detail: Mapping[str, Any]) -> None:
-        self.bus.publish([DomainEvent(kind, product, name, iso(self.clock.now()), dict(detail))])
-
-
-def _spec_key(spec: RunSpec) -> str:
-    return f"{run_prefix(spec.product, spec.digest)}/spec.json"
-
-
-def _was_turned_away(run: RunRecord) -> bool:
-    """Refused before any job ran, for want of money or compute: another month or deployment may have them."""
-    return run.state == "REFUSED" and run.job_id is None
+    def _skip(
+        self, state: str, product: str, head: FeatureVersionRecord | None, reason: str
+    ) -> TrainingOutcome:
+        """Told on the bus, unless there is no feature version that could have asked."""
+        if head is not None:
+            now = iso(self.clock.now())
+            skipped = DomainEvent(events.TRAINING_SKIPPED, product, head.digest, now, {"reason": reason})
+            self.bus.publish([skipped])
+        return TrainingOutcome(state, reason)

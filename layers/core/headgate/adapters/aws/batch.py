@@ -56,6 +56,10 @@ class AwsBatchCompute:
             raise NotFound(f"no batch job {job_id!r}")
         return _job(jobs[0])
 
+    def terminate(self, job_id: str, reason: str) -> None:
+        with translated(f"ending job {job_id}", write=True):
+            self._client.terminate_job(jobId=job_id, reason=reason)
+
     @property
     def _client(self) -> Any:
         return self._clients.client("batch")

@@ -116,6 +116,9 @@ class DynamoLedger:
                     raise self._too_little(product, month, limit, usd) from conflict
         return self._account(product, month)
 
+    def budget(self, product: str, month: str) -> Budget:
+        return self._account(product, month)
+
     def settle(self, product: str, month: str, key: str, spent: float) -> None:
         hold = _reservation(product, month, key)
         held = self._table.get(**hold)

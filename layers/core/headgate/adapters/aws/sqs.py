@@ -15,6 +15,8 @@ class SqsQueue:
         self._clients = clients
         self._url = url
 
-    def send(self, body: Mapping[str, Any]) -> None:
+    def send(self, body: Mapping[str, Any], delay_seconds: int = 0) -> None:
         with translated(f"sending to {self._url}", write=True):
-            self._clients.client("sqs").send_message(QueueUrl=self._url, MessageBody=documents.text_of(body))
+            self._clients.client("sqs").send_message(
+                QueueUrl=self._url, MessageBody=documents.text_of(body), DelaySeconds=delay_seconds
+            )

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headgate.adapters.engines.binary_metrics import prepared
+from headgate.domain.search import BETTER
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -36,6 +39,37 @@ class NumpyStatistics:
             draws.append(model.auc(y, weights) - other.auc(y, weights))
         value = model.auc(y, ones) - other.auc(y, ones)
         # Of a handful of rows most draws lack a class, and say nothing: then the value itself is a bound.
+        low, high = (float(v) for v in np.quantile(draws, [0.025, 0.975]))
+        interval = {"low": min(low, value), "high": max(high, value)}
+        return {"value": value, **interval, "resamples": float(self.resamples)}
+
+    def metric(self, name: str, labels: Sequence[int], scores: Sequence[float]) -> float:
+        """See `headgate.ports.Statistics`."""
+        import numpy as np
+
+        y, values = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+        return prepared(name, y, values)(np.ones(len(y)))
+
+    def gain(
+        self,
+        name: str,
+        labels: Sequence[int],
+        scores: Sequence[float],
+        other: Sequence[float],
+        seed: int,
+    ) -> Mapping[str, float]:
+        """See `headgate.ports.Statistics`."""
+        import numpy as np
+
+        y = np.asarray(labels, dtype=np.float64)
+        better = 1.0 if BETTER[name] == "max" else -1.0
+        mine, others = (prepared(name, y, np.asarray(s, dtype=np.float64)) for s in (scores, other))
+        generator = np.random.default_rng(seed)
+        draws = []
+        for _ in range(self.resamples):
+            weights = np.bincount(generator.integers(0, len(y), len(y)), minlength=len(y)).astype(np.float64)
+            draws.append(better * (mine(weights) - others(weights)))
+        value = better * (mine(np.ones(len(y))) - others(np.ones(len(y))))
         low, high = (float(v) for v in np.quantile(draws, [0.025, 0.975]))
         interval = {"low": min(low, value), "high": max(high, value)}
         return {"value": value, **interval, "resamples": float(self.resamples)}

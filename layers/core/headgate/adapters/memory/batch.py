@@ -6,7 +6,7 @@ from threading import RLock
 
 from headgate.adapters.memory.faults import Faults
 from headgate.domain.errors import ConfigurationError, NotFound
-from headgate.domain.job import Job, require_no_array_of_nodes
+from headgate.domain.job import FAILED, Job, require_no_array_of_nodes
 from headgate.domain.training import COMPUTE_CLASSES
 
 
@@ -23,7 +23,7 @@ class Submission:
 
 
 class MemoryBatchCompute:
-    """The BatchCompute port. Fault names: ``batch.submit``, ``batch.describe``."""
+    """The BatchCompute port. Fault names: ``batch.submit``, ``batch.describe``, ``batch.terminate``."""
 
     def __init__(self, deployed: Sequence[str] = COMPUTE_CLASSES, faults: Faults | None = None) -> None:
         self._deployed = tuple(deployed)
@@ -31,6 +31,13 @@ class MemoryBatchCompute:
         self._lock = RLock()
         self._jobs: dict[str, Job] = {}
         self._submissions: list[Submission] = []
+        self._terminations: list[tuple[str, str]] = []
+
+    @property
+    def terminations(self) -> tuple[tuple[str, str], ...]:
+        """(job, reason) of every one that was asked for, in order."""
+        with self._lock:
+            return tuple(self._terminations)
 
     @property
     def submissions(self) -> tuple[Submission, ...]:
@@ -63,6 +70,15 @@ class MemoryBatchCompute:
             if job_id not in self._jobs:
                 raise NotFound(f"no batch job {job_id!r}")
             return self._jobs[job_id]
+
+    def terminate(self, job_id: str, reason: str) -> None:
+        with self._faults.effect("batch.terminate"), self._lock:
+            if job_id.partition(":")[0] not in self._jobs:
+                raise NotFound(f"no batch job {job_id!r}")
+            self._terminations.append((job_id, reason))
+            job = self._jobs.get(job_id)
+            if job is not None and not job.ended:
+                self._jobs[job_id] = replace(job, state=FAILED, reason=reason)
 
     def settle(
         self,

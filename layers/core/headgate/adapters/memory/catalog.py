@@ -3,6 +3,7 @@
 from headgate.adapters.memory.collections import MemoryCollections
 from headgate.adapters.memory.datasets import MemoryDatasets
 from headgate.adapters.memory.erasures import MemoryErasures
+from headgate.adapters.memory.experiments import MemoryExperiments
 from headgate.adapters.memory.features import MemoryFeatures
 from headgate.adapters.memory.models import MemoryModels
 from headgate.adapters.memory.products import MemoryProducts
@@ -17,11 +18,12 @@ class MemoryCatalog(
     MemoryFeatures,
     MemoryProducts,
     MemoryRuns,
+    MemoryExperiments,
     MemoryModels,
     MemoryReproductions,
 ):
     """Every catalog's port: of datasets, names, quarantine, garbage, collections, erasures, features,
-    products, runs, models and reproductions.
+    products, runs, experiments, triggers, models and reproductions.
 
     Fault names: ``catalog.<method>``.
     """

@@ -98,6 +98,10 @@ class MemoryLedger:
                 account.held[key] = exact(usd)
             return self._budget(product, month, account)
 
+    def budget(self, product: str, month: str) -> Budget:
+        with self._faults.read("ledger.budget"), self._lock:
+            return self._budget(product, month, self._accounts.get((product, month), _Account()))
+
     def settle(self, product: str, month: str, key: str, spent: float) -> None:
         with self._faults.effect("ledger.settle"), self._lock:
             account = self._accounts.setdefault((product, month), _Account())

@@ -9,6 +9,7 @@ from headgate.adapters import documents
 from headgate.adapters.memory.faults import Faults
 from headgate.domain.events import DomainEvent
 
+MOST_DELAY_SECONDS = 900
 Subscriber = Callable[[DomainEvent], None]
 
 
@@ -69,6 +70,13 @@ class MemoryQueue:
         self._faults = faults or Faults()
         self._lock = RLock()
         self._messages: list[dict[str, Any]] = []
+        self._delays: list[int] = []
+
+    @property
+    def delays(self) -> tuple[int, ...]:
+        """Of every message that waits, how many seconds it was to be held back."""
+        with self._lock:
+            return tuple(self._delays)
 
     @property
     def messages(self) -> tuple[dict[str, Any], ...]:
@@ -76,14 +84,18 @@ class MemoryQueue:
         with self._lock:
             return tuple(self._messages)
 
-    def send(self, body: Mapping[str, Any]) -> None:
+    def send(self, body: Mapping[str, Any], delay_seconds: int = 0) -> None:
+        if not 0 <= delay_seconds <= MOST_DELAY_SECONDS:
+            raise ValueError(f"a queue holds no message back for {delay_seconds} s")
         with self._faults.effect(f"{self._name}.send"), self._lock:
             self._messages.append(documents.document_of(documents.text_of(body)))
+            self._delays.append(delay_seconds)
 
     def receive(self, limit: int = 10) -> list[dict[str, Any]]:
         """Take up to ``limit`` messages off the queue. Not in the port: the entry point receives."""
         with self._lock:
             taken, self._messages = self._messages[:limit], self._messages[limit:]
+            self._delays = self._delays[limit:]
             return taken
 
 
