@@ -21,6 +21,7 @@ from headgate.adapters.aws.online import DynamoOnlineStore
 from headgate.adapters.aws.product_catalog import DynamoProductCatalog
 from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
 from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+from headgate.adapters.aws.release_catalog import DynamoReleaseCatalog
 from headgate.adapters.aws.run_catalog import DynamoRunCatalog
 from headgate.adapters.aws.s3 import S3ObjectStore
 from headgate.adapters.aws.session import AwsClients
@@ -51,6 +52,7 @@ from headgate.ports import (
     ProductCatalog,
     QuarantineCatalog,
     RefCatalog,
+    ReleaseCatalog,
     RunCatalog,
     Scratch,
 )
@@ -80,6 +82,8 @@ class Backend(Protocol):
     @property
     def models(self) -> ModelCatalog: ...
     @property
+    def releases(self) -> ReleaseCatalog: ...
+    @property
     def ledger(self) -> Ledger: ...
     @property
     def online(self) -> OnlineStore: ...
@@ -105,7 +109,7 @@ class MemoryBackend:
         catalog = MemoryCatalog()
         self.store = MemoryObjectStore("lake", directory / "objects")
         self.datasets = self.refs = self.quarantine = self.erasures = catalog
-        self.features = self.products = self.runs = self.models = catalog
+        self.features = self.products = self.runs = self.models = self.releases = catalog
         self.ledger = MemoryLedger()
         self.online = MemoryOnlineStore()
         self.bus = MemoryEventBus()
@@ -167,7 +171,11 @@ class AwsBackend:
 
     @cached_property
     def models(self) -> DynamoModelCatalog:
-        return DynamoModelCatalog(self._table("models"))
+        return DynamoModelCatalog(self._models)
+
+    @cached_property
+    def releases(self) -> DynamoReleaseCatalog:
+        return DynamoReleaseCatalog(self._models)
 
     @cached_property
     def ledger(self) -> DynamoLedger:
@@ -206,6 +214,11 @@ class AwsBackend:
     def _versions(self) -> Table:
         """Versions, their names and quarantine read each other's items: they share a table."""
         return self._table("versions")
+
+    @cached_property
+    def _models(self) -> Table:
+        """A release moves an alias: they share a table."""
+        return self._table("models")
 
     @cached_property
     def _bus_and_queue(self) -> tuple[str, str]:

@@ -40,7 +40,15 @@ from headgate.ports.host import Clock, S3Access, S3AccessProvider, Scratch
 from headgate.ports.messages import BatchCompute, EventBus, MessageQueue
 from headgate.ports.models import EvaluationEngine, LoadedModel, ModelRuntime, RowWindow, Statistics
 from headgate.ports.objects import ExternalObjects, ObjectEntry, ObjectStore
-from headgate.ports.records import FeatureCatalog, Ledger, ModelCatalog, ProductCatalog, RunCatalog
+from headgate.ports.records import (
+    FeatureCatalog,
+    Ledger,
+    ModelCatalog,
+    ProductCatalog,
+    ReleaseCatalog,
+    RunCatalog,
+)
+from headgate.ports.signing import Signer
 from headgate.ports.tables import PublishedTable, TableCatalog
 
 __all__ = [
@@ -81,12 +89,14 @@ __all__ = [
     "PublishedTable",
     "QuarantineCatalog",
     "RefCatalog",
+    "ReleaseCatalog",
     "Rest",
     "RowWindow",
     "RunCatalog",
     "S3Access",
     "S3AccessProvider",
     "Scratch",
+    "Signer",
     "Source",
     "Statistics",
     "TableCatalog",

@@ -4,8 +4,8 @@ from headgate.adapters.memory.collections import MemoryCollections
 from headgate.adapters.memory.datasets import MemoryDatasets
 from headgate.adapters.memory.erasures import MemoryErasures
 from headgate.adapters.memory.features import MemoryFeatures
-from headgate.adapters.memory.models import MemoryModels
 from headgate.adapters.memory.products import MemoryProducts
+from headgate.adapters.memory.releases import MemoryReleases
 from headgate.adapters.memory.runs import MemoryRuns
 
 
@@ -16,10 +16,10 @@ class MemoryCatalog(
     MemoryFeatures,
     MemoryProducts,
     MemoryRuns,
-    MemoryModels,
+    MemoryReleases,
 ):
     """Every catalog's port: of datasets, names, quarantine, garbage, collections, erasures, features,
-    products, runs and models.
+    products, runs, models and releases.
 
     Fault names: ``catalog.<method>``.
     """
