@@ -12,9 +12,11 @@ from chalicelib import (
     governance,
     history,
     imports,
+    model_documents,
     models,
     products,
     quarantine,
+    releases,
     tables,
 )
 from chalicelib.application import answer, create_app
@@ -40,6 +42,8 @@ app = create_app(
         *imports.ENDPOINTS,
         *tables.ENDPOINTS,
         *models.ENDPOINTS,
+        *model_documents.ENDPOINTS,
+        *releases.ENDPOINTS,
         *governance.ENDPOINTS,
     ),
     plane,

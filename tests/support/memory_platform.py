@@ -23,6 +23,7 @@ from headgate.adapters.memory import (
     MemoryOnlineStore,
     MemoryQueue,
     MemoryScratch,
+    MemorySigner,
 )
 from headgate.bootstrap import price_table
 from headgate.domain.dataset import Drop
@@ -154,6 +155,9 @@ class MemoryPlatform:
             self.clock,
             self.scratch,
             price_table(),
+            self.catalog,
+            self.catalog,
+            MemorySigner(),
         )
         self.monitor = MonitorModel(
             self.products,

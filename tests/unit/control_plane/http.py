@@ -36,16 +36,18 @@ class Door:
             governance,
             history,
             imports,
+            model_documents,
             models,
             products,
             quarantine,
+            releases,
             tables,
         )
         from chalicelib.application import create_app
 
         groups = (
             *(products, features, history, diffs, quarantine, garbage, erasure, imports, tables, models),
-            governance,
+            *(model_documents, releases, governance),
         )
         endpoints = tuple(endpoint for group in groups for endpoint in group.ENDPOINTS)
         self.endpoints = endpoints
