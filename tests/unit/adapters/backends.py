@@ -15,6 +15,7 @@ from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
 from headgate.adapters.aws.eventbridge import EventBridgeBus
 from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
 from headgate.adapters.aws.host import SystemClock, TemporaryDisk
+from headgate.adapters.aws.kms import KmsSigner
 from headgate.adapters.aws.ledger import DynamoLedger
 from headgate.adapters.aws.model_catalog import DynamoModelCatalog
 from headgate.adapters.aws.online import DynamoOnlineStore
@@ -36,6 +37,7 @@ from headgate.adapters.memory import (
     MemoryOnlineStore,
     MemoryQueue,
     MemoryScratch,
+    MemorySigner,
 )
 from headgate.ports import (
     BatchCompute,
@@ -55,6 +57,7 @@ from headgate.ports import (
     ReleaseCatalog,
     RunCatalog,
     Scratch,
+    Signer,
 )
 
 Sent = list[dict[str, Any]]
@@ -97,6 +100,10 @@ class Backend(Protocol):
     def clock(self) -> Clock: ...
     @property
     def scratch(self) -> Scratch: ...
+    @property
+    def signer(self) -> Signer: ...
+    @property
+    def other_signer(self) -> Signer: ...
     def version_ids(self, key: str) -> list[str]: ...
     def published(self) -> Sent: ...
     def sent(self) -> Sent: ...
@@ -117,6 +124,8 @@ class MemoryBackend:
         self.batch = MemoryBatchCompute(["cpu"])
         self.clock = ManualClock()
         self.scratch = MemoryScratch(directory / "scratch")
+        self.signer = MemorySigner()
+        self.other_signer = MemorySigner(b"another", "memory/another")
 
     def version_ids(self, key: str) -> list[str]:
         return list(self.store.version_ids(key))
@@ -198,6 +207,14 @@ class AwsBackend:
         name = make_batch(self._clients, self._named("jobs"), self._job_role, self._image)
         return AwsBatchCompute(self._clients, {"cpu": name}, {"cpu": name})
 
+    @cached_property
+    def signer(self) -> KmsSigner:
+        return KmsSigner(self._clients, make_signing_key(self._clients))
+
+    @cached_property
+    def other_signer(self) -> KmsSigner:
+        return KmsSigner(self._clients, make_signing_key(self._clients))
+
     def version_ids(self, key: str) -> list[str]:
         s3 = self._clients.client("s3")
         found = s3.list_object_versions(Bucket=self.store.bucket, Prefix=key).get("Versions", [])
@@ -233,6 +250,13 @@ class AwsBackend:
 
     def _named(self, kind: str) -> str:
         return f"{kind}-{self._suffix}"
+
+
+def make_signing_key(clients: AwsClients) -> str:
+    """The ARN of a fresh key, of the kind the template declares."""
+    made = clients.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    arn: str = made["KeyMetadata"]["Arn"]
+    return arn
 
 
 def make_bucket(clients: AwsClients, name: str) -> str:

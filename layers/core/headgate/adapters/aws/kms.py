@@ -9,6 +9,8 @@ from headgate.adapters.aws.session import AwsClients
 from headgate.domain.signature import Signature
 
 ALGORITHM = "ECDSA_SHA_256"
+LONGEST = 128
+"""Bytes; a signature of this algorithm has at most 72, and what is not one need not be asked about."""
 INVALID = ("KMSInvalidSignatureException",)
 
 
@@ -32,6 +34,8 @@ class KmsSigner:
         try:
             value = b64decode(signature.value, validate=True)
         except ValueError:
+            return False
+        if not 0 < len(value) <= LONGEST:
             return False
         with translated(f"verifying with {self._key}", write=False):
             return self._verified(digest, value)
