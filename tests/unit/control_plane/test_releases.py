@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,9 +14,12 @@ from headgate.adapters.memory import ANY_EFFECT, Crash
 from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest, NotFound, PreconditionFailed
 from headgate.domain.identity import Principal
 from headgate.domain.model import GateResult
-from headgate.domain.release import Release
+from headgate.domain.release import Release, live_at
+from headgate.services.clock import iso
 from headgate.services.promote_model import Promotion
 from headgate.services.rollback_model import RollbackModel, RollbackTo
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.control_plane.world import (
     ALICE,
@@ -305,20 +309,53 @@ def test_live_at_before_during_and_after_a_rollback(lived: World) -> None:
     assert now.live.closure.version == 2
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 4), st.integers(0, 90), st.integers(-200, 200)), min_size=1, max_size=10
+    ),
+    st.lists(st.integers(-300, 1500), min_size=1, max_size=5),
+)
+@settings(deadline=None, max_examples=30)
+def test_live_at_any_time_is_what_a_replay_of_all_moves_says(
+    moves: list[tuple[int, int, int]], asked: list[int]
+) -> None:
+    """Promotions and rollbacks in any order, by people whose clocks are minutes off."""
+    with TemporaryDirectory() as folder:
+        world = lived_world(Path(folder))
+        for version in (3, 4):
+            world.catalog.add_model(model_version(version))
+        start = world.clock.now()
+        for version, waited, off in moves:
+            world.clock.advance(waited)
+            mover = replace(world.plane.promote_model, clock=_Off(world, off))
+            mover.promote(ALICE, "flights", Promotion(version))
+        releases = world.catalog.releases("flights")[::-1]
+
+        for second in asked:
+            at = iso(start + timedelta(seconds=second))
+            found = world.plane.releases.live_at(ALICE, "flights", at)
+            assert found.live == live_at(releases, at)
+            number = 0 if found.live is None else found.live.number
+            assert found.before == (releases[number - 2] if number > 1 else None)
+            assert found.after == (releases[number] if number < len(releases) else None)
+        if releases:
+            assert releases[-1].closure.version == champion(world)
+
+
 def test_live_at_of_a_product_without_releases(lived: World) -> None:
     found = lived.plane.releases.live_at(ALICE, "flights", "2030-01-01")
 
     assert (found.live, found.before, found.after) == (None, None, None)
 
 
-class _Late:
-    """A clock that is an hour late."""
+class _Off:
+    """A clock that is so many seconds off."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, seconds: int) -> None:
+        self.world, self.off = world, timedelta(seconds=seconds)
 
     def now(self) -> Any:
-        return self.world.clock.now() - timedelta(hours=1)
+        return self.world.clock.now() + self.off
 
 
 def test_a_late_clock_dates_no_move_before_the_one_it_follows(lived: World) -> None:
@@ -326,7 +363,7 @@ def test_a_late_clock_dates_no_move_before_the_one_it_follows(lived: World) -> N
     newest = lived.catalog.latest_release("flights")
     assert newest is not None
 
-    late = replace(lived.plane.promote_model, clock=_Late(lived))
+    late = replace(lived.plane.promote_model, clock=_Off(lived, -3600))
     made = RollbackModel(late).rollback(ALICE, "flights", RollbackTo())
 
     assert (made.number, made.moved_at) == (newest.number + 1, newest.moved_at)
