@@ -23,6 +23,7 @@ from headgate.adapters.memory import (
     MemoryOnlineStore,
     MemoryQueue,
     MemoryScratch,
+    MemorySigner,
 )
 from headgate.bootstrap import price_table
 from headgate.domain.dataset import Drop
@@ -163,6 +164,9 @@ class MemoryPlatform:
             self.clock,
             self.scratch,
             price_table(),
+            self.catalog,
+            self.catalog,
+            MemorySigner(),
         )
         self.trials = trials_with(self.register, self.catalog)
         self.end_job = EndJob(self.register, self.trials)

@@ -33,6 +33,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "parity": (re.compile(r"[A-Za-z0-9-]{1,64}"), "the id of a comparison"),
     "branch": _REF,
     "hold": _REF,
+    "other": (re.compile(r"[1-9][0-9]{0,8}"), "a whole number from 1"),
     "version": (re.compile(r"[1-9][0-9]{0,8}"), "a whole number from 1"),
     "run": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of a run"),
     "experiment": (re.compile(r"[0-9a-f]{64}"), "the 64 hex digits of an experiment"),

@@ -402,7 +402,10 @@ def reproduce_job(environ: Mapping[str, str]) -> "RebuildFeatures":
 
 def register(environ: Mapping[str, str]) -> "EndJob":
     from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.kms import KmsSigner
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.release_catalog import DynamoReleaseCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
     from headgate.services.end_job import EndJob, trials_with
@@ -434,6 +437,9 @@ def register(environ: Mapping[str, str]) -> "EndJob":
         scratch=parts.scratch,
         prices=price_table(),
         reproductions=judging,
+        releases=DynamoReleaseCatalog(parts.catalog),
+        features=DynamoFeatureCatalog(parts.catalog),
+        signer=KmsSigner(parts.clients, settings.signing_key),
     )
     return EndJob(register, trials_with(register, DynamoExperimentCatalog(parts.catalog)))
 
@@ -612,17 +618,20 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
     from headgate.adapters.aws.job_logs import CloudWatchJobLogs
+    from headgate.adapters.aws.kms import KmsSigner
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.online import DynamoOnlineStore
     from headgate.adapters.aws.product_catalog import DynamoProductCatalog
     from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
     from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+    from headgate.adapters.aws.release_catalog import DynamoReleaseCatalog
     from headgate.adapters.aws.reproduction_catalog import DynamoReproductionCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.aws.sqs import SqsQueue
     from headgate.services.apply_product import ApplyProduct
     from headgate.services.change_stage import ChangeStage
     from headgate.services.check_gate import CheckGate
+    from headgate.services.compare_models import CompareModels
     from headgate.services.control_plane import ControlPlane
     from headgate.services.datasets import Datasets
     from headgate.services.feature_compute import FeatureCompute
@@ -630,12 +639,16 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.hand_out_features import HandOutFeatures
     from headgate.services.history import History
     from headgate.services.merge_branch import MergeBranch
+    from headgate.services.model_documents import ModelDocuments
     from headgate.services.name_version import NameVersion
     from headgate.services.plan_features import PlanFeatures
     from headgate.services.promote_model import PromoteModel
+    from headgate.services.propose_model import ProposeModel
     from headgate.services.publish_version import PublishVersion
+    from headgate.services.read_model import ReadModel
     from headgate.services.read_online import ReadOnline
     from headgate.services.read_platform import ReadPlatform
+    from headgate.services.read_releases import ReadReleases
     from headgate.services.read_run_logs import ReadRunLogs
     from headgate.services.request_collection import RequestCollection
     from headgate.services.request_diff import RequestDiff
@@ -647,6 +660,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.services.request_training import RequestTraining
     from headgate.services.review_quarantine import ReviewQuarantine
     from headgate.services.rollback_dataset import RollbackDataset
+    from headgate.services.rollback_model import RollbackModel
     from headgate.services.show_experiments import ShowExperiments
     from headgate.services.show_features import ShowFeatures
     from headgate.services.stop_training import StopTraining
@@ -657,6 +671,11 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     products, guard, bus, clock = parts.products, parts.guard, parts.bus, parts.clock
     catalog, datasets = DynamoProductCatalog(parts.catalog), DynamoDatasetCatalog(parts.catalog)
     models, ledger = DynamoModelCatalog(parts.catalog), parts.ledger()
+    releases = DynamoReleaseCatalog(parts.catalog)
+    signer = KmsSigner(parts.clients, settings.signing_key)
+    documents = ModelDocuments(parts.bucket(settings.models_bucket), signer)
+    read_model = ReadModel(products, models, documents, guard, parts.scratch)
+    promotion = PromoteModel(products, models, releases, guard, bus, clock)
     history = Datasets(products, datasets, DynamoRefCatalog(parts.catalog), parts.lake, guard, bus, clock)
     sets = FeatureSets(products, DynamoFeatureCatalog(parts.catalog), parts.lake, guard, clock)
     online = DynamoOnlineStore(parts.table(settings.online_table), clock)
@@ -672,7 +691,12 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
             guard=guard,
             clock=clock,
         ),
-        promote_model=PromoteModel(products, models, guard, bus, clock),
+        promote_model=promotion,
+        propose_model=ProposeModel(products, models, releases, guard, bus, clock),
+        rollback_model=RollbackModel(promotion),
+        releases=ReadReleases(products, releases, guard, clock),
+        read_model=read_model,
+        compare_models=CompareModels(read_model),
         check_gate=CheckGate(
             *(products, catalog, datasets, models, guard, clock, DynamoReproductionCatalog(parts.catalog))
         ),

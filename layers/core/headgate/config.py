@@ -27,6 +27,7 @@ _VARIABLES = {
     "batch_queues": "BATCH_QUEUES",
     "batch_job_definitions": "BATCH_JOB_DEFINITIONS",
     "trainer_image_digest": "TRAINER_IMAGE_DIGEST",
+    "signing_key": "SIGNING_KEY_ARN",
     "prediction_queue_url": "PREDICTION_QUEUE_URL",
     "train_queue_url": "TRAIN_QUEUE_URL",
     "ingest_queue_url": "INGEST_QUEUE_URL",
@@ -170,6 +171,7 @@ class TrainSettings(Settings):
 @dataclass(frozen=True)
 class RegisterSettings(Settings):
     models_bucket: str
+    signing_key: str
     memory_mb: int = 3008
 
 
@@ -184,6 +186,7 @@ class InferSettings(Settings):
 @dataclass(frozen=True)
 class ApiSettings(Settings):
     models_bucket: str
+    signing_key: str
     landing_bucket: str
     logs_bucket: str
     train_queue_url: str

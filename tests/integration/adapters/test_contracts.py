@@ -16,7 +16,9 @@ from tests.unit.adapters.test_online_store import TestOnlineStore
 from tests.unit.adapters.test_product_catalog import TestProductCatalog
 from tests.unit.adapters.test_quarantine_catalog import TestQuarantineCatalog
 from tests.unit.adapters.test_ref_catalog import TestBranches, TestHolds, TestTags
+from tests.unit.adapters.test_release_catalog import TestReleaseCatalog
 from tests.unit.adapters.test_run_catalog import TestRunCatalog
+from tests.unit.adapters.test_signer import TestSigner
 
 __all__ = [
     "TestBatchCompute",
@@ -36,7 +38,9 @@ __all__ = [
     "TestOnlineStore",
     "TestProductCatalog",
     "TestQuarantineCatalog",
+    "TestReleaseCatalog",
     "TestRunCatalog",
+    "TestSigner",
     "TestTags",
     "TestTriggerCatalog",
 ]

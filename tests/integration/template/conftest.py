@@ -27,6 +27,10 @@ CALLS = {
     "s3": lambda client, to: client.get_object(Bucket=to, Key="a/spec/b"),
     "dynamodb": lambda client, to: client.get_item(TableName=to, Key={"pk": {"S": "a"}, "sk": {"S": "b"}}),
     "sqs": lambda client, to: client.send_message(QueueUrl=to, MessageBody="{}"),
+    "kms:sign": lambda client, to: client.sign(
+        KeyId=to, Message=b"1" * 32, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256"),
+    "kms:verify": lambda client, to: client.verify(
+        KeyId=to, Message=b"1" * 32, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256", Signature=b"1"),
     "glue": lambda client, to: client.get_table(DatabaseName=to, Name="none"),
     "events": lambda client, to: client.put_events(Entries=[
         {"EventBusName": to, "Source": "headgate", "DetailType": "Tried", "Detail": "{}"}]),
@@ -38,7 +42,7 @@ CALLS = {
 
 def tried(service, to):
     try:
-        CALLS[service](boto3.client(service), os.environ.get(to, to))
+        CALLS[service](boto3.client(service.partition(":")[0]), os.environ.get(to, to))
     except Exception as error:
         code = getattr(error, "response", {}).get("Error", {}).get("Code", repr(error))
         return "AccessDenied" if code.startswith("AccessDenied") else code

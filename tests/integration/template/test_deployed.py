@@ -115,12 +115,25 @@ def test_an_event_reaches_those_who_care(platform: Platform, event: str, functio
         ("publish", "glue", "another_database", "AccessDenied"),
         ("publish", "sqs", "PUBLISH_QUEUE_URL", "allowed"),
         ("ingest", "glue", "headgate_test", "AccessDenied"),
+        ("register", "kms:sign", "SIGNING_KEY_ARN", "allowed"),
+        ("register", "kms:verify", "SIGNING_KEY_ARN", "AccessDenied"),
+        ("api", "kms:verify", "SIGNING_KEY_ARN", "KMSInvalidSignatureException"),
+        ("api", "kms:sign", "SIGNING_KEY_ARN", "AccessDenied"),
     ],
 )
 def test_a_role_allows_what_its_function_does(
     platform: Platform, function: str, service: str, to: str, answer: str
 ) -> None:
     assert _tried(platform, function, service, to) == answer
+
+
+def test_a_function_that_registers_nothing_signs_nothing(platform: Platform) -> None:
+    key = platform.resources()["SigningKey"]
+    keys = platform.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+
+    assert (keys["KeySpec"], keys["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    for function in ("infer", "monitor", "record"):
+        assert _tried(platform, function, "kms:sign", keys["Arn"]) == "AccessDenied"
 
 
 def test_a_function_may_not_send_to_a_queue_of_others(platform: Platform) -> None:

@@ -16,12 +16,14 @@ from headgate.adapters.aws.eventbridge import EventBridgeBus
 from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog, DynamoTriggerCatalog
 from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
 from headgate.adapters.aws.host import SystemClock, TemporaryDisk
+from headgate.adapters.aws.kms import KmsSigner
 from headgate.adapters.aws.ledger import DynamoLedger
 from headgate.adapters.aws.model_catalog import DynamoModelCatalog
 from headgate.adapters.aws.online import DynamoOnlineStore
 from headgate.adapters.aws.product_catalog import DynamoProductCatalog
 from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
 from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+from headgate.adapters.aws.release_catalog import DynamoReleaseCatalog
 from headgate.adapters.aws.reproduction_catalog import DynamoReproductionCatalog
 from headgate.adapters.aws.run_catalog import DynamoRunCatalog
 from headgate.adapters.aws.s3 import S3ObjectStore
@@ -37,6 +39,7 @@ from headgate.adapters.memory import (
     MemoryOnlineStore,
     MemoryQueue,
     MemoryScratch,
+    MemorySigner,
 )
 from headgate.ports import (
     BatchCompute,
@@ -54,9 +57,11 @@ from headgate.ports import (
     ProductCatalog,
     QuarantineCatalog,
     RefCatalog,
+    ReleaseCatalog,
     ReproductionCatalog,
     RunCatalog,
     Scratch,
+    Signer,
     TriggerCatalog,
 )
 
@@ -91,6 +96,8 @@ class Backend(Protocol):
     @property
     def models(self) -> ModelCatalog: ...
     @property
+    def releases(self) -> ReleaseCatalog: ...
+    @property
     def ledger(self) -> Ledger: ...
     @property
     def online(self) -> OnlineStore: ...
@@ -104,6 +111,10 @@ class Backend(Protocol):
     def clock(self) -> Clock: ...
     @property
     def scratch(self) -> Scratch: ...
+    @property
+    def signer(self) -> Signer: ...
+    @property
+    def other_signer(self) -> Signer: ...
     def version_ids(self, key: str) -> list[str]: ...
     def published(self) -> Sent: ...
     def sent(self) -> Sent: ...
@@ -118,6 +129,7 @@ class MemoryBackend:
         self.datasets = self.refs = self.quarantine = self.erasures = catalog
         self.features = self.products = self.runs = self.models = self.reproductions = catalog
         self.experiments = self.triggers = catalog
+        self.releases = catalog
         self.ledger = MemoryLedger()
         self.online = MemoryOnlineStore()
         self.bus = MemoryEventBus()
@@ -125,6 +137,8 @@ class MemoryBackend:
         self.batch = MemoryBatchCompute(["cpu"])
         self.clock = ManualClock()
         self.scratch = MemoryScratch(directory / "scratch")
+        self.signer = MemorySigner()
+        self.other_signer = MemorySigner(b"another", "memory/another")
 
     def version_ids(self, key: str) -> list[str]:
         return list(self.store.version_ids(key))
@@ -191,7 +205,11 @@ class AwsBackend:
 
     @cached_property
     def models(self) -> DynamoModelCatalog:
-        return DynamoModelCatalog(self._table("models"))
+        return DynamoModelCatalog(self._models)
+
+    @cached_property
+    def releases(self) -> DynamoReleaseCatalog:
+        return DynamoReleaseCatalog(self._models)
 
     @cached_property
     def ledger(self) -> DynamoLedger:
@@ -214,6 +232,14 @@ class AwsBackend:
         name = make_batch(self._clients, self._named("jobs"), self._job_role, self._image)
         return AwsBatchCompute(self._clients, {"cpu": name}, {"cpu": name})
 
+    @cached_property
+    def signer(self) -> KmsSigner:
+        return KmsSigner(self._clients, make_signing_key(self._clients))
+
+    @cached_property
+    def other_signer(self) -> KmsSigner:
+        return KmsSigner(self._clients, make_signing_key(self._clients))
+
     def version_ids(self, key: str) -> list[str]:
         s3 = self._clients.client("s3")
         found = s3.list_object_versions(Bucket=self.store.bucket, Prefix=key).get("Versions", [])
@@ -232,6 +258,11 @@ class AwsBackend:
         return self._table("versions")
 
     @cached_property
+    def _models(self) -> Table:
+        """A release moves an alias: they share a table."""
+        return self._table("models")
+
+    @cached_property
     def _bus_and_queue(self) -> tuple[str, str]:
         return make_bus(self._clients, self._named("bus"))
 
@@ -244,6 +275,13 @@ class AwsBackend:
 
     def _named(self, kind: str) -> str:
         return f"{kind}-{self._suffix}"
+
+
+def make_signing_key(clients: AwsClients) -> str:
+    """The ARN of a fresh key, of the kind the template declares."""
+    made = clients.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    arn: str = made["KeyMetadata"]["Arn"]
+    return arn
 
 
 def make_bucket(clients: AwsClients, name: str) -> str:

@@ -15,6 +15,7 @@ from headgate.domain.file_table import FileTable
 from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, GateResult, ModelVersion
 from headgate.domain.product import Criterion, GateEvidence, ProductRecord
+from headgate.domain.release import Closure, Proposal, Release, proposal_id
 from headgate.domain.training import RunRecord
 from headgate.domain.version import MAIN, Branch, CommitView, Head, Hold, Tag, VersionRecord
 from headgate.ports import DatasetCatalog, OnlineRow
@@ -220,6 +221,41 @@ def model(number: int, digest: str = "") -> ModelVersion:
         gates=(GateResult("min_auc", True, 2 / 3, ">=", 0.65),),
         created_at=at(number),
     )
+
+
+def closure(version: int) -> Closure:
+    return Closure(
+        datasets={"orders": {"digest": f"d{version}", "ordinal": version}},
+        feature_set="spend",
+        feature_version="f1",
+        model="churn",
+        version=version,
+        model_digest=f"m{version}",
+        artifact_sha256="a" * 64,
+        run=f"r{version}",
+        code_digest="c" * 64,
+        config_digest="e" * 64,
+        environment_digest="sha256:image",
+    )
+
+
+def release(number: int, from_version: int | None, version: int, second: int = 0) -> Release:
+    return Release(
+        product="shop",
+        number=number,
+        kind="promote",
+        closure=closure(version),
+        from_version=from_version,
+        principal="user/ada",
+        proposed_by=None,
+        reason="better",
+        moved_at=at(second),
+    )
+
+
+def proposal(version: int, second: int = 0, principal: str = "user/ada") -> Proposal:
+    id_ = proposal_id("shop", version, principal, at(second))
+    return Proposal("shop", id_, "churn", version, principal, "better", at(second))
 
 
 def move(from_version: int | None, to_version: int, second: int = 0, alias: str = "champion") -> AliasMove:

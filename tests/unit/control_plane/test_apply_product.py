@@ -160,6 +160,11 @@ BAD_BUNDLES: dict[str, tuple[str, Any, str]] = {
     ),
     "a split that overlaps": ("training.split.holdout", ["2013-08-01", "2013-10-01"], "training split"),
     "a split with no dates": ("training.split.train", ["January", "March"], "a date such as"),
+    "a baseline that is computed anyway": (
+        "training.baselines",
+        [{"name": "seasonal", "mean_by": ["carrier"]}],
+        "'seasonal' is always computed, choose another name",
+    ),
     "an unknown gate": ("training.gates", {"min_acu": 0.7}, 'did you mean "min_auc"'),
     "a gate that is no number": ("training.gates", {"min_auc": "0.7"}, "bundle.training.gates.min_auc"),
     "an unknown compute class": ("training.compute_class", "tpu", "one of cpu, gpu"),

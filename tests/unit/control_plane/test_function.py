@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "EVENT_BUS_NAME": "bus",
     "LAKE_BUCKET_NAME": "headgate-lake",
     "MODELS_BUCKET_NAME": "models",
+    "SIGNING_KEY_ARN": "arn:aws:kms:eu-west-1:123456789012:key/1",
     "LANDING_BUCKET_NAME": "landing",
     "LOGS_BUCKET_NAME": "logs",
     "ONLINE_TABLE_NAME": "online",

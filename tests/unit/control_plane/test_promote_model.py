@@ -71,7 +71,7 @@ def test_of_two_promotions_at_once_one_is_told_of_the_conflict(lived: World) -> 
     # Given a rival who moves the alias between the decision and the move
     lived.catalog.add_model(model_version(3))
     guard = Guard(lived.bus, _Rival(lived), lived.new_id)
-    late = PromoteModel(lived.products, lived.catalog, guard, lived.bus, lived.clock)
+    late = PromoteModel(lived.products, lived.catalog, lived.catalog, guard, lived.bus, lived.clock)
 
     # When the slower one moves it
     with pytest.raises(Conflict, match="not at 1, by now"):
@@ -153,7 +153,7 @@ def test_a_crash_at_any_effect_is_healed_by_a_retry(when: Any, tmp_path: Path) -
     clean.faults.clear()
     _promote(clean, 2)
     effects = clean.faults.effects
-    assert effects == ("bus.publish", "catalog.move_alias", "bus.publish")
+    assert effects == ("bus.publish", "catalog.add_release", "bus.publish")
 
     for nth in range(1, len(effects) + 1):
         world = lived_world(tmp_path / f"{when}-{nth}")

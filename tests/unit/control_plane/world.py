@@ -19,6 +19,8 @@ from headgate.adapters.memory import (
     MemoryObjectStore,
     MemoryOnlineStore,
     MemoryQueue,
+    MemoryScratch,
+    MemorySigner,
 )
 from headgate.bootstrap import price_table
 from headgate.domain.canonical import canonical_json, digest
@@ -55,6 +57,7 @@ from headgate.services.branches import open_branch, start_branch
 from headgate.services.change_stage import ChangeStage
 from headgate.services.check_gate import CheckGate
 from headgate.services.commit_version import Line
+from headgate.services.compare_models import CompareModels
 from headgate.services.control_plane import ControlPlane
 from headgate.services.datasets import Datasets
 from headgate.services.diff_reports import DiffReports
@@ -66,13 +69,17 @@ from headgate.services.hand_out_features import HandOutFeatures
 from headgate.services.history import History
 from headgate.services.manifests import Manifests, data_key
 from headgate.services.merge_branch import MergeBranch
+from headgate.services.model_documents import ModelDocuments
 from headgate.services.name_version import NameVersion
 from headgate.services.plan_features import PlanFeatures
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.promote_model import PromoteModel
+from headgate.services.propose_model import ProposeModel
 from headgate.services.publish_version import PublishVersion
+from headgate.services.read_model import ReadModel
 from headgate.services.read_online import ReadOnline
 from headgate.services.read_platform import ReadPlatform
+from headgate.services.read_releases import ReadReleases
 from headgate.services.read_run_logs import ReadRunLogs
 from headgate.services.record_events import RecordEvents
 from headgate.services.request_collection import RequestCollection
@@ -85,6 +92,7 @@ from headgate.services.request_reproduction import RequestReproduction
 from headgate.services.request_training import RequestTraining
 from headgate.services.review_quarantine import ReviewQuarantine
 from headgate.services.rollback_dataset import RollbackDataset
+from headgate.services.rollback_model import RollbackModel
 from headgate.services.show_experiments import ShowExperiments
 from headgate.services.show_features import ShowFeatures
 from headgate.services.stop_training import StopTraining
@@ -344,7 +352,7 @@ class World:
         self.new_id: Callable[[], str] = lambda: f"id-{next(counter)}"
         self.catalog = MemoryCatalog(self.faults)
         self.lake = MemoryObjectStore("lake", self.folder, self.faults)
-        self.models = MemoryObjectStore("models", self.folder, self.faults)
+        self.artifacts = MemoryObjectStore("models", self.folder, self.faults)
         self.compute = MemoryBatchCompute(faults=self.faults)
         self.ledger = MemoryLedger(self.faults)
         self.bus = MemoryEventBus(self.faults)
@@ -367,6 +375,11 @@ class World:
         products = self.products
         datasets = Datasets(products, catalog, catalog, self.lake, guard, bus, clock)
         sets = FeatureSets(products, catalog, self.lake, guard, clock)
+        self.documents = ModelDocuments(self.artifacts, MemorySigner())
+        read_model = ReadModel(
+            products, catalog, self.documents, guard, MemoryScratch(self.folder / "scratch")
+        )
+        promotion = PromoteModel(products, catalog, catalog, guard, bus, clock)
         self.plane = ControlPlane(
             apply_product=ApplyProduct(products, catalog, self.lake, guard, bus, clock),
             read=ReadPlatform(
@@ -378,13 +391,18 @@ class World:
                 guard=guard,
                 clock=clock,
             ),
-            promote_model=PromoteModel(products, catalog, guard, bus, clock),
+            promote_model=promotion,
+            propose_model=ProposeModel(products, catalog, catalog, guard, bus, clock),
+            rollback_model=RollbackModel(promotion),
+            releases=ReadReleases(products, catalog, guard, clock),
+            read_model=read_model,
+            compare_models=CompareModels(read_model),
             check_gate=CheckGate(products, catalog, catalog, catalog, guard, clock, catalog),
             change_stage=ChangeStage(products, catalog, guard, bus, clock),
             trace_prediction=TracePrediction(products, ledger, guard),
             run_logs=ReadRunLogs(products, catalog, self.compute, self.logs, guard),
             request_training=RequestTraining(products, guard, self.queue, price_table()),
-            experiments=ShowExperiments(products, catalog, catalog, self.models, ledger, guard, clock),
+            experiments=ShowExperiments(products, catalog, catalog, self.artifacts, ledger, guard, clock),
             stop_training=StopTraining(products, catalog, catalog, self.compute, guard, bus, clock),
             request_import=RequestImport(products, guard, self.ingest_queue),
             reproductions=RequestReproduction(

@@ -235,6 +235,61 @@ def test_a_mean_by_nothing_is_the_mean_of_all(tmp_path: Path, engine: DuckDbEval
     assert engine.group_means(made, made, "label", []) == [0.25] * 4
 
 
+SEASONAL = st.lists(
+    st.tuples(st.datetimes(datetime(1965, 1, 1), datetime(2035, 12, 31)), st.sampled_from([0, 1, None])),
+    min_size=1,
+    max_size=30,
+)
+
+
+def at_times(folder: Path, rows: list[tuple[datetime, int | None]]) -> RowWindow:
+    table = pa.table(
+        {
+            "id": pa.array([f"{n:06d}" for n in range(len(rows))]),
+            "at": pa.array([time for time, _ in rows], pa.timestamp("us")),
+            "label": pa.array([label for _, label in rows], pa.int32()),
+        }
+    )
+    path = folder / f"{next(_files)}.parquet"
+    pq.write_table(table, path)
+    return RowWindow((str(path),), "at", ("id",), "1900-01-01", "2100-01-01")
+
+
+@given(SEASONAL, SEASONAL)
+@UNHURRIED
+def test_a_season_is_a_weekday_and_an_hour_in_utc(
+    tmp_path: Path, engine: DuckDbEvaluationEngine, train: list[Any], held_out: list[Any]
+) -> None:
+    known = [(time, label) for time, label in train if label is not None]
+    learnt, window_ = at_times(tmp_path, train), at_times(tmp_path, held_out)
+    if not known:
+        with pytest.raises(InvalidRequest, match="has a label"):
+            engine.seasonal_means(learnt, window_, "label")
+        return
+    overall = sum(label for _, label in known) / len(known)
+
+    def mean(time: datetime) -> float:
+        season = (time.isoweekday(), time.hour)
+        found = [label for each, label in known if (each.isoweekday(), each.hour) == season]
+        return sum(found) / len(found) if found else overall
+
+    ordered = sorted((time, f"{n:06d}") for n, (time, _) in enumerate(held_out))
+    expected = [mean(time) for time, _ in ordered]
+    assert engine.seasonal_means(learnt, window_, "label") == pytest.approx(expected)
+
+
+@given(SEASONAL)
+@UNHURRIED
+def test_the_mean_of_a_label_is_that_of_the_rows_that_have_one(
+    tmp_path: Path, engine: DuckDbEvaluationEngine, rows: list[Any]
+) -> None:
+    known = [label for _, label in rows if label is not None]
+    expected = sum(known) / len(known) if known else None
+    made = at_times(tmp_path, rows)
+    assert engine.label_mean(made, "label") == (None if expected is None else pytest.approx(expected))
+    assert engine.label_mean(replace(made, uris=()), "label") is None
+
+
 def test_without_training_rows_there_is_no_baseline(tmp_path: Path, engine: DuckDbEvaluationEngine) -> None:
     made = window(tmp_path, group=texts(["a"]), label=pa.array([1]))
     with pytest.raises(InvalidRequest, match="no row from"):

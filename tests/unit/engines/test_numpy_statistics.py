@@ -1,7 +1,8 @@
 """AUC against its definition, and the bootstrap interval of a skill."""
 
+import math
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -92,3 +93,51 @@ def test_more_rows_make_the_interval_narrower() -> None:
 
 def test_without_rows_there_is_no_skill() -> None:
     assert STATISTICS.skill([], [], [], 1) == {"value": 0.0, "low": 0.0, "high": 0.0, "resamples": 60.0}
+
+
+CHANCES = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.1, 0.4, 0.9, 1.0])), min_size=1, max_size=40
+)
+
+
+def precision_by_definition(labels: Sequence[int], scores: Sequence[float]) -> float:
+    """Over falling thresholds: precision there, times the recall gained."""
+    if not sum(labels):
+        return 0.0
+    total, gained = 0.0, 0
+    for threshold in sorted(set(scores), reverse=True):
+        taken = [y for y, s in zip(labels, scores, strict=True) if s >= threshold]
+        total += sum(taken) / len(taken) * (sum(taken) - gained) / sum(labels)
+        gained = sum(taken)
+    return total
+
+
+@given(CHANCES)
+@settings(deadline=None)
+def test_quality_is_what_its_definitions_say(rows: list[tuple[int, float]]) -> None:
+    labels, scores = [y for y, _ in rows], [s for _, s in rows]
+    found = STATISTICS.quality(labels, scores)
+    losses = []
+    for y, s in rows:
+        chance = min(max(s, 1e-15), 1 - 1e-15)
+        losses.append(-math.log(chance if y else 1 - chance))
+    assert found["average_precision"] == pytest.approx(precision_by_definition(labels, scores))
+    assert found["brier"] == pytest.approx(sum((s - y) ** 2 for y, s in rows) / len(rows))
+    assert found["log_loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-2)
+
+
+@given(CHANCES)
+@settings(deadline=None)
+def test_calibration_bins_hold_every_row_once_in_the_order_of_scores(rows: list[tuple[int, float]]) -> None:
+    labels, scores = [y for y, _ in rows], [s for _, s in rows]
+    bins = STATISTICS.calibration(labels, scores)
+    assert len(bins) == min(10, len(rows))
+    assert sum(each["rows"] for each in bins) == len(rows)
+    assert sum(each["rows"] * each["rate"] for each in bins) == pytest.approx(sum(labels))
+    assert sum(each["rows"] * each["mean_score"] for each in bins) == pytest.approx(sum(scores))
+    assert max(each["rows"] for each in bins) - min(each["rows"] for each in bins) <= 1
+    assert all(a["high"] <= b["low"] for a, b in pairwise(bins))
+
+
+def test_there_is_no_bin_without_rows() -> None:
+    assert STATISTICS.calibration([], []) == []

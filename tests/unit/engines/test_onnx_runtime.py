@@ -86,3 +86,13 @@ def test_bytes_that_are_no_model_are_corrupted(tmp_path: Path, body: bytes | Non
 def test_a_model_of_another_shape_is_corrupted(name: str, reason: str) -> None:
     with pytest.raises(Corrupted, match=reason):
         OnnxModelRuntime().load(MODELS / name)
+
+
+def test_an_artifact_tells_its_own_signature(model: OnnxLoadedModel) -> None:
+    assert model.signature() == {
+        "inputs": [
+            {"name": "size", "datatype": "FP32", "shape": [-1, 1]},
+            {"name": "colour", "datatype": "BYTES", "shape": [-1, 1]},
+        ],
+        "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1, 1]}],
+    }

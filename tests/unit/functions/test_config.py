@@ -26,6 +26,7 @@ SHARED = {
 TRAIN = {
     **SHARED,
     "MODELS_BUCKET_NAME": "models",
+    "SIGNING_KEY_ARN": "arn:aws:kms:eu-west-1:123456789012:key/1",
     "IDEMPOTENCY_TABLE_NAME": "idempotency",
     "BATCH_QUEUES": '{"cpu": "queue"}',
     "BATCH_JOB_DEFINITIONS": '{"cpu": "definition"}',

@@ -95,3 +95,35 @@ def test_models_promote_themselves_in_poc_alone(flights: Product, stage: str, ef
 @pytest.mark.parametrize(("passed", "effect"), [(True, "allow"), (False, "implicit_deny")])
 def test_the_stage_follows_the_evidence(flights: Product, passed: bool, effect: str) -> None:
     assert decide(flights, ALICE, "ChangeStage", PRODUCT, GatePassed=passed)[0] == effect
+
+
+CHAMPION = {"Alias": "champion", "Stage": "prototype"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"ProposedBy": "user/bob", "ProposedBySelf": False}, ("allow", "EngineersOperate")),
+        ({"ProposedBy": "user/alice", "ProposedBySelf": True}, ("explicit_deny", "TwoPersonsPromote")),
+        ({}, ("explicit_deny", "NothingIsPromotedUnproposed")),
+        ({"Stage": "poc"}, ("allow", "EngineersOperate")),
+        ({"Alias": "challenger"}, ("allow", "EngineersOperate")),
+    ],
+)
+def test_after_poc_a_champion_takes_two_people(
+    flights: Product, facts: dict[str, object], expected: tuple[str, str]
+) -> None:
+    assert decide(flights, ALICE, "PromoteModel", MODEL, **{**CHAMPION, **facts}) == expected
+
+
+def test_rolling_back_takes_one_person(flights: Product) -> None:
+    assert decide(flights, ALICE, "RollbackModel", MODEL, **CHAMPION)[0] == "allow"
+
+
+@pytest.mark.parametrize(
+    ("principal", "effect"), [(ALICE, "allow"), (BOB, "allow"), (CAROL, "implicit_deny")]
+)
+def test_scientists_propose_what_engineers_promote(
+    flights: Product, principal: Principal, effect: str
+) -> None:
+    assert decide(flights, principal, "ProposeModel", MODEL)[0] == effect

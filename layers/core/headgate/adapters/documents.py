@@ -22,6 +22,7 @@ from headgate.domain.garbage import CollectionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
+from headgate.domain.release import Proposal, Release
 from headgate.domain.reproduction import Reproduction
 from headgate.domain.training import RunRecord
 from headgate.domain.trigger_state import TriggerState
@@ -102,6 +103,14 @@ def model_version(text: str) -> ModelVersion:
 
 def alias_move(text: str) -> AliasMove:
     return AliasMove(**document_of(text))
+
+
+def release(text: str) -> Release:
+    return Release.from_document(document_of(text))
+
+
+def proposal(text: str) -> Proposal:
+    return Proposal.from_document(document_of(text))
 
 
 def cost_line(text: str) -> CostLine:

@@ -32,7 +32,12 @@ from headgate.domain.shape import (
 from headgate.domain.training import COMPUTE_CLASSES
 from headgate.domain.validation import CHOICES
 
-GATES = ("min_auc", "max_auc", "min_lift_over_baseline", "min_gain_over_champion", "max_parity_error")
+GATES = (
+    *("min_auc", "max_auc", "min_lift_over_baseline", "min_gain_over_champion"),
+    *("max_parity_error", "max_size_mb", "max_latency_ms"),
+)
+LEARNT_BASELINES = ("model", "constant", "naive", "seasonal")
+"""Names that a declared baseline cannot have: they are always computed."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -201,5 +206,7 @@ def _training_problems(product: Product) -> Iterator[str]:
         yield f"bundle.training.features: the label {training.label!r} is among them"
     for baseline in shape.repeated(str(each["name"]) for each in training.baselines):
         yield f"bundle.training.baselines: {baseline!r} is declared twice"
+    for taken in {str(each["name"]) for each in training.baselines} & set(LEARNT_BASELINES):
+        yield f"bundle.training.baselines: {taken!r} is always computed, choose another name"
     if training.budget_usd_per_month < 0:
         yield f"bundle.training.budget_usd_per_month: is {training.budget_usd_per_month}, less than nothing"

@@ -4,20 +4,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from headgate.domain.release import Closure
+
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 Alias = Literal["champion", "challenger"]
+GateScope = Literal["register", "champion"]
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate: what was measured against the declared bound; it reads value <comparison> bound."""
+    """One gate: what was measured against the declared bound; it reads value <comparison> bound.
+
+    Failing one of scope ``register`` refuses the version; one of scope ``champion`` keeps it from becoming
+    champion in the place of the one it was compared with. ``detail`` says more where a number says little.
+    """
 
     name: str
     passed: bool
     value: float
     comparison: str
     bound: float
+    scope: GateScope = "register"
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ class ModelVersion:
     created_at: str
     artifact_sha256: str = ""
     """What the artifact was when it was measured: bytes with another digest are not this version."""
+    closure: Closure | None = None
+    """What it is made of; None for versions that were registered before closures were kept."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -48,6 +59,8 @@ class ModelVersion:
     def from_document(cls, document: Mapping[str, Any]) -> "ModelVersion":
         fields = dict(document)
         fields["gates"] = tuple(GateResult(**g) for g in document["gates"])
+        closure = document.get("closure")
+        fields["closure"] = None if closure is None else Closure(**closure)
         return cls(**fields)
 
 
@@ -70,3 +83,10 @@ def model_node(model: str, version: int) -> str:
 
 def prediction_node(prediction: str) -> str:
     return f"prediction/{prediction}"
+
+
+def document_key(product: str, model: str, version: int, name: str) -> str:
+    """Key in the models bucket of what registration wrote about a version: card, bill of materials,
+    signature.
+    """
+    return f"{product}/models/{model}/{version}/{name}"

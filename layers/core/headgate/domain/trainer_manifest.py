@@ -5,7 +5,7 @@ It is a claim: digests are compared with the files, and metrics are measured aga
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.domain.errors import Corrupted
@@ -28,7 +28,8 @@ _NEEDED = {
     "files": mapping(record({"sha256": _sha256}, {"bytes": whole(0)})),
     "signature": record({"inputs": items(_TENSOR, least=1), "outputs": items(_TENSOR, least=1)}),
 }
-_CHECK = record(_NEEDED, {"metrics": mapping(anything)})
+_MORE = {"metrics": mapping(anything), "environment": mapping(anything)}
+_CHECK = record(_NEEDED, _MORE)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class TrainerManifest:
     files: Mapping[str, str]
     signature: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    environment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ def read_trainer_manifest(body: bytes, run: str) -> TrainerManifest:
     """Raises InvalidRequest when it is malformed, Corrupted when it is of another run."""
     document = parse_json(body, WHERE)
     if isinstance(document, dict):
-        document = {name: value for name, value in document.items() if name in {*_NEEDED, "metrics"}}
+        document = {name: value for name, value in document.items() if name in {*_NEEDED, *_MORE}}
     enforce(_CHECK, document, WHERE)
     if document["run"] != run:
         raise Corrupted(f"{WHERE} is of run {document['run'][:12]}")
@@ -63,4 +65,5 @@ def read_trainer_manifest(body: bytes, run: str) -> TrainerManifest:
         files={name: entry["sha256"] for name, entry in document["files"].items()},
         signature=document["signature"],
         metrics=document.get("metrics", {}),
+        environment=document.get("environment", {}),
     )

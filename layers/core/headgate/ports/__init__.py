@@ -47,9 +47,11 @@ from headgate.ports.records import (
     Ledger,
     ModelCatalog,
     ProductCatalog,
+    ReleaseCatalog,
     ReproductionCatalog,
     RunCatalog,
 )
+from headgate.ports.signing import Signer
 from headgate.ports.tables import PublishedTable, TableCatalog
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "PublishedTable",
     "QuarantineCatalog",
     "RefCatalog",
+    "ReleaseCatalog",
     "ReproductionCatalog",
     "Rest",
     "RowWindow",
@@ -100,6 +103,7 @@ __all__ = [
     "S3Access",
     "S3AccessProvider",
     "Scratch",
+    "Signer",
     "Source",
     "Statistics",
     "TableCatalog",

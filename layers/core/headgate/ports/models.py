@@ -13,6 +13,12 @@ class LoadedModel(Protocol):
         """One score a row; ``columns`` has one sequence of equal length per input, None where missing."""
         ...
 
+    def signature(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What the artifact itself says it takes and gives, in the words of the Open Inference Protocol:
+        ``inputs`` and ``outputs``, each with ``name``, ``datatype`` and ``shape`` (-1 for any length).
+        """
+        ...
+
 
 class ModelRuntime(Protocol):
     """Loads ONNX models. Raises Corrupted when the bytes are no model."""
@@ -48,6 +54,16 @@ class EvaluationEngine(Protocol):
         """
         ...
 
+    def seasonal_means(self, train: RowWindow, window: RowWindow, label: str) -> Sequence[float]:
+        """The same by ISO weekday and hour of the event time in UTC; where no training row has them, the
+        label's mean over all.
+        """
+        ...
+
+    def label_mean(self, window: RowWindow, label: str) -> float | None:
+        """The label's mean over the rows that have one; None when there is none."""
+        ...
+
     def histograms(
         self, window: RowWindow, features: Mapping[str, Mapping[str, Any]]
     ) -> Mapping[str, Sequence[int]]:
@@ -63,6 +79,16 @@ class Statistics(Protocol):
 
     def auc(self, labels: Sequence[int], scores: Sequence[float]) -> float:
         """Area under the ROC curve; 0.5 when one class is absent."""
+        ...
+
+    def quality(self, labels: Sequence[int], scores: Sequence[float]) -> Mapping[str, float]:
+        """``{"average_precision", "log_loss", "brier"}``; scores are probabilities, of at least one row."""
+        ...
+
+    def calibration(self, labels: Sequence[int], scores: Sequence[float]) -> Sequence[Mapping[str, float]]:
+        """Ten bins with about equally many rows, by score: ``{"low", "high", "rows", "mean_score",
+        "rate"}``: what was said against what happened.
+        """
         ...
 
     def skill(

@@ -8,6 +8,7 @@ from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
+from headgate.domain.release import Proposal, Release
 from headgate.domain.reproduction import Reproduction
 from headgate.domain.training import RunRecord
 
@@ -127,6 +128,42 @@ class ModelCatalog(Protocol):
 
     def reports(self, model: str, limit: int = 50) -> Sequence[Mapping[str, Any]]:
         """Newest first."""
+        ...
+
+
+class ReleaseCatalog(Protocol):
+    """What a product serves, move by move, and who asked for a version to be next."""
+
+    def add_release(self, release: Release, move: AliasMove, accepts: Proposal | None = None) -> None:
+        """Write the release, move the alias, and accept the proposal: all or nothing.
+
+        Raises Conflict when the release is not one more than the newest or is dated before it, the alias is
+        not at ``move.from_version``, or the proposal is open no more.
+        """
+        ...
+
+    def latest_release(self, product: str) -> Release | None: ...
+
+    def release(self, product: str, number: int) -> Release:
+        """Raises NotFound."""
+        ...
+
+    def releases(self, product: str, limit: int = 100) -> Sequence[Release]:
+        """Newest first."""
+        ...
+
+    def add_proposal(self, proposal: Proposal) -> None:
+        """Raises Conflict when one for that version is open already."""
+        ...
+
+    def withdraw_proposal(self, proposal: Proposal) -> None:
+        """Keep the proposal as it is given: closed. Raises Conflict when it is open no more."""
+        ...
+
+    def open_proposal(self, product: str, version: int) -> Proposal | None: ...
+
+    def proposals(self, product: str, limit: int = 100) -> Sequence[Proposal]:
+        """Newest first, closed ones too."""
         ...
 
 

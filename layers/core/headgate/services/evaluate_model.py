@@ -5,11 +5,13 @@ model is live.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from headgate.domain.errors import Corrupted, InvalidRequest
 from headgate.domain.feature_version import FeatureManifest, partitions_between
+from headgate.domain.validation import DEFAULT_TOLERANCE, Tolerance
 from headgate.ports import EvaluationEngine, LoadedModel, ObjectStore, RowWindow, Statistics
 
 MODEL, CONSTANT = "model", "constant"
@@ -21,6 +23,17 @@ class Scored:
 
     labels: Sequence[int | None]
     scores: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Differences between an artifact and the model it was made of: the largest absolute and relative one,
+    and how many rows are out of tolerance.
+    """
+
+    max_abs_error: float
+    max_rel_error: float
+    rows_out_of_tolerance: int
 
 
 @dataclass(frozen=True)
@@ -49,10 +62,12 @@ class EvaluateModel:
     statistics: Statistics
 
     def window(self, manifest: FeatureManifest, start: str, end: str) -> RowWindow:
-        """The rows of ``manifest`` with start <= event time < end."""
+        """The rows of ``manifest`` with start <= event time < end: days, or instants in UTC."""
         event_time = next(c.name for c in manifest.columns if c.role == "event_time")
         entity = tuple(c.name for c in manifest.columns if c.role == "entity")
-        uris = tuple(self.lake.uri(p.key) for p in partitions_between(manifest.partitions, start, end))
+        uris = tuple(
+            self.lake.uri(p.key) for p in partitions_between(manifest.partitions, start, _until_day(end))
+        )
         return RowWindow(uris, event_time, entity, start, end)
 
     def score(self, model: LoadedModel, window: RowWindow, features: Sequence[str], label: str) -> Scored:
@@ -75,10 +90,14 @@ class EvaluateModel:
         window: RowWindow,
         label: str,
         declared: Sequence[Mapping[str, Any]],
+        learnt: Mapping[str, Sequence[float]] | None = None,
     ) -> Comparison:
-        """The model beside the constant and every declared baseline, learnt on the training rows alone."""
+        """The model beside the constant and every declared baseline, learnt on the training rows alone;
+        ``learnt`` are scores of further baselines, by name.
+        """
         known = [row for row, value in enumerate(scored.labels) if value is not None]
         scores: dict[str, Sequence[float]] = {MODEL: scored.scores, CONSTANT: [0.0] * len(scored.labels)}
+        scores |= dict(learnt or {})
         for baseline in declared:
             if known and "mean_by" in baseline:
                 means = self.engine.group_means(train, window, label, baseline["mean_by"])
@@ -88,8 +107,10 @@ class EvaluateModel:
         aucs = {name: self.statistics.auc(labels, values) for name, values in scores.items()}
         return Comparison(labels, scores, aucs)
 
-    def parity(self, scored: Scored, path: Path, window: RowWindow) -> float:
-        """Largest difference between the artifact's score and what the source model said of the same row.
+    def parity(
+        self, scored: Scored, path: Path, window: RowWindow, tolerance: Tolerance = DEFAULT_TOLERANCE
+    ) -> Parity:
+        """How the artifact's scores differ from what the source model said of the same rows.
 
         ``path`` holds the source model's scores. Raises Corrupted when they are not of the same rows.
         """
@@ -100,7 +121,19 @@ class EvaluateModel:
                 f"the trainer scored {len(claimed)} held-out rows, the artifact {len(scored.scores)}"
             )
         require_numbers(claimed, "the trainer")
-        return max((abs(a - b) for a, b in zip(claimed, scored.scores, strict=True)), default=0.0)
+        pairs = list(zip(scored.scores, claimed, strict=True))
+        return Parity(
+            max((abs(a - b) for a, b in pairs), default=0.0),
+            max((abs(a - b) / abs(b) for a, b in pairs if a != b and b), default=0.0),
+            sum(abs(a - b) > tolerance.absolute + tolerance.relative * abs(b) for a, b in pairs),
+        )
+
+
+def _until_day(end: str) -> str:
+    """Partitions are cut at days: of an end within one, the day belongs to them."""
+    if len(end) == 10:
+        return end
+    return (date.fromisoformat(end[:10]) + timedelta(days=1)).isoformat()
 
 
 def require_numbers(scores: Sequence[Any], who: str) -> None:

@@ -6,9 +6,9 @@ Model names are shared by all products, so a version is never taken for the prod
 
 from collections.abc import Sequence
 
-from headgate.domain.errors import NotFound
+from headgate.domain.errors import InvalidRequest, NotFound
 from headgate.domain.model import ModelVersion
-from headgate.domain.training import TrainingConfig
+from headgate.domain.training import RunRecord, TrainingConfig
 from headgate.ports import ModelCatalog
 from headgate.services.products import AppliedProduct
 
@@ -35,3 +35,15 @@ def versions_of(models: ModelCatalog, applied: AppliedProduct, limit: int) -> Se
     """The product's versions of its model among the newest ``limit``, newest first."""
     found = models.model_versions(training_of(applied).model, limit)
     return [version for version in found if version.product == applied.record.name]
+
+
+def declared_for(applied: AppliedProduct, record: RunRecord) -> TrainingConfig:
+    """The declaration the run is judged by. Raises InvalidRequest when it is not the one it was trained for:
+    its holdout may by now be another, which the run has learnt from.
+    """
+    config = applied.product.training
+    if config is None or config.model != record.model:
+        raise InvalidRequest(f"product {record.product} no longer declares model {record.model}")
+    if record.task is not None and record.task != config.task:
+        raise InvalidRequest("the product's training was declared anew while the run was under way")
+    return config

@@ -1,17 +1,24 @@
-"""Moves a model's alias to another version: governed, conditional on where the alias is, and kept forever."""
+"""Moves a model's alias to another version: governed, conditional on where the alias is, and kept forever.
+
+Moving the champion makes a release. A version that was champion before the one that is now is rolled back
+to, which policies grant apart; any other is promoted, and who proposed it is told to policies.
+"""
 
 from dataclasses import dataclass
 
-from headgate.domain.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
+from headgate.domain.errors import Conflict, InvalidRequest, NotFound
 from headgate.domain.identity import Principal
 from headgate.domain.model import CHALLENGER, CHAMPION, AliasMove, ModelVersion
 from headgate.domain.policy import hrn
-from headgate.ports import Clock, EventBus, ModelCatalog
+from headgate.domain.release import MoveKind, Proposal, goes_back
+from headgate.ports import Clock, EventBus, ModelCatalog, ReleaseCatalog
 from headgate.services.access import Guard
 from headgate.services.alias_facts import alias_context, alias_moved
 from headgate.services.clock import iso
+from headgate.services.move_champion import ChampionMove, MoveChampion, alias_move_of
 from headgate.services.product_models import training_of, version_of
 from headgate.services.products import AppliedProduct, Products
+from headgate.services.promotable import require_better, require_registered
 
 ALIASES = (CHAMPION, CHALLENGER)
 
@@ -34,14 +41,28 @@ class Promotion:
 
 
 @dataclass(frozen=True)
+class _Situation:
+    """Where the alias is, whether the wanted move goes back, and the open proposal of the version."""
+
+    current: int | None
+    back: bool
+    proposal: Proposal | None
+
+
+@dataclass(frozen=True)
 class PromoteModel:
-    """The use case. A move to an older version is a rollback, which policies grant apart."""
+    """The use case."""
 
     products: Products
     models: ModelCatalog
+    releases: ReleaseCatalog
     guard: Guard
     bus: EventBus
     clock: Clock
+
+    @property
+    def champion(self) -> MoveChampion:
+        return MoveChampion(self.models, self.releases, self.bus, self.clock)
 
     def promote(self, principal: Principal, product: str, wanted: Promotion) -> AliasMove:
         """The move that put the alias on the version; when it is there already, the move that once did so.
@@ -52,49 +73,72 @@ class PromoteModel:
         if wanted.alias not in ALIASES:
             raise InvalidRequest(f"alias {wanted.alias!r} is not known; aliases are {', '.join(ALIASES)}")
         applied = self.products.get(product)
-        current = self.models.alias(training_of(applied).model, wanted.alias)
-        self._authorize(applied, principal, wanted, current)
+        situation = self._situation(applied, wanted)
+        self._authorize(applied, principal, wanted, situation)
         found = version_of(self.models, applied, wanted.version)
-        _check_gates(found)
-        if current == wanted.version:
+        require_registered(found)
+        if situation.current == wanted.version:
             move = self._last_move(found, wanted.alias)
-        else:
-            move = self._move(principal, found, wanted, current)
-        self.bus.publish([alias_moved(product, move)])
-        return move
+            self._tell_again(product, move)
+            return move
+        _require_expected(found, wanted, situation.current)
+        if wanted.alias == CHAMPION:
+            return self._release(principal, applied, wanted, situation, found)
+        return self._challenger(principal, wanted, situation.current, found)
+
+    def _situation(self, applied: AppliedProduct, wanted: Promotion) -> _Situation:
+        model, product = training_of(applied).model, applied.record.name
+        current = self.models.alias(model, wanted.alias)
+        if wanted.alias == CHALLENGER:
+            return _Situation(current, current is not None and wanted.version < current, None)
+        back = goes_back(self.champion.history(model), current, wanted.version)
+        return _Situation(current, back, self.releases.open_proposal(product, wanted.version))
 
     def _authorize(
-        self, applied: AppliedProduct, principal: Principal, wanted: Promotion, current: int | None
+        self, applied: AppliedProduct, principal: Principal, wanted: Promotion, situation: _Situation
     ) -> None:
         """Policy is asked first, also of a version that does not exist: asking tells nobody what there is."""
         try:
             version = version_of(self.models, applied, wanted.version)
         except NotFound:
             version = None
-        context = alias_context(wanted.alias, version)
-        back = current is not None and wanted.version < current
-        action = "headgate:RollbackModel" if back else "headgate:PromoteModel"
+        context = alias_context(wanted.alias, version, situation.proposal, principal)
+        action = "headgate:RollbackModel" if situation.back else "headgate:PromoteModel"
         resource = hrn(applied.record.name, "model", training_of(applied).model, wanted.version)
         self.guard.require(applied, principal, action, resource, context)
 
-    def _move(
-        self, principal: Principal, found: ModelVersion, wanted: Promotion, current: int | None
+    def _release(
+        self,
+        principal: Principal,
+        applied: AppliedProduct,
+        wanted: Promotion,
+        situation: _Situation,
+        found: ModelVersion,
     ) -> AliasMove:
         """Moves from where the alias was when policy was asked: the answer was for that."""
-        if wanted.expected is not None and wanted.expected.version != current:
-            where = f"{_at(current)}, not at {_at(wanted.expected.version)}"
-            raise Conflict(f"{found.model}@{wanted.alias} is at {where}; look again")
-        move = AliasMove(
-            model=found.model,
-            alias=wanted.alias,
-            from_version=current,
-            to_version=found.version,
-            principal=principal.id,
-            reason=wanted.reason,
-            moved_at=iso(self.clock.now()),
-        )
+        current = situation.current
+        if not situation.back and current is not None:
+            margin = training_of(applied).gates.get("min_gain_over_champion")
+            require_better(found, self.models.model_version(found.model, current), margin)
+        kind: MoveKind = "rollback" if situation.back else "promote"
+        proposal = None if situation.back else situation.proposal
+        move = ChampionMove(kind, found, current, wanted.reason, proposal)
+        return alias_move_of(self.champion.move(principal, move))
+
+    def _challenger(
+        self, principal: Principal, wanted: Promotion, current: int | None, found: ModelVersion
+    ) -> AliasMove:
+        now = iso(self.clock.now())
+        move = AliasMove(found.model, wanted.alias, current, found.version, principal.id, wanted.reason, now)
         self.models.move_alias(move)
+        self.bus.publish([alias_moved(found.product, move)])
         return move
+
+    def _tell_again(self, product: str, move: AliasMove) -> None:
+        if move.alias == CHAMPION:
+            self.champion.tell_again(product, move)
+        else:
+            self.bus.publish([alias_moved(product, move)])
 
     def _last_move(self, found: ModelVersion, alias: str) -> AliasMove:
         moves = self.models.alias_moves(found.model, alias)
@@ -103,14 +147,10 @@ class PromoteModel:
         return moves[-1]
 
 
-def _check_gates(version: ModelVersion) -> None:
-    failed = [
-        f"{gate.name} ({gate.value} {gate.comparison} {gate.bound})"
-        for gate in version.gates
-        if not gate.passed
-    ]
-    if failed:
-        raise PreconditionFailed(f"{version.model} version {version.version} failed: {', '.join(failed)}")
+def _require_expected(found: ModelVersion, wanted: Promotion, current: int | None) -> None:
+    if wanted.expected is not None and wanted.expected.version != current:
+        where = f"{_at(current)}, not at {_at(wanted.expected.version)}"
+        raise Conflict(f"{found.model}@{wanted.alias} is at {where}; look again")
 
 
 def _at(version: int | None) -> str:

@@ -50,27 +50,7 @@ class DynamoModelCatalog:
         return None if item is None else number(item, "version")
 
     def move_alias(self, move: AliasMove) -> None:
-        """The count of moves orders history where clocks disagree, and tells moves in one instant apart."""
-        key = {"pk": _pk(move.model), "sk": f"ALIAS#{move.alias}"}
-        at = self._table.get(**key)
-        version, moves = (None, 0) if at is None else (number(at, "version"), number(at, "moves"))
-        if version != move.from_version:
-            raise Conflict(
-                f"alias {move.model}@{move.alias} is at {version}, not at {move.from_version}, by now"
-            )
-        target: Item = {**key, "version": move.to_version, "moves": moves + 1}
-        history: Item = {
-            "pk": key["pk"],
-            "sk": f"MOVE#{move.alias}#{move.moved_at}#{moves + 1:010d}",
-            "moves": moves + 1,
-            "document": documents.text_of_record(move),
-        }
-        self._table.write(
-            [
-                Put(target, ABSENT) if at is None else Put(target, "#moves = :moves", {":moves": moves}),
-                Put(history, ABSENT),
-            ]
-        )
+        self._table.write(alias_writes(self._table, move))
 
     def alias_moves(self, model: str, alias: str) -> Sequence[AliasMove]:
         items = self._table.query(_pk(model), f"MOVE#{alias}#")
@@ -85,6 +65,29 @@ class DynamoModelCatalog:
     def reports(self, model: str, limit: int = 50) -> Sequence[Mapping[str, Any]]:
         items = self._table.query(f"MONITOR#{model}", newest_first=True, limit=limit)
         return [documents.document_of(text(item)) for item in items]
+
+
+def alias_writes(table: Table, move: AliasMove) -> list[Put]:
+    """What moves the alias, for a transaction. Raises Conflict when it is elsewhere already.
+
+    The count of moves orders history where clocks disagree, and tells moves in one instant apart.
+    """
+    key = {"pk": _pk(move.model), "sk": f"ALIAS#{move.alias}"}
+    at = table.get(**key)
+    version, moves = (None, 0) if at is None else (number(at, "version"), number(at, "moves"))
+    if version != move.from_version:
+        raise Conflict(f"alias {move.model}@{move.alias} is at {version}, not at {move.from_version}, by now")
+    target: Item = {**key, "version": move.to_version, "moves": moves + 1}
+    history: Item = {
+        "pk": key["pk"],
+        "sk": f"MOVE#{move.alias}#{move.moved_at}#{moves + 1:010d}",
+        "moves": moves + 1,
+        "document": documents.text_of_record(move),
+    }
+    return [
+        Put(target, ABSENT) if at is None else Put(target, "#moves = :moves", {":moves": moves}),
+        Put(history, ABSENT),
+    ]
 
 
 def _pk(model: str) -> str:

@@ -44,6 +44,22 @@ class DuckDbEvaluationEngine:
 
         Raises InvalidRequest when no training row has a label.
         """
+        return self._means(train, window, label, [identifier(name) for name in mean_by])
+
+    def seasonal_means(self, train: RowWindow, window: RowWindow, label: str) -> Sequence[float]:
+        """As `group_means`, by weekday and hour of the event time."""
+        return self._means(train, window, label, _season(train.event_time))
+
+    def label_mean(self, window: RowWindow, label: str) -> float | None:
+        """See `headgate.ports.EvaluationEngine`."""
+        if not window.uris:
+            return None
+        mean = f"SELECT avg(CAST({identifier(label)} AS DOUBLE)) FROM {_table(window)}"
+        with self._open(window.uris) as connection:
+            found = connection.execute(mean).fetchone()
+        return None if found is None or found[0] is None else float(found[0])
+
+    def _means(self, train: RowWindow, window: RowWindow, label: str, keys: Sequence[str]) -> Sequence[float]:
         if not train.uris:
             raise InvalidRequest(
                 f"there is no row from {train.start} to {train.end} to learn a baseline from"
@@ -51,7 +67,7 @@ class DuckDbEvaluationEngine:
         if not window.uris:
             return []
         with self._open((*train.uris, *window.uris)) as connection:
-            found = connection.execute(_group_means(train, window, label, mean_by)).fetchall()
+            found = connection.execute(_group_means(train, window, label, keys)).fetchall()
         if any(row[0] is None for row in found):
             raise InvalidRequest(f"no row from {train.start} to {train.end} has a {label}")
         return [float(row[0]) for row in found]
@@ -89,11 +105,28 @@ def _order(window: RowWindow, prefix: str = "") -> str:
     return ", ".join(prefix + identifier(c) for c in (window.event_time, *window.entity))
 
 
-def _group_means(train: RowWindow, window: RowWindow, label: str, mean_by: Sequence[str]) -> str:
+def _key(position: int) -> str:
+    """No column of a feature version begins so."""
+    return f"__key_{position}"
+
+
+def _season(event_time: str) -> list[str]:
+    """ISO weekday and hour in UTC, from the seconds since 1970-01-01, a Thursday: no calendar of a time zone
+    has a say in it.
+    """
+    hours = f"CAST(floor(epoch({identifier(event_time)}) / 3600) AS BIGINT)"
+    days = f"CAST(floor(epoch({identifier(event_time)}) / 86400) AS BIGINT)"
+    return [f"((({days} + 3) % 7) + 7) % 7 + 1", f"(({hours} % 24) + 24) % 24"]
+
+
+def _group_means(train: RowWindow, window: RowWindow, label: str, keys: Sequence[str]) -> str:
+    """``keys`` are expressions over a row."""
     mean = f"avg(CAST({identifier(label)} AS DOUBLE)) AS mean"
-    keys = ", ".join(identifier(c) for c in mean_by)
-    equal = " AND ".join(f"w.{identifier(c)} IS NOT DISTINCT FROM m.{identifier(c)}" for c in mean_by)
-    by_group = f"SELECT {keys}, {mean} FROM {_table(train)} GROUP BY {keys}" if mean_by else None
+    named = ", ".join(f"{expression} AS {_key(n)}" for n, expression in enumerate(keys))
+    each = ", ".join(_key(n) for n in range(len(keys)))
+    equal = " AND ".join(f"w.{_key(n)} IS NOT DISTINCT FROM m.{_key(n)}" for n in range(len(keys)))
+    by_group = f"SELECT {named}, {mean} FROM {_table(train)} GROUP BY {each}" if keys else None
+    rows = f"(SELECT *, {named} FROM {_table(window)})" if keys else _table(window)
     return (
         f"WITH overall AS (SELECT {mean} FROM {_table(train)})"
         + (
@@ -101,7 +134,7 @@ def _group_means(train: RowWindow, window: RowWindow, label: str, mean_by: Seque
             if by_group
             else " SELECT overall.mean"
         )
-        + f" FROM {_table(window)} w CROSS JOIN overall"
+        + f" FROM {rows} w CROSS JOIN overall"
         + (f" LEFT JOIN m ON {equal}" if by_group else "")
         + f" ORDER BY {_order(window, 'w.')}"
     )

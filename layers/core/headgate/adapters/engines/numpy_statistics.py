@@ -10,6 +10,10 @@ from headgate.domain.search import BETTER
 if TYPE_CHECKING:
     import numpy as np
 
+CALIBRATION_BINS = 10
+EPSILON = 1e-15
+"""No chance is nearer to 0 or 1 where its logarithm is taken."""
+
 
 @dataclass(frozen=True)
 class NumpyStatistics:
@@ -22,6 +26,36 @@ class NumpyStatistics:
         import numpy as np
 
         return _Ranking(scores).auc(np.asarray(labels, dtype=np.float64), np.ones(len(labels)))
+
+    def quality(self, labels: Sequence[int], scores: Sequence[float]) -> Mapping[str, float]:
+        """See `headgate.ports.Statistics`."""
+        import numpy as np
+
+        y, said = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+        chance = np.clip(said, EPSILON, 1 - EPSILON)
+        return {
+            "average_precision": _average_precision(y, said),
+            "log_loss": float(-np.mean(np.where(y == 1, np.log(chance), np.log1p(-chance)))),
+            "brier": float(np.mean((said - y) ** 2)),
+        }
+
+    def calibration(self, labels: Sequence[int], scores: Sequence[float]) -> Sequence[Mapping[str, float]]:
+        """See `headgate.ports.Statistics`."""
+        import numpy as np
+
+        y, said = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+        order = np.argsort(said, kind="stable")
+        parts = np.array_split(order, min(CALIBRATION_BINS, len(order))) if len(order) else []
+        return [
+            {
+                "low": float(said[part].min()),
+                "high": float(said[part].max()),
+                "rows": len(part),
+                "mean_score": float(said[part].mean()),
+                "rate": float(y[part].mean()),
+            }
+            for part in parts
+        ]
 
     def skill(
         self, labels: Sequence[int], scores: Sequence[float], baseline: Sequence[float], seed: int
@@ -73,6 +107,20 @@ class NumpyStatistics:
         low, high = (float(v) for v in np.quantile(draws, [0.025, 0.975]))
         interval = {"low": min(low, value), "high": max(high, value)}
         return {"value": value, **interval, "resamples": float(self.resamples)}
+
+
+def _average_precision(labels: "np.ndarray[Any, Any]", scores: "np.ndarray[Any, Any]") -> float:
+    """The sum over thresholds of precision times the gain in recall; equal scores are one threshold."""
+    import numpy as np
+
+    if not labels.sum():
+        return 0.0
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order])
+    last_of_ties = np.append(np.diff(scores[order]) != 0, True)
+    hits, taken = hits[last_of_ties], (np.arange(len(labels)) + 1)[last_of_ties]
+    gained = np.diff(hits, prepend=0) / hits[-1]
+    return float(np.sum(hits / taken * gained))
 
 
 class _Ranking:

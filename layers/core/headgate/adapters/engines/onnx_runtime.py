@@ -13,6 +13,7 @@ from headgate.domain.errors import Corrupted, InvalidRequest
 
 OUTPUT = "score"
 TEXT, NUMBER = "tensor(string)", "tensor(float)"
+DATATYPES = {TEXT: "BYTES", NUMBER: "FP32"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class OnnxLoadedModel:
                 f"the model has outputs {outputs}, and inputs of other kinds: {strange or 'none'}"
             )
 
+    def signature(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """See `headgate.ports.LoadedModel`; a type that is none of this platform's goes by ONNX's name."""
+        return {
+            "inputs": [_tensor(each) for each in self._session.get_inputs()],
+            "outputs": [_tensor(each) for each in self._session.get_outputs()],
+        }
+
     def score(self, columns: Mapping[str, Sequence[Any]]) -> list[float]:
         """One score a row. Raises InvalidRequest naming a missing, unknown, ragged or ill-typed input."""
         missing, unknown = sorted(set(self._inputs) - set(columns)), sorted(set(columns) - set(self._inputs))
@@ -66,6 +74,12 @@ class OnnxLoadedModel:
         if scores.size != (rows := lengths.pop()):
             raise Corrupted(f"the model gave {scores.size} scores for {rows} rows")
         return [float(v) for v in scores.reshape(-1)]
+
+
+def _tensor(described: Any) -> dict[str, Any]:
+    shape = [size if isinstance(size, int) else -1 for size in described.shape]
+    datatype = DATATYPES.get(described.type, described.type)
+    return {"name": described.name, "datatype": datatype, "shape": shape}
 
 
 def _array(name: str, values: Sequence[Any], kind: str) -> Any:

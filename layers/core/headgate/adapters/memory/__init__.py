@@ -14,6 +14,7 @@ from headgate.adapters.memory.objects import MemoryObjectStore
 from headgate.adapters.memory.online import MemoryOnlineStore
 from headgate.adapters.memory.runtime import LogisticModel, MemoryModelRuntime
 from headgate.adapters.memory.scratch import MemoryScratch
+from headgate.adapters.memory.signing import MemorySigner
 
 __all__ = [
     "ANY_EFFECT",
@@ -34,5 +35,6 @@ __all__ = [
     "MemoryOnlineStore",
     "MemoryQueue",
     "MemoryScratch",
+    "MemorySigner",
     "Submission",
 ]

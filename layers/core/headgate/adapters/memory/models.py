@@ -57,13 +57,17 @@ class MemoryModels(CatalogPart):
 
     def move_alias(self, move: AliasMove) -> None:
         with self._faults.effect("catalog.move_alias"), self._lock:
-            moves = self._moves.get((move.model, move.alias), [])
-            at = moves[-1].to_version if moves else None
-            if at != move.from_version:
-                raise Conflict(
-                    f"alias {move.model}@{move.alias} is at {at}, not at {move.from_version}, by now"
-                )
-            self._moves.setdefault((move.model, move.alias), []).append(move)
+            self._require_at(move)
+            self._put_move(move)
+
+    def _require_at(self, move: AliasMove) -> None:
+        moves = self._moves.get((move.model, move.alias), [])
+        at = moves[-1].to_version if moves else None
+        if at != move.from_version:
+            raise Conflict(f"alias {move.model}@{move.alias} is at {at}, not at {move.from_version}, by now")
+
+    def _put_move(self, move: AliasMove) -> None:
+        self._moves.setdefault((move.model, move.alias), []).append(move)
 
     def alias_moves(self, model: str, alias: str) -> Sequence[AliasMove]:
         with self._faults.read("catalog.alias_moves"), self._lock:

@@ -24,6 +24,13 @@ class LogisticModel:
     def to_bytes(self) -> bytes:
         return json.dumps({"bias": self.bias, "weights": dict(self.weights)}).encode()
 
+    def signature(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        shape = [-1, 1]
+        return {
+            "inputs": [{"name": name, "datatype": "FP32", "shape": shape} for name in self.weights],
+            "outputs": [{"name": "score", "datatype": "FP32", "shape": shape}],
+        }
+
     def score(self, columns: Mapping[str, Sequence[Any]]) -> list[float]:
         if set(columns) != set(self.weights):
             raise InvalidRequest(f"model inputs: {sorted(self.weights)} are needed, found {sorted(columns)}")
