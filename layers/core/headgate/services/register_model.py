@@ -100,17 +100,30 @@ class RegisterModel:
         except (Corrupted, InvalidRequest, NotFound) as problem:
             return self._failed(record, f"the job's outputs cannot be used: {problem}")
 
-    def register_run(self, product: str, run: str) -> RegisterOutcome:
-        """Makes a version of a run whose job succeeded and is settled: the best trial of an experiment."""
+    def register_run(self, product: str, run: str, challenge: bool = True) -> RegisterOutcome:
+        """Takes a run whose job has ended and was settled. Without ``challenge`` its version gets no alias;
+        asked again with it, it gets one then. Raises NotFound, AccessDenied.
+        """
         record = self.runs.run(product, run)
-        if record.state in FINAL:
-            return RegisterOutcome("known", record)
         applied = self.products.get(product)
         self.guard.require(applied, SERVICE, "headgate:RegisterModel", f"hrn:{product}:model/{record.model}")
+        if record.state in FINAL:
+            return self._known(applied, record, challenge)
         try:
-            return self._register(applied, record)
+            return self._register(applied, record, challenge)
         except (Corrupted, InvalidRequest, NotFound) as problem:
             return self._failed(record, f"the job's outputs cannot be used: {problem}")
+
+    def _known(self, applied: AppliedProduct, record: RunRecord, challenge: bool) -> RegisterOutcome:
+        if record.model_version is None:
+            return RegisterOutcome("known", record)
+        model = self.models.model_version(record.model, record.model_version)
+        if challenge:
+            self._assign(applied, _declared(applied, record), model)
+        return RegisterOutcome("known", record, model)
+
+    def _assign(self, applied: AppliedProduct, config: TrainingConfig, model: ModelVersion) -> None:
+        AssignAlias(self.models, self.bus, self.guard, self.clock).assign(SERVICE, applied, config, model)
 
     def _settle(self, record: RunRecord, job: Job) -> RunRecord:
         """The run's real seconds and cost, from the job's own clock: a repeat tells the very same."""
@@ -141,7 +154,9 @@ class RegisterModel:
         self._publish(events.TRAINING_FAILED, record.product, record.digest, _ended(record), detail)
         return RegisterOutcome("failed", failed)
 
-    def _register(self, applied: AppliedProduct, record: RunRecord) -> RegisterOutcome:
+    def _register(
+        self, applied: AppliedProduct, record: RunRecord, challenge: bool = True
+    ) -> RegisterOutcome:
         config = _declared(applied, record)
         manifest = self.outputs.manifest(record)
         with self.scratch.directory() as directory:
@@ -152,7 +167,8 @@ class RegisterModel:
             return self._refused(record, gates)
         model = self._add(record, manifest, metrics, gates)
         self.bus.publish(model_registered(model, record))
-        AssignAlias(self.models, self.bus, self.guard, self.clock).assign(SERVICE, applied, config, model)
+        if challenge:
+            self._assign(applied, config, model)
         registered = replace(record, state="REGISTERED", reason=None, model_version=model.version)
         self.runs.update_run(registered)
         return RegisterOutcome("registered", registered, model)
