@@ -77,6 +77,8 @@ def test_a_drop_reaches_ingest(platform: Platform) -> None:
         ("DatasetVersionCommitted", ["build-features", "publish", "record"]),
         ("FeatureVersionBuilt", ["train", "monitor", "record"]),
         ("AliasMoved", ["monitor", "record"]),
+        ("DriftDetected", ["train", "record"]),
+        ("ExperimentSubmitted", ["register", "record"]),
         ("DropQuarantined", ["record"]),
     ],
 )
@@ -111,6 +113,7 @@ def test_an_event_reaches_those_who_care(platform: Platform, event: str, functio
         ("infer", "sqs", "PREDICTION_QUEUE_URL", "allowed"),
         ("api", "sqs", "TRAIN_QUEUE_URL", "allowed"),
         ("train", "batch", "BATCH_QUEUES", "allowed"),
+        ("train", "sqs", "TRAIN_QUEUE_URL", "allowed"),
         ("publish", "glue", "GLUE_DATABASE_NAME", "EntityNotFoundException"),
         ("publish", "glue", "another_database", "AccessDenied"),
         ("publish", "sqs", "PUBLISH_QUEUE_URL", "allowed"),

@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from headgate.domain.bundle import read_bundle
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature_version import Partition
 from headgate.domain.training import RunRecord, RunSpec, Split, TrainingConfig, TrainingPartition
+from headgate.domain.trigger import Triggers
 from headgate.services.training_data import missing_data, months
 
 from tests.support.small_product import bundle
@@ -123,3 +125,43 @@ def test_the_months_of_a_split(start: str, end: str, expected: list[str]) -> Non
 )
 def test_what_a_split_still_lacks(partitions: list[Partition], reason: str | None) -> None:
     assert missing_data(partitions, config()) == reason
+
+
+@pytest.mark.parametrize(
+    ("trigger", "message"),
+    [
+        (True, None),
+        (False, None),
+        ({"rows": 1000, "days": 2.5}, None),
+        ({"row": 1000}, "bundle.training.triggers.feature_version: unknown field 'row'"),
+        ({"rows": 0}, "bundle.training.triggers.feature_version.rows"),
+        ("daily", "bundle.training.triggers.feature_version: an object is needed"),
+    ],
+)
+def test_a_trigger_of_versions_is_on_off_or_has_thresholds(trigger: Any, message: str | None) -> None:
+    document = bundle(training={**bundle()["training"], "triggers": {"feature_version": trigger}})
+    if message is None:
+        assert read_bundle(document).training is not None
+        return
+    with pytest.raises(InvalidRequest) as refused:
+        read_bundle(document)
+    assert message in str(refused.value)
+
+
+def test_a_search_that_is_impossible_is_refused_with_its_field() -> None:
+    search = {"method": "random", "space": {"rounds": [1, 2]}, "trials": 5}
+    with pytest.raises(InvalidRequest, match="training.search.trials: is 5; the space has only 2"):
+        read_bundle(bundle(training={**bundle()["training"], "search": search}))
+
+
+def test_budget_triggers_and_search_are_no_part_of_a_run() -> None:
+    own = config()
+
+    def of(changed: TrainingConfig) -> RunSpec:
+        return replace(spec(), config=changed)
+
+    other = replace(own, budget_usd_per_month=9.0, triggers=Triggers(drift=True), timeout_seconds=60)
+    assert of(other).digest == of(own).digest
+    changed = of(replace(own, seed=2))
+    assert changed.digest != of(own).digest
+    assert {part for part, made in changed.digests.items() if made != of(own).digests[part]} == {"config"}

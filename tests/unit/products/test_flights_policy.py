@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from headgate.bootstrap import price_table
 from headgate.domain.identity import Principal
 from headgate.domain.policy import AccessRequest, PolicyDocument, evaluate
 from headgate.domain.product import Product
@@ -75,9 +76,9 @@ def test_what_nobody_granted_is_denied(
 
 
 @pytest.mark.parametrize(
-    ("cost", "effect"), [("0.12", "allow"), ("1.00", "allow"), ("1.01", "implicit_deny")]
+    ("cost", "effect"), [("0.12", "allow"), ("2.00", "allow"), ("2.01", "implicit_deny")]
 )
-def test_a_run_may_cost_a_dollar(flights: Product, cost: str, effect: str) -> None:
+def test_a_run_or_a_search_may_cost_two_dollars(flights: Product, cost: str, effect: str) -> None:
     train = Principal("service/train")
 
     assert decide(flights, train, "SubmitTraining", RUN, EstimatedCostUSD=cost)[0] == effect
@@ -127,3 +128,19 @@ def test_scientists_propose_what_engineers_promote(
     flights: Product, principal: Principal, effect: str
 ) -> None:
     assert decide(flights, principal, "ProposeModel", MODEL)[0] == effect
+
+
+def test_the_declared_search_is_twelve_settings_that_scientists_may_ask_for(flights: Product) -> None:
+    training = flights.training
+    assert training is not None
+    assert training.search is not None
+    configurations = training.search.configurations()
+    own = {name: training.params[name] for name in training.search.space}
+    assert (len(configurations), own in configurations) == (12, True)
+    usd = price_table().compute_usd(training.compute_class, training.timeout_seconds) * len(configurations)
+    facts = {"EstimatedCostUSD": str(usd), "ComputeClass": training.compute_class}
+    assert decide(flights, BOB, "SubmitTraining", "model/late_arrival", **facts)[0] == "allow"
+    assert decide(flights, Principal("service/train"), "SubmitTraining", RUN, **facts)[0] == "allow"
+    too_much = {**facts, "EstimatedCostUSD": "2.01"}
+    assert decide(flights, BOB, "SubmitTraining", "model/late_arrival", **too_much)[0] == "implicit_deny"
+    assert usd <= training.budget_usd_per_month

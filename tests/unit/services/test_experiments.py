@@ -10,7 +10,7 @@ from headgate.adapters.memory import LogisticModel, MemoryBatchCompute
 from headgate.domain.cost import PriceTable
 from headgate.domain.errors import Conflict, InvalidRequest, Throttled
 from headgate.domain.experiment import Experiment
-from headgate.domain.model import CHAMPION
+from headgate.domain.model import CHALLENGER, CHAMPION
 from headgate.domain.training import RunRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -362,10 +362,10 @@ def test_the_first_champion_must_beat_the_best_baseline_beyond_chance(submitted:
 
 
 @pytest.mark.parametrize(
-    ("champion", "best", "registered"), [(BLIND, GOOD, True), (FAIR, FAIR, False), (GOOD, FAIR, False)]
+    ("champion", "best", "challenges"), [(BLIND, GOOD, True), (FAIR, FAIR, False), (GOOD, FAIR, False)]
 )
-def test_only_what_is_better_than_the_champion_beyond_chance_is_registered(
-    prepared_platform: MemoryPlatform, champion: LogisticModel, best: LogisticModel, registered: bool
+def test_only_what_is_better_than_the_champion_beyond_chance_may_challenge(
+    prepared_platform: MemoryPlatform, champion: LogisticModel, best: LogisticModel, challenges: bool
 ) -> None:
     # Given a champion of the product's own training, and trials with other parameters
     platform = prepared_platform.fork()
@@ -376,14 +376,13 @@ def test_only_what_is_better_than_the_champion_beyond_chance_is_registered(
     # When the experiment ends
     leave_outputs(platform, run_experiment(platform), [BLIND, best])
     finished = end_all(platform)
-    # Then its best is measured against version 1, and made a version only where the interval is above 0
+    # Then its best is version 2, and has an alias only where the interval is above 0
     assert finished.significance is not None
-    assert finished.significance["against"] == "buys/1"
-    assert (finished.significance["low"] > 0) is registered
-    assert (finished.model_version is not None) is registered
-    if not registered:
-        assert "not better than buys/1 beyond chance" in (finished.reason or "")
-        assert platform.catalog.latest_version("buys") == 1
+    assert (finished.significance["against"], finished.model_version) == ("buys/1", 2)
+    assert (finished.significance["low"] > 0) is challenges
+    aliases = [platform.catalog.alias("buys", alias) for alias in (CHAMPION, CHALLENGER)]
+    assert aliases == ([2, None] if challenges else [1, None])
+    assert ("not better than buys/1 beyond chance" in (finished.reason or "")) is not challenges
 
 
 def test_a_champion_that_was_judged_on_other_rows_does_not_compare(
@@ -398,7 +397,9 @@ def test_a_champion_that_was_judged_on_other_rows_does_not_compare(
     finished = end_all(platform)
     assert finished.significance is not None
     assert finished.significance["reason"] == "they do not compare: version 1 was judged on other rows"
-    assert (finished.state, finished.model_version) == ("FINISHED", None)
+    assert finished.state == "FINISHED"
+    assert "may not challenge buys/1" in (finished.reason or "")
+    assert platform.catalog.alias("buys", CHAMPION) == 1
 
 
 def test_a_champion_is_compared_on_the_rows_that_both_were_judged_on(

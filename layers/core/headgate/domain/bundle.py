@@ -67,6 +67,12 @@ def _seconds(value: Any, at: str) -> Iterator[str]:
         yield f"{at}: a whole number of seconds is needed"
 
 
+def _version_trigger(value: Any, at: str) -> Iterator[str]:
+    """On, off, or on with thresholds."""
+    if not isinstance(value, bool):
+        yield from record({}, {"rows": whole(1), "days": number})(value, at)
+
+
 _VIEW = record(
     {
         "name": text,
@@ -127,7 +133,7 @@ _TRAINING = record(
         "triggers": record(
             {},
             {
-                "feature_version": anything,
+                "feature_version": _version_trigger,
                 "schedule": record({"every_days": number}),
                 "drift": flag,
                 "debounce_minutes": number,

@@ -43,8 +43,10 @@ class Registered(Protocol):
 class Registers(Protocol):
     """Makes a model version of a run whose outputs are there."""
 
-    def register_run(self, product: str, run: str) -> Registered:
-        """Raises NotFound, AccessDenied; a gate that fails is an outcome."""
+    def register_run(self, product: str, run: str, challenge: bool = True) -> Registered:
+        """Without ``challenge`` its version gets no alias. Raises NotFound, AccessDenied; a gate that fails
+        is an outcome.
+        """
         ...
 
 
@@ -88,7 +90,7 @@ class FinishExperiment:
         return finished
 
     def _judged(self, experiment: Experiment, runs: Sequence[RunRecord]) -> Experiment:
-        """With its best run, and the version that came of it where it is better beyond chance."""
+        """With its best run and its version, which may challenge where it is better beyond chance."""
         best = experiment.best({run.digest: run.metrics or {} for run in runs})
         if best is None:
             reason = f"no trial has a {experiment.metric}; {_failures(runs)}"
@@ -106,14 +108,12 @@ class FinishExperiment:
     ) -> Experiment:
         significance = self.comparing.significance(applied, config, run, found.array)
         found = replace(found, significance=significance)
-        if run.model_version is not None:
-            return replace(found, model_version=run.model_version)
-        if not is_better(significance):
-            return replace(found, reason=_not_better(significance))
-        outcome = self.registers.register_run(run.product, run.digest)
-        if outcome.model is None:
+        better = is_better(significance)
+        outcome = self.registers.register_run(run.product, run.digest, challenge=better)
+        version = outcome.model.version if outcome.model is not None else None
+        if version is None:
             return replace(found, reason=f"not registered: {outcome.run.reason}")
-        return replace(found, model_version=outcome.model.version)
+        return replace(found, model_version=version, reason=None if better else _not_better(significance))
 
     def _measured(self, run: RunRecord) -> RunRecord:
         """With what its trainer measured: a run of another submission may not have it in its record."""
