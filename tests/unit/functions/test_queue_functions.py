@@ -323,6 +323,7 @@ def books(platform: MemoryPlatform) -> dict[str, Any]:
     ("case", "expected"),
     [
         ("access-decided", {"decisions": ["AccessDecided"]}),
+        ("release-moved", {"decisions": ["ReleaseMoved"]}),
         ("cost-incurred", {"costs": [0.00233]}),
         ("lineage-recorded", {"lineage": True}),
         ("prediction", {"decisions": ["AccessDecided"], "predictions": 1}),

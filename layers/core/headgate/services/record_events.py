@@ -18,6 +18,9 @@ AUDITED = frozenset(
     {
         events.ACCESS_DECIDED,
         events.ALIAS_MOVED,
+        events.RELEASE_MOVED,
+        events.MODEL_PROPOSED,
+        events.PROPOSAL_WITHDRAWN,
         events.STAGE_CHANGED,
         events.PRODUCT_APPLIED,
         events.DROP_REPLAYED,
