@@ -47,8 +47,9 @@ def list_models(plane: ControlPlane, call: Call) -> Document:
 
     200: {"model", "aliases": {"champion": int|null, "challenger": int|null}, "models": [{"model",
     "version", "product", "digest", "run", "feature_set", "feature_version", "artifact_key", "signature",
-    "metrics", "gates": [{"name", "passed", "value", "comparison", "bound"}], "created_at",
-    "contains_erased": [id]}]}; the last are the erasures of rows it was trained on.
+    "metrics", "gates": [{"name", "passed", "value", "comparison", "bound", "scope": "register"|"champion",
+    "detail"}], "created_at", "artifact_sha256", "closure": {…}|null, "contains_erased": [id]}]}; the last are
+    the erasures of rows it was trained on.
     """
     listing = plane.read.models(call.principal, call.product, call.limit)
     erased = plane.erasure.erased_in(call.product)
@@ -73,7 +74,7 @@ def get_model(plane: ControlPlane, call: Call) -> Document:
 
 
 def promote_model(plane: ControlPlane, call: Call) -> Document:
-    """Move an alias of the model to a version
+    """Move an alias of the model to a version; moving the champion makes a release
 
     body: {"alias": "champion"|"challenger" = "champion", "reason" = "", "from_version": int|null}; with
     from_version (null: the alias is nowhere yet) it moves only from there, else 409 Conflict.

@@ -164,6 +164,30 @@ def test_back_is_one_persons_word_whole_and_audited(strict: World) -> None:
     assert decided[-1] == ("headgate:RollbackModel", "allow")
 
 
+def test_who_asked_who_agreed_and_what_went_live_is_in_the_chain(strict: World) -> None:
+    propose(strict, 2)
+    promote(strict, 2)
+    propose(strict, 3)
+    strict.plane.propose_model.withdraw(ALICE, "flights", 3)
+    back(strict)
+    strict.settle()
+
+    chain = [
+        (entry["type"], entry.get("number"), entry["principal"])
+        for entry in reversed(strict.ledger.decisions("flights", 1000))
+        if entry["type"] in ("ModelProposed", "ProposalWithdrawn", "ReleaseMoved")
+    ]
+    assert chain == [
+        ("ModelProposed", None, "user/ada"),
+        ("ReleaseMoved", 1, "user/alice"),
+        ("ModelProposed", None, "user/ada"),
+        ("ProposalWithdrawn", None, "user/ada"),
+        ("ReleaseMoved", 2, "user/alice"),
+    ]
+    (newest, *_) = (e for e in strict.ledger.decisions("flights", 1000) if e["type"] == "ReleaseMoved")
+    assert newest["closure"]["version"] == 1
+
+
 def test_what_was_rolled_back_returns_by_two_people_alone(strict: World) -> None:
     propose(strict, 2)
     promote(strict, 2)

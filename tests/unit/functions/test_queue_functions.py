@@ -414,6 +414,7 @@ def books(platform: MemoryPlatform) -> dict[str, Any]:
     [
         ("access-decided", {"decisions": ["AccessDecided"]}),
         ("model-reproduced", {"decisions": ["ModelReproduced"]}),
+        ("release-moved", {"decisions": ["ReleaseMoved"]}),
         ("cost-incurred", {"costs": [0.00233]}),
         ("lineage-recorded", {"lineage": True}),
         ("prediction", {"decisions": ["AccessDecided"], "predictions": 1}),

@@ -58,7 +58,13 @@ def test_the_chain_of_lineage_leads_from_model_to_objects(live: MemoryPlatform) 
     assert kinds[-1] == "object"
 
 
-@pytest.mark.parametrize("kind", ["AccessDecided", "AliasMoved", "StageChanged", "ProductApplied"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("AccessDecided", "AliasMoved", "StageChanged", "ProductApplied"),
+        *("ReleaseMoved", "ModelProposed", "ProposalWithdrawn"),
+    ],
+)
 def test_what_must_be_answered_for_is_chained(live: MemoryPlatform, kind: str) -> None:
     live.record.record(DomainEvent(kind, "shops", "id-1", TIME, {"what": "ever"}))
     (entry,) = live.ledger.decisions("shops")

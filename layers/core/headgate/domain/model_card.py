@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from headgate.domain.markdown_table import table
 from headgate.domain.model import GateResult, ModelVersion
 
 CARD_FORMAT = "headgate.modelcard/1"
@@ -112,7 +113,7 @@ def _results(measured: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Held-out results",
         "",
-        *_table(
+        *table(
             ["", "AUC", "average precision", "log loss", "Brier"],
             [[name, *(_number(values.get(key)) for key in QUALITY)] for name, values in named.items()],
         ),
@@ -141,7 +142,7 @@ def _calibration(measured: Mapping[str, Any]) -> list[str]:
         [_number(each["mean_score"]), _number(each["rate"]), str(each["rows"])]
         for each in measured.get("calibration", ())
     ]
-    return ["## Calibration", "", *_table(["mean score", "what happened", "rows"], rows), ""] if rows else []
+    return ["## Calibration", "", *table(["mean score", "what happened", "rows"], rows), ""] if rows else []
 
 
 def _segments(measured: Mapping[str, Any]) -> list[str]:
@@ -149,7 +150,7 @@ def _segments(measured: Mapping[str, Any]) -> list[str]:
     for column, found in measured.get("segments", {}).items():
         known = sorted((s for s in found if s["auc"] is not None), key=lambda s: float(s["auc"]))
         rows = [[s["value"], _number(s["auc"]), str(s["rows"])] for s in known[:WORST_SEGMENTS]]
-        lines += [f"## By {column}, the worst first", "", *_table([column, "AUC", "rows"], rows), ""]
+        lines += [f"## By {column}, the worst first", "", *table([column, "AUC", "rows"], rows), ""]
     return lines
 
 
@@ -158,7 +159,7 @@ def _gates(gates: Sequence[GateResult]) -> list[str]:
         [g.name, f"{g.value:.6g} {g.comparison} {g.bound:.6g}", "passed" if g.passed else "failed", g.scope]
         for g in gates
     ]
-    return ["## Gates", "", *_table(["gate", "", "", "scope"], rows), ""]
+    return ["## Gates", "", *table(["gate", "", "", "scope"], rows), ""]
 
 
 def _made_of(card: Mapping[str, Any]) -> list[str]:
@@ -175,7 +176,7 @@ def _made_of(card: Mapping[str, Any]) -> list[str]:
         ["environment", "", f"`{closure.get('environment_digest')!s}`"],
         ["artifact", "model.onnx", f"`{card['artifact']['sha256']}`"],
     ]
-    return ["## Made of", "", *_table(["what", "", "digest"], rows), ""]
+    return ["## Made of", "", *table(["what", "", "digest"], rows), ""]
 
 
 def _claims(claims: Mapping[str, Any]) -> list[str]:
@@ -192,12 +193,3 @@ def _claims(claims: Mapping[str, Any]) -> list[str]:
 
 def _number(value: Any) -> str:
     return "" if value is None else f"{float(value):.4f}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
-
-
-def _row(cells: Sequence[str]) -> str:
-    escaped = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
