@@ -21,6 +21,7 @@ from tests.bench import growth, ingest_file, latency, many_drops, storage
 from tests.bench.features import incremental, join, large, online
 from tests.bench.measuring import ROOT, WORK, say
 from tests.bench.results import Row, not_measured, save, table
+from tests.bench.training import fits, jobs
 
 Measure = Callable[[], list[Row]]
 
@@ -44,6 +45,7 @@ AREAS = {
         }
     ),
     "features": Area({"join": join.rows, "incremental": incremental.rows, "online": online.rows}),
+    "training": Area({"fits": fits.rows, "jobs": jobs.rows}),
     "features_large": Area({"large": large.rows}, asked=True),
 }
 PARTS = [part for area in AREAS.values() for part in area.parts]

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import resource
 import subprocess
 import sys
 import time
@@ -20,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from headgate.adapters.memory import Faults
+
+from tests.bench.peak import peak_megabytes
+
+__all__ = ["ROOT", "WORK", "CountedCalls", "in_own_process", "peak_megabytes", "say", "seconds_of"]
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "bench" / "work"
@@ -34,18 +36,6 @@ def seconds_of(act: Callable[[], Any]) -> float:
     started = time.perf_counter()
     act()
     return time.perf_counter() - started
-
-
-def peak_megabytes() -> float:
-    """The most memory this process ever had resident, in MB (10^6 bytes)."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except FileNotFoundError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
-    # ru_maxrss of a fresh process begins with what its parent had when it forked; VmHWM does not.
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found.group(1)) * 1024 / 1e6 if found else 0.0
 
 
 def in_own_process(

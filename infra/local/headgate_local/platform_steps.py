@@ -27,6 +27,8 @@ from headgate_local.platform_users import DROPPER, OPERATOR, ensure_user
 STACK = "headgate"
 ARTIFACTS_BUCKET = "headgate-artifacts"
 TRAINER = "headgate-trainer"
+PROGRAMS = "infra/products"
+"""Where products keep programs of their own for the trainer `command`, as <product>/trainers."""
 WORKER = "headgate-worker"
 Note = Callable[[str], None]
 
@@ -64,7 +66,7 @@ def build_layers(place: Place) -> None:
 
 def start_emulator(place: Place, *, bound_to_parent: bool, port: int = 0) -> Emulator:
     """The emulator with a clean interpreter for functions and the trainer's environment for its image."""
-    paths = [place.root / "infra" / "trainer", place.root / "layers" / "core"]
+    paths = [place.root / "infra" / "trainer", place.root / "layers" / "core", place.root / PROGRAMS]
     arguments = [part for path in paths for part in ("--batch-python-path", str(path))]
     trainer = place.python(".envs/trainer").parents[1]
     try:
@@ -136,8 +138,13 @@ def parameters(place: Place) -> dict[str, str]:
 
 
 def trainer_digest(root: Path) -> str:
-    """Names the trainer's environment by what it is made of: its code, the domain, its locked packages."""
-    return _digest(root, root / "infra" / "trainer", root / "layers" / "core" / "headgate" / "domain")
+    """Names the trainer's environment by what it is made of: its code, the domain, its locked packages, and
+    the products' own programs.
+    """
+    programs = sorted((root / PROGRAMS).glob("*/trainers"))
+    return _digest(
+        root, root / "infra" / "trainer", root / "layers" / "core" / "headgate" / "domain", *programs
+    )
 
 
 def worker_digest(root: Path) -> str:

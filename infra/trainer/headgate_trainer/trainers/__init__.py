@@ -19,12 +19,16 @@ Progress = Callable[[int, int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class OnnxCore:
-    """Nodes from the float32 tensor ``input`` [N, features] to the float32 tensor ``output`` [N, 1]."""
+    """Nodes from the float32 tensor ``input`` [N, features] to the float32 tensor ``output`` [N, 1].
+
+    ``whole`` is a graph from another hand, that takes the features themselves: then it is all there is.
+    """
 
     nodes: list[Any]
     initializers: list[Any]
     input: str
     output: str
+    whole: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -59,9 +59,9 @@ class TorchTrainer:
         else:
             device = torch.device("cuda", 0) if cuda else torch.device("cpu")
 
-            def boundary(step: int, state: Any) -> None:
+            def boundary(epochs: int, state: Any) -> None:
                 if checkpoints.due():
-                    checkpoints.save(Checkpoint(step, state()))
+                    checkpoints.save(Checkpoint(epochs, state()))
 
             latest = checkpoints.latest()
             learning = Learning(job, threads(), device=device)

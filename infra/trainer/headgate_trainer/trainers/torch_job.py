@@ -10,7 +10,7 @@ from headgate_trainer.trainers.torch_inputs import Inputs
 from headgate_trainer.trainers.torch_loop import Job
 from headgate_trainer.trainers.torch_settings import Settings
 
-JOB, RESUME, WEIGHTS = "job.json", "resume.pt", "weights.npz"
+JOB, RESUME, CHECKPOINT, WEIGHTS = "job.json", "resume.pt", "checkpoint.pt", "weights.npz"
 _ARRAYS = ("matrix", "labels", "watched", "watched_labels")
 
 

@@ -28,8 +28,9 @@ from headgate_trainer.trainers.torch_settings import Settings
 SCORED_ROWS = 1 << 16
 WATCHED_ROWS = 200_000
 Tell = Callable[[int, int, dict[str, float]], None]
+"""Called with (epochs done, epochs in all, metrics by name)."""
 Boundary = Callable[[int, Callable[[], bytes]], None]
-"""Called where a checkpoint may be taken, with the steps done and what makes the checkpoint."""
+"""Called where a checkpoint may be taken, with the epochs done and what makes the checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Learning:
                 if step % self.order.steps == 0:
                     self._end_epoch(step, loss, tell)
                 if step < self.total and self._is_boundary(step):
-                    boundary(step, functools.partial(self._state, step))
+                    boundary(step // self.order.steps, functools.partial(self._state, step))
         return self._chosen()
 
     def _step(self, step: int, values: Any, truth: Any, whole: int) -> Any:
@@ -134,7 +135,11 @@ class Learning:
                 self.best = {"loss": found, "weights": _copy(self.network.state_dict())}
         if self.rank == 0:
             held_out = watched(self.network, job, self.device)
-            tell(step, self.total, {"train_loss": round(float(loss), 6), **held_out})
+            tell(
+                step // self.order.steps,
+                job.settings.epochs,
+                {"train_loss": round(float(loss), 6), **held_out},
+            )
         self.network.train()
 
     def _state(self, step: int) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.distributed
 
-from headgate_trainer.trainers.torch_job import RESUME, WEIGHTS, read_job
+from headgate_trainer.trainers.torch_job import CHECKPOINT, RESUME, WEIGHTS, read_job
 from headgate_trainer.trainers.torch_loop import Learning
 
 
@@ -32,10 +32,10 @@ def main(path: Path) -> None:
         resume = path.with_name(RESUME)
         content = resume.read_bytes() if resume.exists() else None
 
-        def boundary(step: int, state: Callable[[], bytes]) -> None:
+        def boundary(epochs: int, state: Callable[[], bytes]) -> None:
             if rank == 0:
-                _replace(path.with_name(f"checkpoint-{step}.pt"), state())
-                _say(checkpoint=f"checkpoint-{step}.pt", steps=step)
+                _replace(path.with_name(CHECKPOINT), state())
+                _say(checkpoint=CHECKPOINT, steps=epochs)
 
         weights = learning.learn(_tell, boundary, content)
         if rank == 0:
