@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from headgate_local.reclaim import reclaim
 
 from tests.integration.template.conftest import STACK, Platform
 
@@ -236,7 +237,7 @@ def test_a_trainer_keeps_checkpoints_and_deletes_nothing_else(platform: Platform
         containerOverrides={"command": ["python", "-c", TRAINER_TRIES]},
     )["jobId"]
 
-    job = _when_ended(batch, job_id)
+    job = _when(batch, job_id, "SUCCEEDED", "FAILED")
 
     stream = job["container"]["logStreamName"]
     logs = platform.client("logs").get_log_events(logGroupName="/aws/batch/job", logStreamName=stream)
@@ -250,11 +251,35 @@ def test_a_trainer_keeps_checkpoints_and_deletes_nothing_else(platform: Platform
     }
 
 
-def _when_ended(batch: Any, job_id: str, seconds: float = 60.0) -> dict[str, Any]:
+WAITS_ONCE = """
+import os, sys, time
+sys.exit(0) if os.environ["AWS_BATCH_JOB_ATTEMPT"] == "2" else time.sleep(60)
+"""
+
+
+def test_a_training_job_whose_host_is_reclaimed_is_retried(platform: Platform) -> None:
+    batch, outputs = platform.client("batch"), platform.outputs
+    job_id = batch.submit_job(
+        jobName="reclaimed",
+        jobQueue=outputs["CpuJobQueueArn"],
+        jobDefinition=outputs["CpuJobDefinitionArn"],
+        containerOverrides={"command": ["python", "-c", WAITS_ONCE]},
+    )["jobId"]
+    _when(batch, job_id, "RUNNING")
+
+    reclaim(batch, job_id, grace_seconds=5)
+
+    job = _when(batch, job_id, "SUCCEEDED")
+    first, second = job["attempts"]
+    assert first["statusReason"] == "Your Spot Task was interrupted."
+    assert second["container"]["exitCode"] == 0
+
+
+def _when(batch: Any, job_id: str, *states: str, seconds: float = 60.0) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     while True:
         job: dict[str, Any] = batch.describe_jobs(jobs=[job_id])["jobs"][0]
-        if job["status"] in ("SUCCEEDED", "FAILED"):
+        if job["status"] in states:
             return job
         assert time.monotonic() < deadline, job["status"]
         time.sleep(0.1)

@@ -74,6 +74,7 @@ def test_functions_and_job_are_put_together_from_their_settings() -> None:
         "LANDING_BUCKET_NAME": "landing",
         "MODELS_BUCKET_NAME": "models",
         "JOB_MEMORY_MB": "512",
+        "SIGNING_KEY_ARN": "arn:aws:kms:us-east-1:111122223333:key/signing",
     }
 
     job = bootstrap.reproduce_job(given)
