@@ -45,8 +45,8 @@ def _start(folder: Path) -> Row:
         "s",
         median(imports),
         "imports",
-        note=f"20k rows x 30 by lightgbm; the whole job {whole:.2f} s; beside an interpreter that imports the "
-        "same libraries",
+        note=f"20k rows x 30 by lightgbm; the whole job {whole:.2f} s; beside an interpreter that imports "
+        "the same libraries",
     )
 
 
@@ -80,7 +80,7 @@ def _memory(folder: Path) -> list[Row]:
             "data",
             MOST_OF_DATA,
             "ratio",
-            f"{speed:,.0f} rows/s; with the mapped pages that the system may take back {many['peak_mb']:.0f} MB",
+            f"{speed:,.0f} rows/s; with mapped pages, which the system may take back, {many['peak_mb']:.0f} MB",
         ),
         Row(
             f"the same, beside {FEW / 1e6:.1f}M rows",
