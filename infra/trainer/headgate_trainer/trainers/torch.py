@@ -84,8 +84,8 @@ class TorchModel:
     def score(self, matrix: Matrix) -> Floats:
         import torch
 
-        from headgate_trainer.trainers.torch_loop import score
         from headgate_trainer.trainers.torch_network import Network
+        from headgate_trainer.trainers.torch_scoring import score
 
         torch.set_num_threads(threads())
         network = Network(self.inputs, self.settings.hidden, self.settings.embedding, 0.0)
