@@ -57,7 +57,7 @@ class Streamed:
         self.by_runs = by_runs
         self.waited = 0.0
         self.cuda = device.type == "cuda"
-        self.side: Any = torch.cuda.Stream(device) if self.cuda else None  # type: ignore[no-untyped-call]
+        self.side: Any = torch.cuda.Stream(device) if self.cuda else None
 
     def batches(self, order: Order, epoch: int, first_step: int) -> Iterator[tuple[Any, Any, int]]:
         blocks = order.blocks(epoch, first_step)

@@ -116,7 +116,8 @@ class Learning:
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.device.type == "cuda":
-            return torch.autocast("cuda", dtype=torch.bfloat16)
+            narrow: AbstractContextManager[Any] = torch.autocast("cuda", dtype=torch.bfloat16)
+            return narrow
         return nullcontext()
 
     def _parallel(self) -> Any:
