@@ -40,7 +40,10 @@ class TorchTrainer:
         progress: Progress,
         checkpoints: Checkpoints,
     ) -> "TorchModel":
+        # Both are read when the library is loaded: cuBLAS repeats itself only with a workspace of fixed size,
+        # and threads that spin while they wait slow each other down on busy cores.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         import torch
 
         from headgate_trainer.trainers.torch_loop import Job, Learning
