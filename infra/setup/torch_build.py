@@ -13,8 +13,7 @@ from pathlib import Path
 
 from installer import PIP_SETTINGS, TOOLS, SetupError, run
 
-# PyTorch's own index of builds without CUDA: the one place where its address stands.
-CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+INDEX_LINE = "# cpu-index:"
 PATIENCE = ("--timeout", "20", "--retries", "1")
 
 
@@ -24,6 +23,14 @@ def wanted_requirement(requirements: Path, platform: str = sys.platform) -> str:
     if len(lines) != 1:
         raise SetupError(f"{requirements}: exactly one line torch==<version> is needed")
     return lines[0] if platform == "darwin" else f"{lines[0]}+cpu"
+
+
+def cpu_index(requirements: Path) -> str:
+    """The address of PyTorch's own index, from the file that names the version."""
+    lines = [line for line in requirements.read_text().splitlines() if line.startswith(INDEX_LINE)]
+    if len(lines) != 1:
+        raise SetupError(f"{requirements}: exactly one line {INDEX_LINE} <address> is needed")
+    return lines[0].removeprefix(INDEX_LINE).strip()
 
 
 def add_torch(python: Path, requirements: Path) -> None:
@@ -39,7 +46,7 @@ def install_torch(python: Path, requirements: Path) -> str:
     """
     requirement = wanted_requirement(requirements)
     reasons = []
-    for source in ((), ("--index-url", CPU_INDEX)):
+    for source in ((), ("--index-url", cpu_index(requirements))):
         try:
             run(
                 _command(python, requirement, source), what=f"installing {requirement}", settings=PIP_SETTINGS

@@ -32,7 +32,9 @@ class GrowingColumn:
 
     def mapped(self) -> Array:
         """All of it, read-only; the file goes with the array. An empty column cannot be mapped."""
-        return _kept(np.memmap(self._path, dtype=self._dtype, mode="r"), self._path)
+        mapped: Array = np.memmap(self._path, dtype=self._dtype, mode="r")
+        weakref.finalize(mapped, self._path.unlink, missing_ok=True)
+        return mapped
 
 
 class GrowingRows:
@@ -59,12 +61,9 @@ def new_matrix(shape: tuple[int, int], folder: Path | None) -> npt.NDArray[np.fl
     if folder is None or 0 in shape:
         return np.empty(shape, dtype=np.float32)
     path = folder / f"{uuid4().hex}.matrix"
-    return _kept(np.memmap(path, dtype=np.float32, mode="w+", shape=shape), path)
-
-
-def _kept(mapped: Any, path: Path) -> Any:
-    weakref.finalize(mapped, path.unlink, missing_ok=True)
-    return mapped
+    matrix: npt.NDArray[np.float32] = np.memmap(path, dtype=np.float32, mode="w+", shape=shape)
+    weakref.finalize(matrix, path.unlink, missing_ok=True)
+    return matrix
 
 
 class LazyColumns(Mapping[str, Array]):

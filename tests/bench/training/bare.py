@@ -4,7 +4,9 @@ ready beforehand, and learns what the trainer learns, without looking at held-ou
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +19,7 @@ from headgate_trainer.trainers.threads import threads
 
 def prepared(spec: RunSpec, encoding: Encoding, train: Rows) -> Callable[[], Any]:
     matrix, labels = np.array(train.matrix), np.array(train.labels)
-    ways = {"lightgbm": _lightgbm, "xgboost": _xgboost, "torch": _torch, "command": _sklearn}
+    ways = {"lightgbm": _lightgbm, "xgboost": _xgboost, "torch": _torch, "command": _program}
     return ways[spec.trainer](spec, encoding, matrix, labels)
 
 
@@ -75,17 +77,35 @@ def _torch(spec: RunSpec, encoding: Encoding, matrix: Any, labels: Any) -> Calla
     return fit
 
 
-def _sklearn(spec: RunSpec, encoding: Encoding, matrix: Any, labels: Any) -> Callable[[], Any]:
-    """The example program's own pipeline, in this process, on its own form of the rows."""
+def _program(spec: RunSpec, encoding: Encoding, matrix: Any, labels: Any) -> Callable[[], Any]:
+    """The same program started by hand, on a Parquet file that is there."""
+    import subprocess
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from headgate_trainer.program import TRAIN, VARIABLE
+    from headgate_trainer.trainers.command import CommandModel, command_of
+    from headgate_trainer.trainers.command_rows import write_rows
+
+    folder = Path(tempfile.mkdtemp())
+    for name in ("outputs", "state"):
+        (folder / name).mkdir()
+    write_rows(folder / "train.parquet", encoding, matrix, spec.label, labels)
+    task = CommandModel(spec, encoding, folder).task(TRAIN, train=str(folder / "train.parquet"))
+    (folder / "task.json").write_text(json.dumps(task))
+    environment = {**os.environ, VARIABLE: str(folder / "task.json")}
+    call = [sys.executable, *command_of(spec)[1:]]
+    return lambda: subprocess.run(call, env=environment, check=True)
+
+
+def library_alone(spec: RunSpec, encoding: Encoding, train: Rows) -> Callable[[], Any]:
+    """What the example program asks scikit-learn for, in this process, on its own form of the rows."""
     from flights.trainers.logistic import pipeline, rows
     from headgate_trainer.program import Task
     from headgate_trainer.trainers.command_rows import table_of
 
     features = [{"name": each.name, "kind": each.kind} for each in encoding.features]
     task = Task({"features": features, "params": dict(spec.params), "seed": spec.seed})
-    ready = rows(task, table_of(encoding, matrix))
-
-    def fit() -> Any:
-        return pipeline(task).fit(ready, labels)
-
-    return fit
+    ready = rows(task, table_of(encoding, train.matrix))
+    return lambda: pipeline(task).fit(ready, train.labels)

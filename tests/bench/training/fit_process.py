@@ -1,7 +1,8 @@
 """Fits in the trainer's environment: `python -m tests.bench.training.fit_process <spec> <rounds>`.
 
 Prints ``{"rows", "trainer": [seconds…], "bare": [seconds…]}``: this project's trainer and the library called
-by hand on the same matrix, in turns.
+by hand on the same matrix, in turns. Of a program, "bare" is the program by hand, and ``library`` its fit
+alone.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def main(spec_path: Path, rounds: int) -> None:
             return trainer.fit(spec, encoding, train, held_out, lambda *_: None, NoCheckpoints())
 
         ways: dict[str, Callable[[], Any]] = {"bare": by_hand, "trainer": ours}
+        if spec.trainer == "command":
+            ways["library"] = bare.library_alone(spec, encoding, train)
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
             for way, act in ways.items():

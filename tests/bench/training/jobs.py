@@ -80,7 +80,7 @@ def _memory(folder: Path) -> list[Row]:
             "data",
             MOST_OF_DATA,
             "ratio",
-            f"{speed:,.0f} rows/s; {many['peak_mb']:.0f} MB with mapped pages that can be taken back",
+            f"{speed:,.0f} rows/s; with mapped pages, which the system can take, {many['peak_mb']:.0f} MB",
         ),
         Row(
             f"the same, beside {FEW / 1e6:.1f}M rows",

@@ -20,6 +20,12 @@ def fitting(small_run: SmallRun, tmp_path: Path) -> Fitting:
     return Fitting(small_run, tmp_path / "scratch")
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two would wait for each other over rows as few as these."""
+    monkeypatch.setenv("HEADGATE_THREADS", "1")
+
+
 @pytest.fixture(params=TRAINERS)
 def trainer(request: pytest.FixtureRequest) -> str:
     name: str = request.param
@@ -55,7 +61,11 @@ def test_nulls_and_unknown_texts_go_the_same_way_in_the_artifact(fitting: Fittin
     assert (fitting.holdout.matrix[:, 0] == -1).any()
 
 
-def test_equal_runs_make_equal_bytes(fitting: Fitting, trainer: str) -> None:
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_equal_runs_make_equal_bytes(
+    fitting: Fitting, trainer: str, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADGATE_THREADS", threads)
     fitting.prepare(trainer)
 
     assert fitting.artifact() == fitting.artifact()

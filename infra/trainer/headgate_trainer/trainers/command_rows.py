@@ -26,7 +26,11 @@ def write_rows(
         if labels is not None:
             part = part.append_column(label, pa.array(np.asarray(labels[start : start + BATCH_ROWS])))
         if writer is None:
-            writer = pq.ParquetWriter(path, part.schema, compression="zstd", compression_level=1)
+            # Read once, from this disk: packing numbers would cost more than it saves.
+            texts = [feature.name for feature in encoding.features if feature.kind == "categorical"]
+            writer = pq.ParquetWriter(
+                path, part.schema, compression="none", use_dictionary=texts, write_statistics=False
+            )
         writer.write_table(part)
     writer.close()
 

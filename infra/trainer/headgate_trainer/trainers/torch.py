@@ -40,7 +40,10 @@ class TorchTrainer:
         progress: Progress,
         checkpoints: Checkpoints,
     ) -> "TorchModel":
+        # Both are read when the library is loaded: cuBLAS repeats itself only with a workspace of fixed size,
+        # and threads that spin while they wait slow each other down on busy cores.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         import torch
 
         from headgate_trainer.trainers.torch_loop import Job, Learning
@@ -84,8 +87,8 @@ class TorchModel:
     def score(self, matrix: Matrix) -> Floats:
         import torch
 
-        from headgate_trainer.trainers.torch_loop import score
         from headgate_trainer.trainers.torch_network import Network
+        from headgate_trainer.trainers.torch_scoring import score
 
         torch.set_num_threads(threads())
         network = Network(self.inputs, self.settings.hidden, self.settings.embedding, 0.0)

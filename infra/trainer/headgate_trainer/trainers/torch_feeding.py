@@ -16,8 +16,8 @@ from headgate_trainer.encoding import Matrix
 from headgate_trainer.metrics import Labels
 from headgate_trainer.trainers.torch_order import Block, Order
 
-AHEAD = 4
-READERS = 4
+AHEAD = 8
+READERS = 6
 UPLOAD_ROWS = 1 << 20
 RESIDENT_SHARE = 0.4
 """A matrix that takes no more of the device's free memory is kept there."""
@@ -44,21 +44,30 @@ def feeding(matrix: Matrix, labels: Labels, device: torch.device, *, resident: b
 
 
 class Streamed:
-    """Blocks are gathered by threads ahead of learning; on CUDA they cross in a stream of their own."""
+    """Blocks are read by threads ahead of learning; on CUDA they cross in a stream of their own.
 
-    def __init__(self, matrix: Matrix, labels: Labels, device: torch.device) -> None:
+    ``by_runs`` reads whole stretches of the matrix and shuffles them on the device; else rows are gathered
+    one by one, as it is better where a process needs a few of each stretch.
+    """
+
+    def __init__(
+        self, matrix: Matrix, labels: Labels, device: torch.device, *, by_runs: bool | None = None
+    ) -> None:
         self.matrix, self.labels, self.device = matrix, labels, device
+        self.by_runs = by_runs
         self.waited = 0.0
         self.cuda = device.type == "cuda"
-        self.side: Any = torch.cuda.Stream(device) if self.cuda else None  # type: ignore[no-untyped-call]
+        self.side: Any = torch.cuda.Stream(device) if self.cuda else None
 
     def batches(self, order: Order, epoch: int, first_step: int) -> Iterator[tuple[Any, Any, int]]:
         blocks = order.blocks(epoch, first_step)
+        by_runs = self.by_runs if self.by_runs is not None else self.cuda and order.processes == 1
+        load = self._load_runs if by_runs else self._load_rows
         ahead: deque[tuple[Block, Future[Any]]] = deque()
         with ThreadPoolExecutor(READERS if self.cuda else 1) as readers:
             while True:
                 while len(ahead) < (AHEAD if self.cuda else 2) and (block := next(blocks, None)) is not None:
-                    ahead.append((block, readers.submit(self._load, block)))
+                    ahead.append((block, readers.submit(load, block)))
                 if not ahead:
                     return
                 block, future = ahead.popleft()
@@ -72,18 +81,38 @@ class Streamed:
                     labels.record_stream(current)
                 yield from split(block, rows, labels)
 
-    def _load(self, block: Block) -> tuple[Any, Any, Any]:
+    def _load_rows(self, block: Block) -> tuple[Any, Any, Any]:
         rows = torch.empty((len(block.places), self.matrix.shape[1]), pin_memory=self.cuda)
         np.take(self.matrix, block.places, axis=0, out=rows.numpy(), mode="clip")
         labels = torch.from_numpy(self.labels[block.places].astype(np.float32))
+        return self._moved(rows, labels, None)
+
+    def _load_runs(self, block: Block) -> tuple[Any, Any, Any]:
+        count = sum(end - start for start, end in block.runs)
+        rows = torch.empty((count, self.matrix.shape[1]), pin_memory=self.cuda)
+        labels = torch.empty(count)
+        filled, truth, at = rows.numpy(), labels.numpy(), 0
+        for start, end in block.runs:
+            filled[at : at + end - start] = self.matrix[start:end]
+            truth[at : at + end - start] = self.labels[start:end]
+            at += end - start
+        return self._moved(rows, labels, torch.from_numpy(block.order))
+
+    def _moved(self, rows: Any, labels: Any, order: Any) -> tuple[Any, Any, Any]:
+        """On the device, in ``order``, and the event that says so (None where nothing has to cross)."""
         if not self.cuda:
-            return rows, labels, None
+            return (rows, labels, None) if order is None else (rows[order], labels[order], None)
         with torch.cuda.stream(self.side):
-            moved = rows.to(self.device, non_blocking=True)
-            truth = labels.pin_memory().to(self.device, non_blocking=True)
+            moved = [self._crossed(rows), self._crossed(labels)]
+            if order is not None:
+                places = self._crossed(order)
+                moved = [each[places] for each in moved]
             ready = torch.cuda.Event()
             ready.record(self.side)
-        return moved, truth, ready
+        return moved[0], moved[1], ready
+
+    def _crossed(self, values: Any) -> Any:
+        return (values if values.is_pinned() else values.pin_memory()).to(self.device, non_blocking=True)
 
 
 class Resident:

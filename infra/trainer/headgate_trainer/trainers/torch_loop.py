@@ -8,12 +8,12 @@ import functools
 import hashlib
 import io
 import math
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 
 from headgate_trainer import metrics
@@ -23,9 +23,9 @@ from headgate_trainer.trainers.torch_feeding import Feeding, feeding
 from headgate_trainer.trainers.torch_inputs import Inputs
 from headgate_trainer.trainers.torch_network import Network
 from headgate_trainer.trainers.torch_order import Order
+from headgate_trainer.trainers.torch_scoring import score
 from headgate_trainer.trainers.torch_settings import Settings
 
-SCORED_ROWS = 1 << 16
 WATCHED_ROWS = 200_000
 Tell = Callable[[int, int, dict[str, float]], None]
 """Called with (epochs done, epochs in all, metrics by name)."""
@@ -83,12 +83,15 @@ class Learning:
         source = feeding(job.matrix[:rows], job.labels[:rows], self.device, resident=self.resident)
         self.source: Feeding = source
         while step < self.total:
+            started = time.perf_counter()
             epoch, first = divmod(step, self.order.steps)
             self.network.train()
             for values, truth, whole in source.batches(self.order, epoch, first):
                 loss = self._step(step, values, truth, whole)
                 step += 1
                 if step % self.order.steps == 0:
+                    loss = float(loss)  # waits for the device, so that the epoch's time is all of it
+                    self.seconds.append(time.perf_counter() - started)
                     self._end_epoch(step, loss, tell)
                 if step < self.total and self._is_boundary(step):
                     boundary(step // self.order.steps, functools.partial(self._state, step))
@@ -113,7 +116,8 @@ class Learning:
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.device.type == "cuda":
-            return torch.autocast("cuda", dtype=torch.bfloat16)
+            narrow: AbstractContextManager[Any] = torch.autocast("cuda", dtype=torch.bfloat16)
+            return narrow
         return nullcontext()
 
     def _parallel(self) -> Any:
@@ -126,7 +130,7 @@ class Learning:
         every = self.job.settings.checkpoint_steps
         return every > 0 and step % every == 0
 
-    def _end_epoch(self, step: int, loss: Any, tell: Tell) -> None:
+    def _end_epoch(self, step: int, loss: float, tell: Tell) -> None:
         job = self.job
         if self.learnt_rows < len(job.labels):
             kept = score(self.network, job.matrix[self.learnt_rows :], self.device)
@@ -138,7 +142,7 @@ class Learning:
             tell(
                 step // self.order.steps,
                 job.settings.epochs,
-                {"train_loss": round(float(loss), 6), **held_out},
+                {"train_loss": round(loss, 6), **held_out},
             )
         self.network.train()
 
@@ -164,17 +168,6 @@ class Learning:
     def _chosen(self) -> dict[str, Any]:
         weights = self.best["weights"] or self.network.state_dict()
         return {name: values.detach().float().cpu().numpy() for name, values in weights.items()}
-
-
-def score(network: Network, matrix: Matrix, device: torch.device) -> metrics.Floats:
-    """Chances, in float32 arithmetic, some rows at a time."""
-    network.eval()
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(matrix), SCORED_ROWS):
-            rows = torch.from_numpy(np.array(matrix[start : start + SCORED_ROWS])).to(device)
-            parts.append(torch.sigmoid(network(rows)).float().cpu().numpy())
-    return np.concatenate(parts).astype(np.float64)
 
 
 def watched(network: Network, job: Job, device: torch.device) -> dict[str, float]:

@@ -11,7 +11,7 @@ from torch import nn
 from headgate_trainer.trainers.torch_inputs import FURTHEST, Inputs
 
 
-class Network(nn.Module):
+class Network(nn.Module):  # type: ignore[misc]  # it has no types here
     """Rectified layers over scaled numbers, flags of what is null, and embeddings of categories."""
 
     def __init__(self, inputs: Inputs, hidden: tuple[int, ...], embedding: int, dropout: float) -> None:

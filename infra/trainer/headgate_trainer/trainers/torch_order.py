@@ -19,12 +19,15 @@ Places = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class Block:
     """Places of rows, batch after batch; each batch has ``sizes`` of them here and ``wholes`` in all
-    processes.
+    processes. Read together, ``runs`` (from, to before) hold the rows of all processes; ``order`` picks this
+    one's from them.
     """
 
     places: Places
     sizes: tuple[int, ...]
     wholes: tuple[int, ...]
+    runs: tuple[tuple[int, int], ...]
+    order: Places
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,24 @@ class Order:
             if last <= first_step:
                 continue
             places = _stretch_places(order, self.rows, first * self.batch, last * self.batch)
-            places = (
-                np.random.default_rng([self.seed, epoch, number]).permutation(places) + shift
-            ) % self.rows
-            yield self._share(places, max(first_step, first) - first)
+            shuffled = np.random.default_rng([self.seed, epoch, number]).permutation(len(places))
+            yield self._share((places + shift) % self.rows, shuffled, max(first_step, first) - first)
 
-    def _share(self, places: Places, skipped: int) -> Block:
-        batches = [places[at : at + self.batch] for at in range(0, len(places), self.batch)][skipped:]
+    def _share(self, places: Places, shuffled: Places, skipped: int) -> Block:
+        batches = [shuffled[at : at + self.batch] for at in range(0, len(places), self.batch)][skipped:]
         mine = [
             batch[len(batch) * self.rank // self.processes : len(batch) * (self.rank + 1) // self.processes]
             for batch in batches
         ]
-        return Block(np.concatenate(mine), tuple(map(len, mine)), tuple(map(len, batches)))
+        order = np.concatenate(mine)
+        return Block(places[order], tuple(map(len, mine)), tuple(map(len, batches)), _runs(places), order)
+
+
+def _runs(places: Places) -> tuple[tuple[int, int], ...]:
+    """What follows one upon another in ``places``, as intervals."""
+    ends = np.append(np.flatnonzero(np.diff(places) != 1), len(places) - 1)
+    starts = np.append(0, ends[:-1] + 1)
+    return tuple(zip(places[starts].tolist(), (places[ends] + 1).tolist(), strict=True))
 
 
 def _stretch_places(order: Places, rows: int, start: int, stop: int) -> Places:
