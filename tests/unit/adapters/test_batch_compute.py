@@ -32,16 +32,6 @@ class TestBatchCompute:
 
         assert backend.batch.describe(job_id).id == job_id
 
-    def test_a_class_that_is_not_deployed_is_refused_naming_those_that_are(self, backend: Backend) -> None:
-        with pytest.raises(ConfigurationError, match="'gpu' is not deployed; there is cpu"):
-            backend.batch.submit(
-                name="n", compute_class="gpu", parameters={"run_spec": "s3://b/k"}, timeout_seconds=60
-            )
-
-    def test_an_unknown_job_is_not_found(self, backend: Backend) -> None:
-        with pytest.raises(NotFound):
-            backend.batch.describe("00000000-0000-0000-0000-000000000000")
-
     def test_a_job_that_is_terminated_fails_with_the_reason(self, backend: Backend) -> None:
         job_id = backend.batch.submit(
             name="n", compute_class="cpu", parameters={"run_spec": "s3://b/k"}, timeout_seconds=60
@@ -63,3 +53,13 @@ class TestBatchCompute:
         backend.batch.terminate(job_id, "no longer needed")
 
         assert backend.batch.describe(job_id).id == job_id
+
+    def test_a_class_that_is_not_deployed_is_refused_naming_those_that_are(self, backend: Backend) -> None:
+        with pytest.raises(ConfigurationError, match="'gpu' is not deployed; there is cpu"):
+            backend.batch.submit(
+                name="n", compute_class="gpu", parameters={"run_spec": "s3://b/k"}, timeout_seconds=60
+            )
+
+    def test_an_unknown_job_is_not_found(self, backend: Backend) -> None:
+        with pytest.raises(NotFound):
+            backend.batch.describe("00000000-0000-0000-0000-000000000000")
