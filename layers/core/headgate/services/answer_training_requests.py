@@ -29,7 +29,7 @@ class AnswerTrainingRequests:
         return self.training.consider(request.product, request.principal, request.trigger)
 
     def _tick(self) -> TrainingOutcome:
-        """Every product that is due gets a message of its own, so that what fails for one holds back no other;
+        """Every product that is due gets a message of its own: what fails for one holds back no other;
         so does what waited and whose message was given up.
         """
         names = [each.name for each in self.training.products.all()]
