@@ -55,6 +55,11 @@ def ended(stack: Stack) -> Document | None:
     return next((each for each in found if each["state"] in ("FINISHED", "FAILED", "REFUSED")), None)
 
 
+def under_way(stack: Stack) -> Document | None:
+    runs = stack.api("alice").runs(PRODUCT)["runs"]
+    return next((run for run in runs if run["job_id"] and run["state"] == "SUBMITTED"), None)
+
+
 def test_three_trials_are_one_array_job(searched: Document, stack: Stack) -> None:
     batch = stack.client("batch", stack.state.operator)
     job = batch.describe_jobs(jobs=[searched["job_id"]])["jobs"][0]
@@ -124,13 +129,7 @@ def test_a_run_that_is_stopped_fails_with_the_reason_and_is_paid_until_then(
     document["training"]["params"]["rounds"] = 200_000
     alice.apply_product(PRODUCT, document)
     alice.call("POST", f"/products/{PRODUCT}/runs", {})
-    run = eventually(
-        "a run with a job",
-        lambda: next(
-            (r for r in alice.runs(PRODUCT)["runs"] if r["job_id"] and r["state"] == "SUBMITTED"), None
-        ),
-        SECONDS,
-    )
+    run = eventually("a run with a job", lambda: under_way(stack), SECONDS)
     # When it is stopped
     told = alice.call("POST", f"/products/{PRODUCT}/runs/{run['digest']}/stop", {"reason": "far too long"})
     # Then it fails, and says who stopped it and why

@@ -87,6 +87,10 @@ class TriggerDesk:
             self.ask(request)
         self.platform.clock.advance(max(0.0, (until - self.now).total_seconds()))
 
+    def lose_messages(self) -> None:
+        """What waits in the queue is given up, as after five failures."""
+        self._queue.clear()
+
     @property
     def waiting(self) -> int:
         return len(self._queue)

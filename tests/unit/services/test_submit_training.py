@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from headgate.adapters.memory import MemoryBatchCompute, MemoryObjectStore
 from headgate.domain.cost import PriceTable
-from headgate.domain.errors import Conflict, Throttled
+from headgate.domain.errors import Conflict, PermissionMissing, Throttled
 from headgate.domain.training import RunRecord, run_prefix
 from headgate.services.submit_training import TrainingOutcome
 
@@ -167,6 +167,30 @@ def test_the_next_month_has_money_again(ready: MemoryPlatform) -> None:
     # And settled there
     ready.register.on_job_ended(spec_uri(run), job(run, "FAILED"))
     assert ready.ledger.reserve("shops", "2030-02", "a look", 9.0, 0.0).reserved == 0
+
+
+def test_a_budget_that_is_raised_lets_a_refused_run_through(ready: MemoryPlatform) -> None:
+    # Given a run that the budget refused
+    ready.apply_product(training(budget_usd_per_month=0.01))
+    refused = consider(ready)
+    assert (refused.state, "0.01 of 0.01 USD left" in refused.reason) == ("refused", True)
+    # When the budget is raised
+    ready.apply_product(training(budget_usd_per_month=0.05))
+    # Then the very same run is submitted
+    assert consider(ready).state == "submitted"
+    (run,) = runs(ready)
+    assert (run.attempt, run.state, run.reason) == (2, "SUBMITTED", None)
+    assert reserved(ready) == pytest.approx(run.estimated_cost_usd, abs=1e-6)
+
+
+def test_a_job_that_aws_refuses_gives_the_money_and_the_place_back(ready: MemoryPlatform) -> None:
+    ready.faults.fail_at("batch.submit", 1, "before", PermissionMissing("the role may not submit jobs"))
+    outcome = consider(ready)
+    assert (outcome.state, outcome.reason) == ("refused", "the role may not submit jobs")
+    assert reserved(ready) == 0
+    assert ready.catalog.trigger_state("shops").submissions == ()
+    assert consider(ready).state == "submitted"
+    assert reserved(ready) > 0
 
 
 def test_a_compute_class_that_is_not_deployed_refuses_and_gives_the_money_back(ready: MemoryPlatform) -> None:

@@ -214,6 +214,24 @@ def test_the_schedule_asks_when_its_days_have_passed(desk: TriggerDesk) -> None:
     assert "due are none" in desk.reasons
 
 
+def test_what_waited_and_whose_message_was_given_up_is_asked_for_again(desk: TriggerDesk) -> None:
+    # Given a version that waits, and a queue that has given up its message
+    declare(desk, debounce_minutes=45).ask(VERSION)
+    desk.new_version()
+    desk.ask(VERSION)
+    desk.lose_messages()
+    desk.pass_time(60)
+    desk.ask(TICK)
+    assert (submitted(desk), desk.waiting) == (1, 0)
+    # When it is an hour overdue
+    desk.pass_time(60)
+    desk.ask(TICK)
+    desk.pass_time(1)
+    # Then the hourly look has asked for it again
+    assert submitted(desk) == 2
+    assert desk.platform.catalog.trigger_state("shops").pending is None
+
+
 def test_no_schedule_is_no_request(desk: TriggerDesk) -> None:
     declare(desk).ask(TICK)
     assert (desk.reasons, desk.waiting) == (["due are none"], 0)

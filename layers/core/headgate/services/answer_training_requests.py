@@ -29,13 +29,17 @@ class AnswerTrainingRequests:
         return self.training.consider(request.product, request.principal, request.trigger)
 
     def _tick(self) -> TrainingOutcome:
-        """Every product that is due gets a message of its own: what fails for one holds back no other."""
+        """Every product that is due gets a message of its own: what fails for one holds back no other;
+        so does what waited and whose message was given up.
+        """
         names = [each.name for each in self.training.products.all()]
         due = [name for name in names if self.training.schedule_is_due(name)]
         for name in due:
             asked = TrainingRequest("run", name, "schedule")
             self.training.queue.send(asked.to_message())
-        return TrainingOutcome("scheduled", f"due are {', '.join(due) or 'none'}")
+        revived = [name for name in names if self.training.slots.revive(name)]
+        again = f"; asked again for {', '.join(revived)}" if revived else ""
+        return TrainingOutcome("scheduled", f"due are {', '.join(due) or 'none'}{again}")
 
     def _deferred(self, request: TrainingRequest) -> TrainingOutcome:
         ready = self.training.slots.waiting(request)

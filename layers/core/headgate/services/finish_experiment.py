@@ -69,8 +69,8 @@ class FinishExperiment:
         experiment = self.experiments.experiment(product, name)
         if experiment.state != "SUBMITTED" or experiment.claimed:
             return experiment
-        records = [self.runs.run(product, digest) for digest in experiment.runs]
-        if not all(run.ended for run in records):
+        records = self._ended(experiment)
+        if records is None:
             return experiment
         runs = [self._measured(run) for run in records]
         own = [run for run in runs if run.digest in experiment.array]
@@ -88,6 +88,18 @@ class FinishExperiment:
         self.bus.publish(experiment_finished(finished, runs))
         self.experiments.update_experiment(finished)
         return finished
+
+    def _ended(self, experiment: Experiment) -> list[RunRecord] | None:
+        """Its runs in their order, or None at the first that is at work: the last of an array starts last, so
+        that most looks read one record.
+        """
+        found = []
+        for digest in reversed(experiment.runs):
+            run = self.runs.run(experiment.product, digest)
+            if not run.ended:
+                return None
+            found.append(run)
+        return found[::-1]
 
     def _judged(self, experiment: Experiment, runs: Sequence[RunRecord]) -> Experiment:
         """With its best run and its version, which may challenge where it is better beyond chance."""

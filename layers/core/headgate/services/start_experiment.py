@@ -10,7 +10,7 @@ from typing import Any
 
 from headgate.domain import events
 from headgate.domain.canonical import canonical_json, short
-from headgate.domain.errors import ConfigurationError, PreconditionFailed
+from headgate.domain.errors import Permanent
 from headgate.domain.events import DomainEvent
 from headgate.domain.experiment import TRIALS, Experiment, trials_document, trials_prefix
 from headgate.domain.training import RunSpec, TrainingConfig
@@ -56,7 +56,7 @@ class StartExperiment:
         if own:
             try:
                 record = replace(record, job_id=self._job(record, plan.config))
-            except (PreconditionFailed, ConfigurationError) as refusal:
+            except Permanent as refusal:
                 return self._turn_away(record, str(refusal))
             self.experiments.update_experiment(record)
         self.publish_submitted(record)

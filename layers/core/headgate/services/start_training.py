@@ -12,7 +12,7 @@ from typing import Any
 
 from headgate.domain import events
 from headgate.domain.canonical import canonical_json, short
-from headgate.domain.errors import AccessDenied, ConfigurationError, Conflict, NotFound, PreconditionFailed
+from headgate.domain.errors import AccessDenied, Conflict, NotFound, Permanent
 from headgate.domain.events import DomainEvent
 from headgate.domain.identity import Principal
 from headgate.domain.training import RunRecord, RunSpec, TrainingConfig
@@ -124,7 +124,7 @@ class StartTraining:
                 parameters={"run_spec": record.spec_uri},
                 timeout_seconds=config.timeout_seconds,
             )
-        except (PreconditionFailed, ConfigurationError) as refusal:
+        except Permanent as refusal:
             self.ledger.settle(record.product, record.month, record.reservation, 0.0)
             self.runs.update_run(replace(record, state="REFUSED", reason=str(refusal)))
             return self.refuse(record.product, record.digest, str(refusal))

@@ -30,6 +30,9 @@ ATTEMPTS = 12
 CLAIM_SECONDS = 120
 """Twice what the function may take: whoever took a place longer ago and submitted no job is dead."""
 
+OVERDUE_SECONDS = 3600
+"""A message that fails is delivered five times in half an hour, and then given up."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -100,6 +103,14 @@ class TrainingSlots:
             self._send(request.product, pending, now)
             return None
         return replace(request, kind="run", trigger=pending.trigger)
+
+    def revive(self, product: str) -> bool:
+        """Sends again for what waits long past its time: its message was given up. Says whether it did."""
+        pending, now = self.catalog.trigger_state(product).pending, self.clock.now()
+        if pending is None or (now - parse_iso(pending.due)).total_seconds() < OVERDUE_SECONDS:
+            return False
+        self._send(product, pending, now)
+        return True
 
     def answered(self, request: TrainingRequest) -> None:
         """What waited under the request's token was considered."""
