@@ -208,7 +208,12 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "get-model-bom": lambda b: b["bomFormat"] == "CycloneDX",
     "verify-model": lambda b: b["checks"][0]["passed"] and b["checks"][-1]["detail"] == "it is gone",
     "verify-what-was-never-signed": lambda b: not b["valid"] and b["signature"] is None,
-    "compare-models": lambda b: (b["a"]["version"], b["b"]["version"]) == (1, 2) and b["same_window"],
+    "compare-models": lambda b: (
+        (b["a"]["version"], b["b"]["version"]) == (1, 2)
+        and b["same_window"]
+        and b["auc_difference"] is None
+        and ["digest" in b["a"], b["changed"]] == [True, []]
+    ),
     "body-in-base64": lambda b: b["reason"] == "ja é" and b["alias"] == "champion",
     "trace-prediction": lambda b: b["sources"][0]["sha256"] == SOURCE.sha256 and not b["truncated"],
     "explain-access": lambda b: (
@@ -340,7 +345,7 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "proposal-without-a-reason": (400, "InvalidRequest", "body.reason: missing"),
     "proposal-of-the-champion": (409, "PreconditionFailed", "version 1 is champion already"),
     "withdrawal-of-no-proposal": (404, "NotFound", "no proposal of version 2 is open"),
-    "card-of-an-unsigned-version": (404, "NotFound", "card.md"),
+    "card-of-an-unsigned-version": (404, "NotFound", "late_arrival version 1 has no card.json"),
     "comparison-with-an-unknown-version": (404, "NotFound", "no version 9"),
     "stage-without-evidence": (409, "PreconditionFailed", "the poc gate was never checked"),
     "promote-from-another-version": (409, "Conflict", "is at version 1, not at version 7"),

@@ -54,8 +54,7 @@ class ReadModel:
     def card(self, principal: Principal, product: str, version: int) -> dict[str, Any]:
         """``{"card", "markdown"}``: the same for machines and for people."""
         found = self.version(principal, product, version)
-        markdown = self.documents.body(found, CARD_TEXT).decode()
-        return {"card": self.document(found, CARD), "markdown": markdown}
+        return {"card": self.document(found, CARD), "markdown": self._body(found, CARD_TEXT).decode()}
 
     def bom(self, principal: Principal, product: str, version: int) -> dict[str, Any]:
         """The CycloneDX document."""
@@ -86,8 +85,17 @@ class ReadModel:
         return [version_of(self.models, applied, version) for version in versions]
 
     def document(self, version: ModelVersion, name: str) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.documents.body(version, name))
+        document: dict[str, Any] = json.loads(self._body(version, name))
         return document
+
+    def _body(self, version: ModelVersion, name: str) -> bytes:
+        try:
+            return self.documents.body(version, name)
+        except NotFound as error:
+            raise NotFound(
+                f"{version.model} version {version.version} has no {name}: it was registered before such "
+                "documents were kept, or is being registered"
+            ) from error
 
     def _signature(self, signed: dict[str, Any]) -> Check:
         """The statement is signed as it stands there: its digest is taken anew."""
