@@ -11,6 +11,7 @@ from headgate.domain import events
 from headgate.domain.errors import AccessDenied, NotFound
 from headgate.domain.feature_version import FeatureManifest
 from headgate.domain.identity import Principal
+from headgate.domain.reproduction import ended_rebuild
 from headgate.domain.reproduction_verdict import FEATURE_SEED
 from headgate.services.feature_manifests import load_features
 from headgate.services.manifests import Manifests
@@ -342,6 +343,20 @@ def test_a_first_job_that_fails_says_nothing_about_the_model(desk: ReproductionD
 
     assert (record.state, dict(record.verdict)) == ("failed", {})
     assert "the features were not made" in record.problem
+
+
+def test_the_failure_of_a_job_that_another_one_replaced_ends_nothing(desk: ReproductionDesk) -> None:
+    name = desk.ask()
+    lost = desk.platform.compute.submit(
+        name="lost", compute_class="reproduce", parameters={}, timeout_seconds=60
+    )
+    desk.start(name)
+    noted = desk.platform.compute.submissions[-1]
+
+    parameters = dict(noted.parameters)
+    desk.running.on_rebuilt(ended_rebuild({"jobId": lost, "status": "FAILED", "parameters": parameters}))
+
+    assert (desk.record(name).state, desk.record(name).job_id) == ("rebuilding", noted.job_id)
 
 
 def test_a_training_that_fails_says_nothing_about_the_model(desk: ReproductionDesk) -> None:

@@ -189,13 +189,10 @@ def _unknown(recorded: Evidence, fresh: Evidence) -> Iterator[str]:
 
 
 def _note(same: bool, close: bool, reasons: Sequence[Reason], unknown: Sequence[str]) -> str:
-    kinds = ", ".join(dict.fromkeys(reason.kind for reason in reasons))
-    if same:
-        model = "the model is the same byte for byte"
-    else:
-        model = "the scores agree within the tolerance" if close else "the model is another one"
+    apart = "the scores agree within the tolerance" if close else "the model is another one"
+    model = "the model is the same byte for byte" if same else apart
     if reasons:
-        return f"{model}; what differs: {kinds}"
+        return f"{model}; what differs: {', '.join(dict.fromkeys(reason.kind for reason in reasons))}"
     if same:
         return f"{model}, and nothing it is made of differs"
     left = f" ({', '.join(unknown)}: not recorded)" if unknown else ""

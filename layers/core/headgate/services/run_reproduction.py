@@ -68,6 +68,8 @@ class RunReproduction:
         self._publish_cost(ended)
         if asked.state not in ("asked", "rebuilding"):
             return self.conclude.told_again(asked)
+        if ended.failure and asked.job_id not in ("", ended.job_id):
+            return asked  # a job whose submission was never noted, and which another one has replaced
         if ended.failure:
             return self.conclude.failed(asked, f"the features were not made: {ended.failure}")
         rebuilt = self.conclude.documents.rebuilt(asked)
