@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from headgate.cli.failures import ApiRefused
+from headgate.cli.runs_client import RunsClient
 from headgate.domain import events
 
 from tests.e2e import shops
@@ -40,7 +41,7 @@ def test_a_champion_comes_out_the_same_from_what_was_recorded(
 
     assert (code, record["verdict"]["state"]) == (0, "identical"), record
     assert record["verdict"]["reasons"] == []
-    run = stack.api("alice").run(shops.PRODUCT, record["run"])
+    run = RunsClient(stack.api("alice"), shops.PRODUCT).show(record["run"])
     assert (run["state"], run["trigger"], run["model_version"]) == ("SUCCEEDED", "reproduction", None)
     assert run["digest"] != trained.run["digest"]
     assert [m["version"] for m in stack.api("alice").models(shops.PRODUCT)["models"]] == [version]
