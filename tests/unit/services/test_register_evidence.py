@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from headgate.adapters.memory import LogisticModel
+from headgate.adapters.memory import Crash, LogisticModel
 from headgate.domain.errors import PreconditionFailed
 from headgate.domain.model import CHALLENGER, CHAMPION
 from headgate.domain.training import RunRecord
@@ -284,6 +284,27 @@ def test_a_run_can_be_registered_without_an_alias_and_given_one_later(fed: Memor
     later = platform.register.register_run("shops", outcome.run.digest)
     assert (later.model, aliases(platform)) == (outcome.model, (2, None))
     assert platform.catalog.latest_version("buys") == 2
+
+
+def test_a_version_that_has_its_number_is_not_judged_anew(fed: MemoryPlatform) -> None:
+    # Given a worker that died between the version and its documents
+    platform, run = submitted(fed)
+    TrainedRun(platform, run).write()
+    platform.faults.fail_at("models.put")
+    with pytest.raises(Crash):
+        platform.register.on_job_ended(spec_uri(run), job(run))
+    platform.faults.clear()
+    version = platform.catalog.model_version("buys", 1)
+
+    # When the bounds are tighter by the time it is delivered again
+    training = {**bundle()["training"], "seed": 2, "gates": {"max_auc": 0.5}}
+    platform.apply_product(bundle(training=training))
+    outcome = platform.register.on_job_ended(spec_uri(run), job(run))
+
+    # Then what was measured stands, and nothing is left half done
+    assert (outcome.state, outcome.model) == ("registered", version)
+    assert platform.models.exists("shops/models/buys/1/signature.json")
+    assert aliases(platform) == (1, None)
 
 
 @pytest.mark.parametrize("state", ["SUBMITTED", "RUNNING", "FAILED"])
