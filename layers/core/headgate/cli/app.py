@@ -20,6 +20,7 @@ from headgate.cli.commands import (
     diff,
     engines,
     erase,
+    experiments,
     features,
     garbage,
     governance,
@@ -60,7 +61,7 @@ SINGLE: tuple[Command, ...] = (
     serving.trace,
     platform.logs,
 )
-LAST: tuple[Command, ...] = (governance.costs, governance.monitoring, platform.doctor)
+LAST: tuple[Command, ...] = (governance.costs, experiments.budget, governance.monitoring, platform.doctor)
 
 
 @cache
@@ -100,8 +101,10 @@ def commands() -> Any:
     app.add_typer(features.features, name="features")
     app.command()(runs.train)
     app.add_typer(runs.runs, name="runs")
+    app.add_typer(experiments.experiments, name="experiments")
     for name, move in releases.COMMANDS.items():
         models.models.command(name)(move)
+    models.models.command("reproduce")(reproduce.reproduce)
     app.add_typer(models.models, name="models")
     for command in SINGLE:
         app.command()(command)
