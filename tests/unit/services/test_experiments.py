@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from headgate.adapters.memory import LogisticModel, MemoryBatchCompute
+from headgate.adapters.memory import Crash, LogisticModel, MemoryBatchCompute
 from headgate.domain.cost import PriceTable
 from headgate.domain.errors import Conflict, InvalidRequest, Throttled
 from headgate.domain.experiment import Experiment
@@ -341,6 +341,36 @@ def test_a_trial_without_outputs_has_failed(ready: MemoryPlatform) -> None:
     end(ready, experiment, 0)
     assert trials(ready)[0].state == "FAILED"
     assert "outputs cannot be used" in (trials(ready)[0].reason or "")
+
+
+def test_a_second_array_for_a_lost_answer_is_paid_and_changes_no_result(submitted: MemoryPlatform) -> None:
+    # Given a trial that has ended, and a second job of it, for the answer to the first was lost
+    experiment = experiment_of(submitted)
+    end(submitted, experiment, 2)
+    before = trials(submitted)[2]
+    # When that ends too
+    second = replace(child(experiment, 2, seconds=7), id="job-0002:2")
+    submitted.end_job.on_job_ended(trials_uri(experiment), second, 2)
+    # Then the first stands, and both were paid for
+    assert trials(submitted)[2] == before
+    costs = submitted.bus.of_type("CostIncurred")
+    assert sorted(event.detail["quantity"] for event in costs) == [7.0, 36.0]
+
+
+def test_a_repeated_submission_keeps_the_indices_its_jobs_may_know(ready: MemoryPlatform) -> None:
+    # Given an array whose answer was lost, and of which a trial has failed since
+    ready.faults.fail_at("batch.submit", 1, "after")
+    with pytest.raises(Crash):
+        ready.experiment.run("shops", "user/alice")
+    ready.faults.clear()
+    before = experiment_of(ready)
+    end(ready, replace(before, job_id="job-0001"), 0, state="FAILED")
+    # When the submission is repeated
+    ready.clock.advance(REDELIVERY_SECONDS)
+    assert ready.experiment.run("shops", "user/alice").state == "submitted"
+    # Then the array is the same
+    assert experiment_of(ready).array == before.array
+    assert ready.compute.submissions[-1].array_size == 4
 
 
 def test_an_index_that_is_none_of_its_is_refused(submitted: MemoryPlatform) -> None:

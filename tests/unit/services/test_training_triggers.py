@@ -259,6 +259,7 @@ def declared(most: int | None, debounce: int, rows: int | None, scheduled: bool)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(steps=[("version", 9, None)] * 3, most=1, debounce=60, rows=None, scheduled=False)
 @example(steps=[("version", 9, 3), ("version", 9, 4)], most=None, debounce=60, rows=None, scheduled=False)
+@example(steps=[("version", 9, 5), ("version", 9, None)], most=None, debounce=0, rows=30, scheduled=False)
 @given(
     steps=st.lists(STEP, min_size=1, max_size=25),
     most=st.sampled_from([None, 1, 2, 4]),

@@ -40,8 +40,8 @@ class Experiment:
     finished_at: str | None = None
     best_run: str | None = None
     significance: Mapping[str, Any] | None = None
-    """The best trial against the champion: ``{"against", "value", "low", "high", "resamples"}``, or
-    ``{"against", "reason"}`` where the two do not compare.
+    """The best trial against the champion: ``{"against", "metric", "value", "low", "high", "resamples"}``, or
+    ``{"against", "metric", "reason"}`` where the two do not compare.
     """
     model_version: int | None = None
     attempt: int = 1

@@ -18,7 +18,7 @@ from headgate.services.clock import iso
 from headgate.services.finish_experiment import FinishExperiment
 from headgate.services.register_model import run_of_spec
 from headgate.services.trainer_outputs import TrainerOutputs
-from headgate.services.trial_facts import trial_ended
+from headgate.services.trial_facts import trial_cost, trial_ended
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ class EndTrial:
         if not known:
             run = self._ended(run, job)
         usd = self.prices.compute_usd(run.compute_class, job.seconds)
+        self.bus.publish([trial_cost(run, job, usd)])
         if run.job_id in (None, job.id):
-            self.bus.publish(trial_ended(run, job, usd))
+            self.bus.publish([trial_ended(run)])
         if not known:
             self.runs.update_run(run)
         state = "known" if known else run.state.lower()

@@ -73,7 +73,7 @@ class FinishExperiment:
         if records is None:
             return experiment
         runs = [self._measured(run) for run in records]
-        own = [run for run in runs if run.digest in experiment.array]
+        own = [run for run in runs if run.experiment == experiment.id]
         spent = sum(run.cost_usd or 0.0 for run in own)
         self.ledger.settle(product, experiment.month, experiment.reservation, spent)
         ended = replace(

@@ -14,14 +14,19 @@ from headgate.domain.lineage import Node, run_event
 from headgate.domain.training import RunRecord, run_node
 
 
-def trial_ended(run: RunRecord, job: Job, usd: float) -> list[DomainEvent]:
-    """What it cost; and where it was made of, or why it failed."""
-    time = run.finished_at or run.created_at
+def trial_cost(run: RunRecord, job: Job, usd: float) -> DomainEvent:
+    """What a job of it cost, also where another one was quicker."""
     line = {"kind": "training", "quantity": job.seconds, "unit": "seconds", "usd": usd, "run": run.digest}
-    cost = DomainEvent(events.COST_INCURRED, run.product, f"{run.digest}-{job.id}", time, line)
+    name, time = f"{run.digest}-{job.id}", run.finished_at or run.created_at
+    return DomainEvent(events.COST_INCURRED, run.product, name, time, line)
+
+
+def trial_ended(run: RunRecord) -> DomainEvent:
+    """What it was made of, or why it failed."""
+    time = run.finished_at or run.created_at
     if run.state == "FAILED":
         detail = {"run": run.digest, "reason": run.reason, "model": run.model, "experiment": run.experiment}
-        return [cost, DomainEvent(events.TRAINING_FAILED, run.product, run.digest, time, detail)]
+        return DomainEvent(events.TRAINING_FAILED, run.product, run.digest, time, detail)
     features = features_node(run.product, run.feature_set, run.feature_version)
     facts = {"compute_class": run.compute_class, "seconds": run.seconds}
     trained = run_event(
@@ -31,7 +36,7 @@ def trial_ended(run: RunRecord, job: Job, usd: float) -> list[DomainEvent]:
         inputs=[Node(features)],
         outputs=[Node(run_node(run.product, run.digest), facts)],
     )
-    return [cost, _lineage(run.product, time, trained)]
+    return _lineage(run.product, time, trained)
 
 
 def experiment_finished(experiment: Experiment, runs: Sequence[RunRecord]) -> list[DomainEvent]:

@@ -45,7 +45,7 @@ class TrialRuns:
         self, experiment: Experiment, specs: Mapping[str, RunSpec], feature_version: str
     ) -> tuple[str, ...]:
         """Writes every spec and record of the array; returns those that are the experiment's: what another
-        submission took meanwhile is not.
+        submission took meanwhile is not. Repeated, it keeps the indices, for a job may know them already.
         """
         own = []
         for digest in experiment.array:
@@ -71,7 +71,7 @@ class TrialRuns:
         if known.turned_away:
             self.runs.update_run(record)
             return True
-        return known.experiment == experiment.id and not known.ended
+        return known.experiment == experiment.id
 
     def _record(
         self, experiment: Experiment, spec: RunSpec, feature_version: str, known: RunRecord | None
