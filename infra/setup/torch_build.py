@@ -52,7 +52,7 @@ def install_torch(python: Path, requirements: Path) -> str:
                 _command(python, requirement, source), what=f"installing {requirement}", settings=PIP_SETTINGS
             )
         except SetupError as failed:
-            reasons.append(str(failed).splitlines()[-1].strip(" |"))
+            reasons.append(_reason(str(failed)))
         else:
             return ""
     version = "{}.{}".format(*sys.version_info)
@@ -61,6 +61,12 @@ def install_torch(python: Path, requirements: Path) -> str:
         "`torch` and its tests are left out. `make setup-torch` tries again; another Python may have it: "
         "`make setup PYTHON=python3.11`"
     )
+
+
+def _reason(said: str) -> str:
+    """pip's first error: its last line is advice."""
+    lines = [line.strip(" |") for line in said.splitlines()]
+    return next((line for line in lines if line.startswith("ERROR:")), lines[-1]).removeprefix("ERROR: ")
 
 
 def _command(python: Path, requirement: str, source: Sequence[str]) -> list[str]:

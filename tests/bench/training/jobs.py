@@ -16,8 +16,8 @@ from tests.bench.training.fits import PATHS, PYTHON
 from tests.bench.training.made_rows import write
 
 STARTS = 3
-FEW, MANY = 500_000, 2_000_000
-MOST_OF_DATA, MOST_GROWTH = 0.5, 1.25
+FEW, MANY = 750_000, 3_000_000
+MOST_OF_DATA, MOST_GROWTH = 0.5, 1.5
 ENGINES = "import numpy, pyarrow.parquet, lightgbm, onnx, onnxmltools, onnxruntime"
 
 

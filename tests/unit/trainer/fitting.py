@@ -17,6 +17,7 @@ from headgate_trainer.trainers import Checkpoint, NoCheckpoints, Rows, TrainedMo
 from tests.unit.trainer.small_runs import SmallRun
 
 PARAMS: dict[str, dict[str, Any]] = {
+    "command": {},
     "lightgbm": {
         "rounds": 12,
         "num_leaves": 7,
