@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,6 +21,9 @@ def pytest_configure() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+    # A deadline would make every property a timed test.
+    settings.register_profile("headgate", deadline=None)
+    settings.load_profile("headgate")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
+from headgate.domain.errors import NotFound
 from headgate.domain.training import RunRecord
+from headgate_trainer.errors import Absent
 from headgate_trainer.journal import Journal
 from headgate_trainer.storage import Storage
 from headgate_trainer.train_run import TrainRun
@@ -28,7 +30,10 @@ class Buckets(Storage):
 
     def read(self, uri: str) -> bytes:
         if uri.startswith("s3://models/"):
-            return self.platform.models.get(uri.removeprefix("s3://models/"))
+            try:
+                return self.platform.models.get(uri.removeprefix("s3://models/"))
+            except NotFound as error:
+                raise Absent(str(error)) from error
         return Path(uri).read_bytes()
 
     def download(self, uri: str, path: Path) -> str:
