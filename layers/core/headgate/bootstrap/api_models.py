@@ -17,6 +17,7 @@ from headgate.services.read_model import ReadModel
 from headgate.services.read_releases import ReadReleases
 from headgate.services.request_reproduction import RequestReproduction
 from headgate.services.rollback_model import RollbackModel
+from headgate.services.verify_version import VerifyVersion
 
 
 class ModelDesk(TypedDict):
@@ -35,7 +36,8 @@ def model_desk(parts: Parts, settings: ApiSettings) -> ModelDesk:
     signer = KmsSigner(parts.clients, settings.signing_key)
     documents = ModelDocuments(parts.bucket(settings.models_bucket), signer)
     read = ReadModel(products, models, documents, guard, parts.scratch)
-    promotion = PromoteModel(products, models, releases, guard, bus, clock)
+    signed = VerifyVersion(documents, parts.scratch)
+    promotion = PromoteModel(products, models, releases, guard, bus, clock, signed)
     reproductions = DynamoReproductionCatalog(parts.catalog)
     queue = SqsQueue(parts.clients, settings.train_queue_url)
     return ModelDesk(
