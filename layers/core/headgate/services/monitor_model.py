@@ -161,17 +161,16 @@ class MonitorModel:
         """AUCs over the rows that have a label by now, or None when there is none. The baselines are those of
         registration, learnt on the same rows: the model's training rows, less the embargo.
         """
-        evaluation, config, model = self.evaluation, sight.config, sight.model
+        evaluation, config, model, window = self.evaluation, sight.config, sight.model, sight.window
         with self.scratch.directory() as directory:
             loaded = TrainerOutputs(self.artifacts, self.runtime).load(model, directory)
-            scored = evaluation.score(loaded, sight.window, model.inputs, config.label)
+            scored = evaluation.score(loaded, window, model.inputs, config.label)
         if all(label is None for label in scored.labels):
             return None
         train = evaluation.window(sight.manifest, *sight.learnt_from)
-        learnt = LearntBaselines(evaluation).scores(
-            *(sight.manifest, train, sight.window, len(scored.labels), config.label)
-        )
-        compared = evaluation.compare(scored, train, sight.window, config.label, config.baselines, learnt)
+        rows = len(scored.labels)
+        learnt = LearntBaselines(evaluation).scores(sight.manifest, train, window, rows, config.label)
+        compared = evaluation.compare(scored, train, window, config.label, config.baselines, learnt)
         return {
             "auc": compared.auc,
             "baselines": compared.baselines,
