@@ -181,7 +181,7 @@ def test_later_data_shows_drift_and_performance_without_training_again(
     assert drift["psi"]["double_size"] > drift["threshold"] > drift["psi"]["warmth"]
     assert drift["feature_version"] == performance["feature_version"]
     assert 0.5 < performance["auc"] < performance["holdout_auc"]
-    assert performance["baselines"].keys() == {"constant", "by_shop"}
+    assert performance["baselines"].keys() == {"constant", "naive", "seasonal", "by_shop"}
     drifted = tap.wait(events.DRIFT_DETECTED, shops.PRODUCT)
     assert {event.detail["feature"] for event in drifted} == {"double_size"}
     assert tap.wait(events.PERFORMANCE_MEASURED, shops.PRODUCT)[0].detail["version"] == 1

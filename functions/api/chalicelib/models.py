@@ -78,6 +78,7 @@ def promote_model(plane: ControlPlane, call: Call) -> Document:
 
     body: {"alias": "champion"|"challenger" = "champion", "reason" = "", "from_version": int|null}; with
     from_version (null: the alias is nowhere yet) it moves only from there, else 409 Conflict.
+    409 PreconditionFailed for a version that failed a gate, or is not what was signed (see verify).
     200: {"model", "alias", "from_version", "to_version", "principal", "reason", "moved_at"}
     """
     body = call.body

@@ -43,7 +43,8 @@ def rollback_release(plane: ControlPlane, call: Call) -> Document:
 
     body: {"number": int} or {"version": int} to go further back than one step, "reason" = "",
     "from_version": int; with from_version it moves only from there, else 409 Conflict, and the same call
-    again changes nothing. 200: the new <release>. 409 PreconditionFailed where nothing was live before.
+    again changes nothing. 200: the new <release>. 409 PreconditionFailed where nothing was live before, or
+    that is not what was signed.
     """
     body = call.body
     wanted = RollbackTo(

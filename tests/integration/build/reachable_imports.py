@@ -75,13 +75,15 @@ class Walk:
                 self._follow(name, statement)
 
     def _reach(self, imported: Imported) -> None:
-        """Follow an import; a symbol may turn out to be a submodule."""
+        """Follow an import: the packages around a module run first, and a symbol may be a submodule."""
         top = imported.module.partition(".")[0]
         if top not in self.homes:
             if top not in sys.stdlib_module_names:
                 self.third_party.add(top)
             return
-        for name in (imported.module, f"{imported.module}.{imported.symbol}"):
+        parts = imported.module.split(".")
+        packages = (".".join(parts[:depth]) for depth in range(1, len(parts)))
+        for name in (*packages, imported.module, f"{imported.module}.{imported.symbol}"):
             file = self._file(name)
             if file and name not in self._modules:
                 self._load(name, file)

@@ -58,7 +58,7 @@ def version_rows(deployment: Deployment, record: VersionRecord, scratch: Path) -
         scratch,
         readable=given.uris,
         s3=s3_access(deployment.clients),
-        httpfs=bootstrap._httpfs(),
+        httpfs=bootstrap.httpfs(),
     ) as connection:
         rows = connection.execute(relation_sql(given.files, given.schema)).fetchall()
     return sorted(_texts(row) for row in rows)

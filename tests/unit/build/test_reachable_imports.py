@@ -45,6 +45,38 @@ def monitor():
 TABLE = {"late": late}
 """,
     "pkg/engines.py": "class Duck:\n    def __init__(self):\n        import duckdb.typing\n",
+    # A package that only passes on what its modules make
+    "pkg/root/__init__.py": """
+from pkg.root.reading import ingest
+from pkg.root.serving import CHANNELS as channels, infer
+
+__all__ = ["channels", "infer", "ingest"]
+""",
+    "pkg/root/parts.py": """
+class Parts:
+    def engine(self):
+        from pkg.engines import Duck
+        return Duck()
+""",
+    "pkg/root/reading.py": """
+from pkg.root.parts import Parts
+
+def ingest():
+    return Parts().engine()
+""",
+    "pkg/root/serving.py": """
+def both():
+    from pkg.root.lazily import scores
+    return scores()
+
+def infer():
+    return both()
+
+CHANNELS = 3
+""",
+    "pkg/root/lazily.py": "from pkg import onnx_engine\ndef scores(): return onnx_engine.Session()\n",
+    "pkg/eager/__init__.py": "import pandas\n",
+    "pkg/eager/part.py": "def small(): ...\n",
     "pkg/onnx_engine.py": "import numpy\nclass Session:\n    def run(self):\n        import onnxruntime\n",
 }
 
@@ -52,7 +84,7 @@ TABLE = {"late": late}
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     for path, text in FILES.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     return tmp_path
 
@@ -79,6 +111,11 @@ def reached(package: Path, handler: str) -> set[str]:
         ("from pkg import bootstrap\ndef handler(e, c): bootstrap.build()", {"duckdb"}),
         ("from pkg import bootstrap\ndef handler(e, c): bootstrap.monitor()", {"numpy", "onnxruntime"}),
         ("def handler(e, c):\n    from pkg.bootstrap import ingest\n    ingest()", {"duckdb"}),
+        ("from pkg import root\ndef handler(e, c): root.ingest()", {"duckdb"}),
+        ("from pkg import root\ndef handler(e, c): root.infer().run()", {"numpy", "onnxruntime"}),
+        ("from pkg.root import ingest as take\ndef handler(e, c): take()", {"duckdb"}),
+        ("from pkg import root\ndef handler(e, c): return root.channels", set()),
+        ("from pkg.eager.part import small\ndef handler(e, c): small()", {"pandas"}),
     ],
 )
 def test_what_a_handler_can_come_to_import(package: Path, handler: str, expected: set[str]) -> None:

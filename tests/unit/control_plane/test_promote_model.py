@@ -1,16 +1,20 @@
 """Moving aliases: governed, conditional, told once, kept forever."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from headgate.adapters.memory import ANY_EFFECT, Crash
+from headgate.adapters.memory import ANY_EFFECT, Crash, MemorySigner
 from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest, NotFound, PreconditionFailed
 from headgate.domain.model import AliasMove, GateResult
+from headgate.domain.model_card import RunEvidence
 from headgate.services.access import Guard
-from headgate.services.promote_model import Expected, PromoteModel, Promotion
+from headgate.services.model_documents import ModelDocuments
+from headgate.services.promote_model import Expected, Promotion
 
-from tests.unit.control_plane.world import ALICE, BOB, POLICY, World, lived_world, model_version
+from tests.unit.control_plane.world import ALICE, BOB, POLICY, World, lived_world, metrics, model_version
 
 
 def _promote(world: World, version: int, principal: Any = ALICE, **wanted: Any) -> AliasMove:
@@ -46,7 +50,7 @@ def test_an_alias_that_is_nowhere_yet_can_be_set(lived: World) -> None:
 
 @pytest.mark.parametrize("expected", [Expected(2), Expected(None)])
 def test_an_alias_that_is_elsewhere_than_expected_stays(expected: Expected, lived: World) -> None:
-    lived.catalog.add_model(model_version(3))
+    lived.register(model_version(3))
 
     with pytest.raises(Conflict, match="is at version 1"):
         _promote(lived, 3, expected=expected)
@@ -69,9 +73,9 @@ class _Rival:
 
 def test_of_two_promotions_at_once_one_is_told_of_the_conflict(lived: World) -> None:
     # Given a rival who moves the alias between the decision and the move
-    lived.catalog.add_model(model_version(3))
+    lived.register(model_version(3))
     guard = Guard(lived.bus, _Rival(lived), lived.new_id)
-    late = PromoteModel(lived.products, lived.catalog, lived.catalog, guard, lived.bus, lived.clock)
+    late = replace(lived.plane.promote_model, guard=guard)
 
     # When the slower one moves it
     with pytest.raises(Conflict, match="not at 1, by now"):
@@ -95,10 +99,72 @@ def test_the_same_promotion_again_returns_the_same_move(lived: World) -> None:
 
 def test_a_version_that_failed_a_gate_is_not_promoted(lived: World) -> None:
     failed = GateResult("min_auc", passed=False, value=0.5, comparison=">=", bound=0.65)
-    lived.catalog.add_model(model_version(3, gates=(failed,)))
+    lived.register(model_version(3, gates=(failed,)))
 
     with pytest.raises(PreconditionFailed, match=r"min_auc \(0.5 >= 0.65\)"):
         _promote(lived, 3)
+
+
+def _put(name: str, body: bytes) -> Callable[[World], Any]:
+    version = model_version(2)
+    return lambda world: world.artifacts.put(world.document(version, name), body, "application/json")
+
+
+def _other_bytes(world: World) -> None:
+    world.artifacts.put(model_version(2).artifact_key, b"another model", "application/octet-stream")
+
+
+def _signed_by_another(world: World) -> None:
+    ModelDocuments(world.artifacts, MemorySigner(b"mine")).write(model_version(2), RunEvidence(spec={}))
+
+
+def _registered_otherwise(world: World) -> None:
+    ModelDocuments(world.artifacts, MemorySigner()).write(
+        model_version(2, metrics=metrics(0.99)), RunEvidence(spec={})
+    )
+
+
+@pytest.mark.parametrize(
+    ("tamper", "said"),
+    [
+        (lambda world: world.unsign(model_version(2)), "signature: it was never signed"),
+        (_other_bytes, "artifact: its sha256 is"),
+        (_put("card.json", b"{}"), "card.json: its sha256 is"),
+        (_put("signature.json", b"{}"), "signature: the statement is not the one that was signed"),
+        (_signed_by_another, "signature: it is none by the key of this deployment"),
+        (_registered_otherwise, "record: the catalog says something else"),
+    ],
+    ids=["never-signed", "artifact", "card", "signature", "key", "record"],
+)
+@pytest.mark.parametrize("alias", ["champion", "challenger"])
+def test_a_version_that_is_not_what_was_signed_takes_no_alias(
+    lived: World, tamper: Callable[[World], Any], said: str, alias: str
+) -> None:
+    tamper(lived)
+
+    with pytest.raises(PreconditionFailed, match=f"late_arrival version 2 .*{said}"):
+        _promote(lived, 2, alias=alias)
+
+    assert (_champion(lived), lived.catalog.alias("late_arrival", "challenger")) == (1, None)
+    assert lived.facts("AliasMoved") == ()
+
+
+def test_policy_is_asked_before_a_version_is_verified(lived: World) -> None:
+    lived.unsign(model_version(2))
+
+    with pytest.raises(AccessDenied):
+        _promote(lived, 2, BOB)
+
+
+def test_a_champion_that_was_never_signed_is_left_where_it_is(lived: World) -> None:
+    # Given a champion of the time before signatures
+    lived.unsign(model_version(1))
+
+    # Then another takes its place, and there is no way back to it
+    assert _promote(lived, 2).from_version == 1
+    with pytest.raises(PreconditionFailed, match="never signed"):
+        _promote(lived, 1)
+    assert _champion(lived) == 2
 
 
 def test_an_unknown_alias_is_refused(lived: World) -> None:
@@ -114,7 +180,7 @@ def test_an_unknown_version_is_asked_of_policy_first(lived: World) -> None:
 
 
 def test_a_version_of_another_product_is_not_the_products(lived: World) -> None:
-    lived.catalog.add_model(model_version(3, product="trains"))
+    lived.register(model_version(3, product="trains"))
 
     with pytest.raises(NotFound, match="product flights has no version 3"):
         _promote(lived, 3)

@@ -56,7 +56,7 @@ TWO_PERSONS = [
 @pytest.fixture
 def strict(lived: World) -> World:
     """Versions 1 to 3; a champion takes two people."""
-    lived.catalog.add_model(model_version(3))
+    lived.register(model_version(3))
     lived.apply(policy={**POLICY, "Statement": [*POLICY["Statement"], *TWO_PERSONS]})
     return lived
 
@@ -138,7 +138,7 @@ def test_a_proposal_again_is_the_same_and_by_another_a_conflict(strict: World) -
 
 def test_what_cannot_be_promoted_is_not_proposed(strict: World) -> None:
     failed = GateResult("min_auc", passed=False, value=0.5, comparison=">=", bound=0.65)
-    strict.catalog.add_model(model_version(4, gates=(failed,)))
+    strict.register(model_version(4, gates=(failed,)))
 
     with pytest.raises(PreconditionFailed, match="min_auc"):
         propose(strict, 4)
@@ -212,7 +212,7 @@ def test_an_older_version_that_was_never_champion_takes_two_people(strict: World
 
 
 def three_releases(world: World) -> None:
-    world.catalog.add_model(model_version(3))
+    world.register(model_version(3))
     for version in (2, 3):
         world.clock.advance(60)
         promote(world, version)
@@ -226,6 +226,23 @@ def test_back_to_a_release_or_a_version(lived: World, wanted: dict[str, Any], ve
 
     assert back(lived, **wanted).closure.version == version
     assert champion(lived) == version
+
+
+def test_there_is_no_way_back_to_what_is_not_what_was_signed(lived: World) -> None:
+    # Given versions that were live, of which one was never signed and another's artifact was exchanged
+    three_releases(lived)
+    lived.unsign(model_version(1))
+    lived.artifacts.put(model_version(2).artifact_key, b"another model", "application/octet-stream")
+
+    # When one goes back to either
+    with pytest.raises(PreconditionFailed, match="version 1 is not what registration signed.*never signed"):
+        back(lived, version=1)
+    with pytest.raises(PreconditionFailed, match="version 2 is not what registration signed.*artifact: its"):
+        back(lived)
+
+    # Then the champion stays
+    assert champion(lived) == 3
+    assert len(lived.catalog.releases("flights")) == 2
 
 
 def test_back_and_back_again_is_two_steps_and_then_there_is_nothing(lived: World) -> None:
@@ -284,7 +301,7 @@ def test_a_crash_at_any_effect_is_healed_by_the_same_call(act: str, when: Any, t
 
     def prepared(name: str) -> World:
         world = lived_world(tmp_path / name)
-        world.catalog.add_model(model_version(3))
+        world.register(model_version(3))
         promote(world, 2)
         world.plane.propose_model.propose(ADA, "flights", 3, "next")
         world.faults.clear()
@@ -347,7 +364,7 @@ def test_live_at_any_time_is_what_a_replay_of_all_moves_says(
     with TemporaryDirectory() as folder:
         world = lived_world(Path(folder))
         for version in (3, 4):
-            world.catalog.add_model(model_version(version))
+            world.register(model_version(version))
         start = world.clock.now()
         for version, waited, off in moves:
             world.clock.advance(waited)
@@ -396,12 +413,13 @@ def test_a_late_clock_dates_no_move_before_the_one_it_follows(lived: World) -> N
 
 def compared(version: int, against: int, auc: float, passed: bool) -> Any:
     champion_gate = GateResult("min_gain_over_champion", passed, auc - 0.72, ">=", 0.01, "champion")
-    measured = metrics(auc, champion={"version": against, "comparable": True})
+    gain = {"value": auc - 0.72, "low": -0.01, "high": 0.05}
+    measured = metrics(auc, champion={"version": against, "comparable": True, "gain": gain})
     return model_version(version, gates=(champion_gate,), metrics=measured)
 
 
 def test_a_version_that_does_not_gain_over_the_champion_there_is_stays_out(lived: World) -> None:
-    lived.catalog.add_model(compared(3, 1, 0.725, passed=False))
+    lived.register(compared(3, 1, 0.725, passed=False))
 
     with pytest.raises(PreconditionFailed, match="min_gain_over_champion"):
         promote(lived, 3)
@@ -415,9 +433,9 @@ def test_against_another_champion_the_numbers_of_one_window_decide(lived: World)
     gates = {"min_auc": 0.65, "min_gain_over_champion": 0.01}
     lived.apply(training={**bundle()["training"], "gates": gates})
     for version, auc in ((3, 0.735), (4, 0.74), (5, 0.75)):
-        lived.catalog.add_model(compared(version, 1, auc, passed=True))
+        lived.register(compared(version, 1, auc, passed=True))
     window = {"window": ["2013-10-01", "2013-11-01"]}
-    lived.catalog.add_model(model_version(6, metrics=metrics(0.7, **window)))
+    lived.register(model_version(6, metrics=metrics(0.7, **window)))
     promote(lived, 3)
 
     # Then the declared margin is asked of their numbers

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from headgate.domain.model_card import RunEvidence
 from headgate.services.promote_model import Promotion
 
 from tests.unit.control_plane.http import CASES, Door, event
@@ -206,7 +205,7 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "withdraw-proposal": lambda b: (b["state"], b["closed_by"]) == ("withdrawn", "user/alice"),
     "get-model-card": lambda b: b["card"]["version"] == 2 and b["markdown"].startswith("# late_arrival"),
     "get-model-bom": lambda b: b["bomFormat"] == "CycloneDX",
-    "verify-model": lambda b: b["checks"][0]["passed"] and b["checks"][-1]["detail"] == "it is gone",
+    "verify-model": lambda b: b["valid"] and b["checks"][-1]["name"] == "artifact",
     "verify-what-was-never-signed": lambda b: not b["valid"] and b["signature"] is None,
     "compare-models": lambda b: (
         (b["a"]["version"], b["b"]["version"]) == (1, 2)
@@ -227,10 +226,9 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
 GIVEN: dict[str, Callable[[World], object]] = {
     "rollback-release": lambda world: world.plane.promote_model.promote(ALICE, "flights", Promotion(2)),
     "withdraw-proposal": lambda world: world.plane.propose_model.propose(ALICE, "flights", 2, "why not"),
-    **dict.fromkeys(
-        ("get-model-card", "get-model-bom", "verify-model"),
-        lambda world: world.documents.write(model_version(2), RunEvidence(spec={})),
-    ),
+    "verify-what-was-never-signed": lambda world: world.unsign(model_version(1)),
+    "promote-what-was-never-signed": lambda world: world.unsign(model_version(2)),
+    "card-of-an-unsigned-version": lambda world: world.unsign(model_version(1)),
 }
 OTHER_STATUS = dict.fromkeys(
     (
@@ -348,6 +346,7 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "card-of-an-unsigned-version": (404, "NotFound", "late_arrival version 1 has no card.json"),
     "comparison-with-an-unknown-version": (404, "NotFound", "no version 9"),
     "stage-without-evidence": (409, "PreconditionFailed", "the poc gate was never checked"),
+    "promote-what-was-never-signed": (409, "PreconditionFailed", "version 2 is not what registration signed"),
     "promote-from-another-version": (409, "Conflict", "is at version 1, not at version 7"),
     "bundle-of-another-product": (400, "InvalidRequest", "the request is for 'weather'"),
     "bundle-with-wrong-fields": (400, "InvalidRequest", "bundle: unknown field 'colour'"),
@@ -387,6 +386,8 @@ def test_a_good_request_is_answered(case: str, door: Door) -> None:
 def test_a_bad_request_is_refused_with_its_reason(case: str, door: Door) -> None:
     status, kind, sentence = REFUSALS[case]
 
+    GIVEN.get(case, lambda _: None)(door.world)
+
     found_status, body = door.call(event(case))
 
     assert (found_status, body["type"]) == (status, kind)
@@ -397,6 +398,7 @@ def test_a_bad_request_is_refused_with_its_reason(case: str, door: Door) -> None
 @pytest.mark.parametrize("case", REFUSALS)
 def test_a_refused_request_changes_nothing(case: str, door: Door) -> None:
     world = door.world
+    GIVEN.get(case, lambda _: None)(world)
     world.faults.clear()
 
     door.call(event(case))

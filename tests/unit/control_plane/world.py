@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,15 @@ from headgate.domain.garbage import CollectionRecord, Garbage, Kept, Retention
 from headgate.domain.identity import Principal
 from headgate.domain.lineage import Edge
 from headgate.domain.manifest import Manifest, SchemaColumn
-from headgate.domain.model import AliasMove, GateResult, ModelVersion, model_node, prediction_node
+from headgate.domain.model import (
+    AliasMove,
+    GateResult,
+    ModelVersion,
+    document_key,
+    model_node,
+    prediction_node,
+)
+from headgate.domain.model_card import RunEvidence
 from headgate.domain.reproduction import Reproduction
 from headgate.domain.reproduction_verdict import Reason, Verdict
 from headgate.domain.row_diff import RowDiff, SampleRow, Samples
@@ -97,10 +106,12 @@ from headgate.services.show_experiments import ShowExperiments
 from headgate.services.show_features import ShowFeatures
 from headgate.services.stop_training import StopTraining
 from headgate.services.trace_prediction import TracePrediction
+from headgate.services.verify_version import VerifyVersion
 
 ALICE = Principal("user/alice", ("ml-engineers",), {"team": "flights"})
 BOB = Principal("user/bob", ("data-scientists",))
 MALLORY = Principal("user/mallory")
+ARTIFACT = b"a model"
 RUN, TRIAL, EXPERIMENT = "a" * 64, "b" * 64, "e" * 64
 _STATISTICS = (ColumnStats("flight", "VARCHAR", 0, "UA1", "UA9"),)
 SOURCE = SourceRef("landing", "flights/flights/2013 01+é.csv", "v-1", "5" * 64, 2_500_000)
@@ -281,6 +292,7 @@ def model_version(version: int, product: str = "flights", **changes: Any) -> Mod
         "metrics": metrics(),
         "gates": (GateResult("min_auc", True, 0.72, ">=", 0.65),),
         "created_at": "2030-01-01T00:00:00.000Z",
+        "artifact_sha256": sha256(ARTIFACT).hexdigest(),
         **changes,
     }
     return ModelVersion(**fields)
@@ -376,10 +388,10 @@ class World:
         datasets = Datasets(products, catalog, catalog, self.lake, guard, bus, clock)
         sets = FeatureSets(products, catalog, self.lake, guard, clock)
         self.documents = ModelDocuments(self.artifacts, MemorySigner())
-        read_model = ReadModel(
-            products, catalog, self.documents, guard, MemoryScratch(self.folder / "scratch")
-        )
-        promotion = PromoteModel(products, catalog, catalog, guard, bus, clock)
+        scratch = MemoryScratch(self.folder / "scratch")
+        read_model = ReadModel(products, catalog, self.documents, guard, scratch)
+        signed = VerifyVersion(self.documents, scratch)
+        promotion = PromoteModel(products, catalog, catalog, guard, bus, clock, signed)
         self.plane = ControlPlane(
             apply_product=ApplyProduct(products, catalog, self.lake, guard, bus, clock),
             read=ReadPlatform(
@@ -431,6 +443,21 @@ class World:
         document = bundle(**changes)
         self.plane.apply_product.apply(ALICE, document["name"], document)
         return self.products.get(document["name"])
+
+    def register(self, version: ModelVersion) -> None:
+        """The version with all that registration leaves of it: artifact, documents, signature."""
+        self.artifacts.put(version.artifact_key, ARTIFACT, "application/octet-stream")
+        self.catalog.add_model(version)
+        self.documents.write(version, RunEvidence(spec={}))
+
+    def unsign(self, version: ModelVersion) -> None:
+        """As it was before documents and signatures were kept."""
+        for entry in list(self.artifacts.entries(self.document(version, ""))):
+            self.artifacts.delete(entry.key, entry.version_id)
+
+    def document(self, version: ModelVersion, name: str) -> str:
+        """Its key."""
+        return document_key(version.product, version.model, version.version, name)
 
     def settle(self) -> None:
         """Let what was published reach the ledger."""
@@ -519,7 +546,7 @@ def lived_world(folder: Path) -> World:
     )
     _give_experiment(world)
     for version in (1, 2):
-        catalog.add_model(model_version(version))
+        world.register(model_version(version))
     catalog.move_alias(
         AliasMove(
             "late_arrival", "champion", None, 1, "service/register", "first", "2030-01-01T00:00:00.000Z"

@@ -1,10 +1,12 @@
 """Monitoring: drift and performance of a champion, each reported once, and crashes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from headgate.adapters.memory import LogisticModel, MemoryCatalog
 from headgate.domain.errors import Corrupted, NotFound
-from headgate.domain.model import CHAMPION, AliasMove
+from headgate.domain.model import CHAMPION, AliasMove, ModelVersion
 
 from tests.support.crash_points import after_every_crash
 from tests.support.memory_platform import MemoryPlatform
@@ -64,10 +66,61 @@ def test_performance_is_measured_on_labels_that_came_later(live: MemoryPlatform)
     live.monitor.observe("shops")
     performance = reports(live)["performance"]
     assert (performance["auc"], performance["rows"], performance["holdout_auc"]) == (1.0, 31 * 4, 1.0)
-    assert set(performance["baselines"]) == {"constant", "by_shop"}
+    assert set(performance["baselines"]) == {"constant", "naive", "seasonal", "by_shop"}
+    assert performance["train_window"] == ["2024-01-01", "2024-02-01"]
     assert performance["window"] == ["2024-03-01", "2024-03-31T13:30:00.000Z"]
     (event,) = live.bus.of_type("PerformanceMeasured")
     assert event.detail["auc"] == 1.0
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["train-window-kept", "older-than-train-windows"])
+def test_baselines_are_those_of_registration_less_the_embargo(platform: MemoryPlatform, told: bool) -> None:
+    # Given a champion that learnt nothing from the 20 days before its holdout, watched over March
+    declare(platform, train=["2024-01-01", "2024-02-01"], holdout=["2024-02-01", "2024-03-01"], hours=20 * 24)
+    train_champion(platform)
+    take_in(platform, 3)
+    build(platform)
+    monitor = platform.monitor if told else replace(platform.monitor, models=Forgetful(platform.catalog))
+    watched = next(r for r in monitor.observe("shops") if r["kind"] == "performance")
+    # When registration judges another model on March, with baselines of the same days, and of all of January
+    declare(platform, train=["2024-01-01", "2024-01-12"], holdout=["2024-03-01", "2024-04-01"])
+    same = registered(platform, FAIR)
+    declare(platform, train=["2024-01-01", "2024-02-01"], holdout=["2024-03-01", "2024-04-01"])
+    more = registered(platform, LogisticModel(-50.9, FAIR.weights))
+    # Then the numbers compare
+    assert watched["train_window"] == same["train_window"] == ["2024-01-01", "2024-01-12"]
+    assert watched["baselines"] == same["baselines"]
+    assert watched["baselines"] != more["baselines"]
+
+
+class Forgetful:
+    """A catalog of versions that do not tell what their baselines were learnt on."""
+
+    def __init__(self, catalog: MemoryCatalog) -> None:
+        self.catalog = catalog
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.catalog, name)
+
+    def model_version(self, model: str, version: int) -> ModelVersion:
+        found = self.catalog.model_version(model, version)
+        return replace(found, metrics={k: v for k, v in found.metrics.items() if k != "train_window"})
+
+
+def declare(platform: MemoryPlatform, train: list[str], holdout: list[str], hours: float = 0.0) -> None:
+    split = {"train": train, "holdout": holdout, "embargo_hours": hours}
+    platform.apply_product(bundle(training={**bundle()["training"], "split": split}))
+
+
+def registered(platform: MemoryPlatform, model: LogisticModel) -> dict[str, Any]:
+    """The metrics of another version."""
+    platform.clock.advance(60)
+    platform.train.consider("shops")
+    run = next(r for r in platform.catalog.runs("shops") if r.state == "SUBMITTED")
+    TrainedRun(platform, run, model).write()
+    outcome = platform.register.on_job_ended(spec_uri(run), job(run))
+    assert outcome.model is not None, outcome.run.reason
+    return dict(outcome.model.metrics)
 
 
 def test_the_same_data_is_reported_once_and_told_again(live: MemoryPlatform) -> None:

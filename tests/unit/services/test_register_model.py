@@ -16,6 +16,7 @@ from headgate.domain.model import CHALLENGER, CHAMPION, AliasMove
 from headgate.domain.training import RunRecord
 from headgate.services.promote_model import PromoteModel, Promotion
 from headgate.services.register_model import RegisterOutcome, run_of_spec
+from headgate.services.verify_version import VerifyVersion
 
 from tests.support.crash_points import after_every_crash
 from tests.support.memory_platform import ALICE, MemoryPlatform
@@ -486,6 +487,7 @@ def test_a_redelivery_does_not_take_back_an_alias_that_moved_on(submitted: Memor
         submitted.guard,
         submitted.bus,
         submitted.clock,
+        VerifyVersion(submitted.register.documents, submitted.scratch),
     )
     promote.promote(ALICE, "shops", Promotion(2, reason="by hand"))
     # When the first job's message is delivered again

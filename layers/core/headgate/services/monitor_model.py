@@ -16,6 +16,7 @@ from headgate.domain.events import DomainEvent
 from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord
 from headgate.domain.model import CHAMPION, ModelVersion
 from headgate.domain.training import TrainingConfig
+from headgate.domain.training_window import learning_interval
 from headgate.ports import (
     Clock,
     EventBus,
@@ -29,6 +30,7 @@ from headgate.ports import (
 from headgate.services.clock import iso
 from headgate.services.evaluate_model import EvaluateModel
 from headgate.services.feature_manifests import load_features
+from headgate.services.learnt_baselines import LearntBaselines
 from headgate.services.products import Products
 from headgate.services.trainer_outputs import REFERENCE, TrainerOutputs, output_key
 
@@ -48,6 +50,12 @@ class _Sight:
     head: FeatureVersionRecord
     manifest: FeatureManifest
     window: RowWindow
+
+    @property
+    def learnt_from(self) -> tuple[str, str]:
+        """What registration learnt the model's baselines on; what is declared now, where it does not tell."""
+        start, end = self.model.metrics.get("train_window") or learning_interval(self.config.split)
+        return start, end
 
     def id(self, kind: str) -> str:
         return f"{digest({'model': self.model.digest, 'features': self.head.digest})[:24]}-{kind}"
@@ -150,21 +158,26 @@ class MonitorModel:
         }
 
     def _performance(self, sight: _Sight) -> dict[str, Any] | None:
-        """AUCs over the rows that have a label by now, or None when there is none."""
-        evaluation, config, model = self.evaluation, sight.config, sight.model
+        """AUCs over the rows that have a label by now, or None when there is none. The baselines are those of
+        registration, learnt on the same rows: the model's training rows, less the embargo.
+        """
+        evaluation, config, model, window = self.evaluation, sight.config, sight.model, sight.window
         with self.scratch.directory() as directory:
             loaded = TrainerOutputs(self.artifacts, self.runtime).load(model, directory)
-            scored = evaluation.score(loaded, sight.window, model.inputs, config.label)
-        train = evaluation.window(sight.manifest, *config.split.train)
-        compared = evaluation.compare(scored, train, sight.window, config.label, config.baselines)
-        if not compared.labels:
+            scored = evaluation.score(loaded, window, model.inputs, config.label)
+        if all(label is None for label in scored.labels):
             return None
+        train = evaluation.window(sight.manifest, *sight.learnt_from)
+        rows = len(scored.labels)
+        learnt = LearntBaselines(evaluation).scores(sight.manifest, train, window, rows, config.label)
+        compared = evaluation.compare(scored, train, window, config.label, config.baselines, learnt)
         return {
             "auc": compared.auc,
             "baselines": compared.baselines,
             "rows": len(compared.labels),
             "positives": sum(compared.labels),
             "holdout_auc": model.metrics["auc"],
+            "train_window": [train.start, train.end],
         }
 
 

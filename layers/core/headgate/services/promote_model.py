@@ -1,7 +1,8 @@
 """Moves a model's alias to another version: governed, conditional on where the alias is, and kept forever.
 
-Moving the champion makes a release. A version that was champion before the one that is now is rolled back
-to, which policies grant apart; any other is promoted, and who proposed it is told to policies.
+An alias is moved to a version only while that is what registration signed. Moving the champion makes a
+release. A version that was champion before the one that is now is rolled back to, which policies grant apart;
+any other is promoted, and who proposed it is told to policies.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from headgate.services.move_champion import ChampionMove, MoveChampion, alias_mo
 from headgate.services.product_models import training_of, version_of
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.promotable import require_better, require_registered
+from headgate.services.verify_version import VerifyVersion
 
 ALIASES = (CHAMPION, CHALLENGER)
 
@@ -59,6 +61,7 @@ class PromoteModel:
     guard: Guard
     bus: EventBus
     clock: Clock
+    signed: VerifyVersion
 
     @property
     def champion(self) -> MoveChampion:
@@ -67,8 +70,9 @@ class PromoteModel:
     def promote(self, principal: Principal, product: str, wanted: Promotion) -> AliasMove:
         """The move that put the alias on the version; when it is there already, the move that once did so.
 
-        Raises AccessDenied, NotFound, PreconditionFailed for a version that failed a gate, and Conflict
-        when the alias is not where it is expected, or was moved by someone else meanwhile.
+        Raises AccessDenied, NotFound, PreconditionFailed for a version that failed a gate or is not what
+        was signed, and Conflict when the alias is not where it is expected, or was moved by someone else
+        meanwhile.
         """
         if wanted.alias not in ALIASES:
             raise InvalidRequest(f"alias {wanted.alias!r} is not known; aliases are {', '.join(ALIASES)}")
@@ -82,6 +86,7 @@ class PromoteModel:
             self._tell_again(product, move)
             return move
         _require_expected(found, wanted, situation.current)
+        self.signed.require(found)
         if wanted.alias == CHAMPION:
             return self._release(principal, applied, wanted, situation, found)
         return self._challenger(principal, wanted, situation.current, found)

@@ -35,7 +35,8 @@ class RollbackModel:
         """The release that the rollback made.
 
         Raises AccessDenied, NotFound, InvalidRequest for a target that is named twice, PreconditionFailed
-        for one that was not live before, and Conflict when the champion was moved meanwhile.
+        for one that was not live before or is not what was signed, and Conflict when the champion was moved
+        meanwhile.
         """
         if wanted.number is not None and wanted.version is not None:
             raise InvalidRequest("rollback: name a release or a version, not both")
@@ -55,6 +56,7 @@ class RollbackModel:
         if target is None or not goes_back(history, current, target):
             raise PreconditionFailed(_nowhere(model, wanted, current))
         found = version_of(use.models, applied, target)
+        use.signed.require(found)
         return use.champion.move(principal, ChampionMove("rollback", found, current, wanted.reason))
 
     def _done(
