@@ -50,7 +50,8 @@ def _beside_library(trainer: str, folder: Any) -> Row:
     speed = [found["rows"] * passes / seconds for seconds in (ours, theirs)]
     note = (
         f"{speed[0]:,.0f} rows/s a pass, bare {speed[1]:,.0f}: {speed[0] / speed[1]:.0%} (at least 85% is "
-        f"meant); the best of {ROUNDS} each, taken in turns"
+        f"meant); the best of {ROUNDS} each, taken in turns; processor time "
+        f"{min(found['processor']['trainer']) / min(found['processor']['bare']):.2f}x"
     )
     if "library" in found:
         alone = min(found["library"])
