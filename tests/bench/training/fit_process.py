@@ -1,7 +1,7 @@
 """Fits in the trainer's environment: `python -m tests.bench.training.fit_process <spec> <rounds>`.
 
-Prints ``{"rows", "trainer": [seconds…], "bare": [seconds…], "processor": {…}}``: this project's trainer and the
-library called by hand on the same matrix, in turns. Of a program, ``bare`` is the program by hand, and
+Prints ``{"rows", "trainer": [seconds…], "bare": [seconds…], "processor": {…}}``: this project's trainer and
+the library called by hand on the same matrix, in turns. Of a program, ``bare`` is the program by hand, and
 ``library`` its fit alone.
 """
 
