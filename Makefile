@@ -79,7 +79,7 @@ test-e2e: layers ## from a dropped file to a prediction, on the emulator
 	@$(IN_VENV) -m pytest tests/e2e
 
 .PHONY: bench
-bench: setup ## measure beside DVC, pyiceberg, polars, pandas and Feast; tables, saved as build/bench/data.json and features.json
+bench: setup ## measure beside DVC, pyiceberg, polars, pandas and Feast; and the trainers beside their libraries; tables, saved in build/bench
 	@$(BOOTSTRAP) bench
 	@$(IN_VENV) -m tests.bench
 

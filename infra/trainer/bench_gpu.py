@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import platform
 import sys
 import tempfile
@@ -69,24 +68,29 @@ def by_hand(made_rows: Made, params: dict[str, Any], device: Any) -> dict[str, A
     truth = torch.from_numpy(train.labels.astype(np.float32)).to(device)
     inputs = learn_inputs(train.matrix[: 10 * CHUNK], made_rows.encoding)
     network = Network(inputs, chosen.hidden, chosen.embedding, 0.0).to(device)
-    fused = device.type == "cuda"
-    optimizer = torch.optim.AdamW(network.parameters(), lr=chosen.learning_rate, fused=fused)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=chosen.learning_rate, fused=device.type == "cuda")
     seconds = []
     with Polled() as polled:
         for _ in range(chosen.epochs):
             started = time.perf_counter()
-            order = torch.randperm(len(rows), device=device)
-            for step in range(math.ceil(len(rows) / chosen.batch_rows)):
-                places = order[step * chosen.batch_rows : (step + 1) * chosen.batch_rows]
-                optimizer.zero_grad(set_to_none=True)
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=fused):
-                    logits = network(rows[places])
-                loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), truth[places])
-                loss.backward()
-                optimizer.step()
-            loss.item()
+            _epoch_by_hand(network, optimizer, rows, truth, chosen.batch_rows)
             seconds.append(time.perf_counter() - started)
     return {**_speed(len(rows), seconds), "gpu_percent": polled.mean}
+
+
+def _epoch_by_hand(network: Any, optimizer: Any, rows: Any, truth: Any, batch: int) -> None:
+    import torch
+
+    order = torch.randperm(len(rows), device=rows.device)
+    for start in range(0, len(rows), batch):
+        places = order[start : start + batch]
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(rows.device.type, dtype=torch.bfloat16, enabled=rows.is_cuda):
+            logits = network(rows[places])
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), truth[places])
+        loss.backward()
+        optimizer.step()
+    loss.item()  # waits for the device
 
 
 def _speed(rows: int, seconds: list[float]) -> dict[str, Any]:
@@ -119,7 +123,8 @@ def xgboost_trainer(made_rows: Made, rounds: int, cuda: bool) -> dict[str, Any]:
     }
 
 
-def measured(arguments: argparse.Namespace, device: Any, name: str) -> dict[str, Any]:
+def measured(arguments: argparse.Namespace, device: Any) -> dict[str, Any]:
+    """The numbers of every part, by its name."""
     params = {"epochs": arguments.epochs, "batch_rows": arguments.batch_rows, "hidden": arguments.hidden}
     with tempfile.TemporaryDirectory(prefix="headgate-bench-") as folder:
         _say(f"making {arguments.rows:,} rows x {arguments.features}")
@@ -137,18 +142,19 @@ def measured(arguments: argparse.Namespace, device: Any, name: str) -> dict[str,
             _say(part)
             results[part] = measure()
             _say(json.dumps(results[part]))
+        return results
+
+
+def document_of(arguments: argparse.Namespace, name: str, results: dict[str, Any]) -> dict[str, Any]:
+    """What is saved: the numbers, what they are of, and the trainer's share of the loop by hand."""
     hand = results["by_hand"]["rows_per_second"]
-    shares = {
-        part: round(results[part]["rows_per_second"] / hand, 3)
-        for part in results
-        if part.startswith("torch_")
-    }
+    learnt = [part for part in results if part.startswith("torch_")]
+    shares = {part: round(results[part]["rows_per_second"] / hand, 3) for part in learnt}
+    asked = ("rows", "features", "epochs", "batch_rows", "hidden", "rounds")
     return {
         "device": name,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rows": arguments.rows,
-        "features": arguments.features,
-        "params": params,
+        **{key: getattr(arguments, key) for key in asked},
         "results": results,
         "share_of_by_hand": shares,
         "target": TARGET,
@@ -181,7 +187,7 @@ def main() -> int:
         return 0
     device = torch.device(arguments.device, 0) if arguments.device == "cuda" else torch.device("cpu")
     name = torch.cuda.get_device_name(0) if device.type == "cuda" else f"{platform.machine()} processor"
-    document = measured(arguments, device, name)
+    document = document_of(arguments, name, measured(arguments, device))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(document, indent=1) + "\n")
     print(json.dumps(document["share_of_by_hand"]), "of the loop by hand;", arguments.out)

@@ -5,6 +5,8 @@ needs them: what a run holds does not grow with its rows.
 """
 
 import functools
+import os
+import shutil
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +16,8 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from headgate_trainer.errors import TryAgain
 
 BATCH_ROWS = 65_536
 Array = npt.NDArray[Any]
@@ -57,13 +61,32 @@ class GrowingRows:
 
 
 def new_matrix(shape: tuple[int, int], folder: Path | None) -> npt.NDArray[np.float32]:
-    """An empty float32 matrix: mapped from a file of ``folder``, which goes with it, or in memory."""
+    """An empty float32 matrix: mapped from a file of ``folder``, which goes with it, or in memory.
+
+    Raises TryAgain when the disk has no room for it.
+    """
     if folder is None or 0 in shape:
         return np.empty(shape, dtype=np.float32)
     path = folder / f"{uuid4().hex}.matrix"
-    matrix: npt.NDArray[np.float32] = np.memmap(path, dtype=np.float32, mode="w+", shape=shape)
+    _reserve(path, shape[0] * shape[1] * np.dtype(np.float32).itemsize)
+    matrix: npt.NDArray[np.float32] = np.memmap(path, dtype=np.float32, mode="r+", shape=shape)
     weakref.finalize(matrix, path.unlink, missing_ok=True)
     return matrix
+
+
+def _reserve(path: Path, size: int) -> None:
+    """A mapped page that finds no room on the disk ends the process without a word: it is asked for first."""
+    try:
+        with path.open("wb") as file:
+            file.truncate(size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free
+        raise TryAgain(
+            f"a matrix of {size} bytes cannot be kept on disk ({free} bytes free): {error}"
+        ) from error
 
 
 class LazyColumns(Mapping[str, Array]):

@@ -1,28 +1,27 @@
 """The training set: partitions verified against the spec, read batch by batch, split by event time.
 
-Owns what counts as usable data. Values stay as they were stored (float64, text as codes) and lie in files of
-the scratch folder, never in memory whole; what a model is fed is `encoding`'s to say.
+Owns which rows there are; what is refused of their values is the business of `values`. Values stay as they
+were stored (float64, text as codes) and lie in files of the scratch folder, never in memory whole; what a
+model is fed is `encoding`'s to say.
 """
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headgate_trainer.columns import BATCH_ROWS, GrowingColumn, GrowingRows, chosen_of
 from headgate_trainer.errors import BadSpec, TryAgain
 from headgate_trainer.run_spec import Partition, RunSpec, Window
 from headgate_trainer.storage import Storage
+from headgate_trainer.values import Coder, Codes, Floats, floats, labels_of, micros
 
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int32]
+__all__ = ["Codes", "Floats", "Table", "TrainingSet", "coded_columns", "read_training_set"]
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,14 @@ class TrainingSet:
 
 def read_training_set(spec: RunSpec, storage: Storage, scratch: Path) -> TrainingSet:
     """Raises BadSpec when a partition is not the one the spec names or its data cannot be trained on."""
-    coder = _Coder()
+    coder = Coder()
     train = _Rows(spec, spec.train, coder, scratch, keeps_identity=False)
     holdout = _Rows(spec, spec.holdout, coder, scratch, keeps_identity=True)
     for partition in spec.partitions:
         path = scratch / f"{partition.sha256}.parquet"
         _fetch(partition, storage, path)
         for batch in _batches(spec, partition, path):
-            times = _micros(batch.column(spec.event_time), spec.event_time)
+            times = micros(batch.column(spec.event_time), spec.event_time)
             train.add(batch, times)
             holdout.add(batch, times)
         path.unlink()
@@ -108,47 +107,11 @@ def _batches(spec: RunSpec, partition: Partition, path: Path) -> Iterator[pa.Rec
         yield from file.iter_batches(BATCH_ROWS, columns=list(spec.columns))
 
 
-def _micros(column: Any, name: str) -> npt.NDArray[np.int64]:
-    """Event times as microseconds since 1970, UTC."""
-    if not pa.types.is_timestamp(column.type) or column.null_count:
-        raise BadSpec(
-            f"{name} must be a timestamp without nulls, found {column.type}, {column.null_count} nulls"
-        )
-    return np.asarray(
-        column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    )
-
-
-@dataclass
-class _Coder:
-    """Gives every text of a column a number, in order of appearance over train and holdout alike."""
-
-    known: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def codes(self, name: str, column: Any) -> Codes:
-        if pa.types.is_floating(column.type):
-            raise BadSpec(
-                f"{name} is {column.type}: fractions are no categories; cast to text or integer in the SQL"
-            )
-        try:
-            text = pc.fill_null(column.cast(pa.string()), "")
-        except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
-            raise BadSpec(f"{name} is {column.type}, which has no text: {error}") from error
-        encoded = text.dictionary_encode()
-        numbers = self.known.setdefault(name, {})
-        mapping = [numbers.setdefault(value, len(numbers)) for value in encoded.dictionary.to_pylist()]
-        codes: Codes = np.asarray(mapping, dtype=np.int32)[encoded.indices.to_numpy(zero_copy_only=False)]
-        return codes
-
-    def texts(self) -> dict[str, tuple[str, ...]]:
-        return {name: tuple(numbers) for name, numbers in self.known.items()}
-
-
 class _Rows:
     """Collects the rows of one window, batch by batch."""
 
     def __init__(
-        self, spec: RunSpec, window: Window, coder: _Coder, scratch: Path, *, keeps_identity: bool
+        self, spec: RunSpec, window: Window, coder: Coder, scratch: Path, *, keeps_identity: bool
     ) -> None:
         self.spec, self.window, self.coder, self.scratch = spec, window, coder, scratch
         self.labels = GrowingColumn(scratch, np.int8)
@@ -173,9 +136,9 @@ class _Rows:
 
     def _append(self, chosen: pa.RecordBatch, times: npt.NDArray[np.int64]) -> None:
         self.times.append(times)
-        self.labels.append(_labels(chosen.column(self.spec.label), self.spec.label))
+        self.labels.append(labels_of(chosen.column(self.spec.label), self.spec.label))
         for name, numbers in self.numeric.items():
-            numbers.append(_floats(chosen.column(name), name))
+            numbers.append(floats(chosen.column(name), name))
         for name, codes in self.codes.items():
             codes.append(self.coder.codes(name, chosen.column(name)))
         if self.identity is not None:
@@ -206,30 +169,3 @@ def coded_columns(spec: RunSpec) -> tuple[str, ...]:
 
 def _numeric_columns(spec: RunSpec) -> tuple[str, ...]:
     return tuple(f.name for f in spec.features if f.kind == "numeric")
-
-
-def _floats(column: Any, name: str) -> Floats:
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    if pa.types.is_temporal(column.type) or pa.types.is_string(column.type):
-        raise BadSpec(
-            f"numeric feature {name} is {column.type}: a number is needed (relative times, not dates)"
-        )
-    try:
-        values = column.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
-        raise BadSpec(f"numeric feature {name} is {column.type}: {error}") from error
-    if np.isinf(values).any():
-        raise BadSpec(f"numeric feature {name} holds infinite values; make them null in the SQL")
-    return np.asarray(values)
-
-
-def _labels(column: Any, name: str) -> npt.NDArray[np.int8]:
-    if column.null_count:
-        raise BadSpec(
-            f"{column.null_count} labels in {name} are null: the spine must leave rows without outcome out"
-        )
-    values = _floats(column, name)
-    if not np.isin(values, (0.0, 1.0)).all():
-        raise BadSpec(f"the label {name} holds other values than 0 and 1")
-    return values.astype(np.int8)

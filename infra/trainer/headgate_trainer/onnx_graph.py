@@ -29,16 +29,7 @@ def build_graph(encoding: Encoding, core: OnnxCore, name: str) -> bytes:
     if core.whole is not None:
         return adopted(encoding, core.whole)
 
-    inputs, nodes, columns = [], [], []
-    for feature in encoding.features:
-        if feature.kind == "numeric":
-            inputs.append(helper.make_tensor_value_info(feature.name, TensorProto.FLOAT, [None, 1]))
-            columns.append(feature.name)
-            continue
-        inputs.append(helper.make_tensor_value_info(feature.name, TensorProto.STRING, [None, 1]))
-        columns.append(f"__code_{feature.name}")
-        nodes.append(_codes(feature.name, columns[-1], encoding.vocabulary[feature.name]))
-    nodes.append(helper.make_node("Concat", columns, [core.input], name="columns", axis=1))
+    inputs, nodes = _features(encoding, core.input)
     graph = helper.make_graph(
         [*nodes, *core.nodes],
         name,
@@ -50,6 +41,23 @@ def build_graph(encoding: Encoding, core: OnnxCore, name: str) -> bytes:
     model = helper.make_model(graph, opset_imports=versions, ir_version=IR_VERSION, producer_name="headgate")
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _features(encoding: Encoding, matrix: str) -> tuple[list[Any], list[Any]]:
+    """The inputs, and the nodes that make the tensor ``matrix`` of them."""
+    from onnx import TensorProto, helper
+
+    inputs, nodes, columns = [], [], []
+    for feature in encoding.features:
+        if feature.kind == "numeric":
+            inputs.append(helper.make_tensor_value_info(feature.name, TensorProto.FLOAT, [None, 1]))
+            columns.append(feature.name)
+            continue
+        inputs.append(helper.make_tensor_value_info(feature.name, TensorProto.STRING, [None, 1]))
+        columns.append(f"__code_{feature.name}")
+        nodes.append(_codes(feature.name, columns[-1], encoding.vocabulary[feature.name]))
+    nodes.append(helper.make_node("Concat", columns, [matrix], name="columns", axis=1))
+    return inputs, nodes
 
 
 def _codes(source: str, target: str, texts: tuple[str, ...]) -> Any:

@@ -1,8 +1,8 @@
 """Fits in the trainer's environment: `python -m tests.bench.training.fit_process <spec> <rounds>`.
 
-Prints ``{"rows", "trainer": [seconds…], "bare": [seconds…]}``: this project's trainer and the library called
-by hand on the same matrix, in turns. Of a program, "bare" is the program by hand, and ``library`` its fit
-alone.
+Prints ``{"rows", "trainer": [seconds…], "bare": [seconds…], "processor": {…}}``: this project's trainer and
+the library called by hand on the same matrix, in turns. Of a program, ``bare`` is the program by hand, and
+``library`` its fit alone.
 """
 
 from __future__ import annotations
@@ -44,12 +44,20 @@ def main(spec_path: Path, rounds: int) -> None:
         if spec.trainer == "command":
             ways["library"] = bare.library_alone(spec, encoding, train)
         seconds: dict[str, list[float]] = {name: [] for name in ways}
+        processor: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
             for way, act in ways.items():
-                started = time.perf_counter()
+                started, used = time.perf_counter(), _processor_seconds()
                 act()
                 seconds[way].append(time.perf_counter() - started)
-    print(json.dumps({"rows": len(train.labels), **seconds}))
+                processor[way].append(_processor_seconds() - used)
+    print(json.dumps({"rows": len(train.labels), **seconds, "processor": processor}))
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those it started and waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Both environments come from one lock, so what both hold is the same version.
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -19,7 +20,11 @@ ENGINES = ("lightgbm", "onnx", "onnxmltools")
 
 
 def pytest_configure() -> None:
-    """Appended, so that whatever the developer's environment has itself comes first."""
+    """Appended, so that whatever the developer's environment has itself comes first.
+
+    As the trainers do, before any of their libraries is loaded: waiting threads give way.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     found = ROOT / f".envs/trainer/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     if found.is_dir() and str(found) not in sys.path:
         sys.path.append(str(found))

@@ -120,6 +120,19 @@ def test_progress_ends_at_the_end_with_held_out_metrics(fitting: Fitting, traine
     assert all(np.isfinite(value) for value in last.values())
 
 
+@pytest.mark.parametrize("trainer_name", ["xgboost", "torch"])
+@pytest.mark.filterwarnings("ignore:.*Device is changed from GPU to CPU")
+def test_the_card_tells_which_device_learnt(fitting: Fitting, trainer_name: str) -> None:
+    """A GPU's class on a machine without one learns on the processor."""
+    torch = pytest.importorskip("torch", reason="torch tells whether there is a GPU")
+    pytest.importorskip(trainer_name)
+    fitting.prepare(trainer_name, compute_class="gpu")
+
+    facts = fitting.fit().facts()
+
+    assert facts["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
 @pytest.mark.parametrize(
     ("trainer_name", "params", "reason"),
     [
@@ -139,7 +152,8 @@ def test_progress_ends_at_the_end_with_held_out_metrics(fitting: Fitting, traine
 def test_parameters_that_cannot_be_honoured_are_refused(
     fitting: Fitting, trainer_name: str, params: dict[str, object], reason: str
 ) -> None:
-    pytest.importorskip(trainer_name)
+    if trainer_name == "xgboost":
+        pytest.importorskip(trainer_name, reason="xgboost is not in .envs/trainer; `make setup` makes it")
     fitting.prepare(trainer_name, params=params)
 
     with pytest.raises(BadSpec, match=reason):

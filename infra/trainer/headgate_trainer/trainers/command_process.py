@@ -39,21 +39,8 @@ def run_program(
     """
     path = folder / f"{task['task']}.json"
     path.write_text(json.dumps(task, indent=1))
-    call = [sys.executable if command[0] == "python" else command[0], *command[1:]]
     with (folder / "errors.log").open("w+") as errors:
-        try:
-            process = subprocess.Popen(
-                call,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=_environment(path, task["threads"]),
-                cwd=folder,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise BadSpec(f"trainer command: {call[0]} cannot be started: {error.strerror}") from error
-        with process:
+        with _started(command, _environment(path, task["threads"]), folder, errors) as process:
             try:
                 _follow(process, progress, look)
             except BaseException:
@@ -62,6 +49,25 @@ def run_program(
                 raise
         if process.returncode:
             raise _ended(" ".join(command), process.returncode, errors)
+
+
+def _started(
+    command: tuple[str, ...], environment: dict[str, str], folder: Path, errors: IO[str]
+) -> "subprocess.Popen[str]":
+    """In a session of its own, so that what it starts ends with it."""
+    call = [sys.executable if command[0] == "python" else command[0], *command[1:]]
+    try:
+        return subprocess.Popen(
+            call,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise BadSpec(f"trainer command: {call[0]} cannot be started: {error.strerror}") from error
 
 
 def _environment(path: Path, threads: int) -> dict[str, str]:

@@ -5,6 +5,7 @@ node. Imputation, scaling and embeddings are part of the graph; bf16 is used on 
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ class TorchTrainer:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         import torch
 
-        from headgate_trainer.trainers.torch_loop import Job, Learning
+        from headgate_trainer.trainers.torch_loop import Job
         from headgate_trainer.trainers.torch_processes import learn_in_processes
 
         chosen = settings(spec)
@@ -60,17 +61,24 @@ class TorchTrainer:
             if nodes.rank:
                 raise OtherNode(f"node {nodes.rank} of {nodes.count} is done; the main node goes on")
         else:
-            device = torch.device("cuda", 0) if cuda else torch.device("cpu")
-
-            def boundary(epochs: int, state: Any) -> None:
-                if checkpoints.due():
-                    checkpoints.save(Checkpoint(epochs, state()))
-
-            latest = checkpoints.latest()
-            learning = Learning(job, threads(), device=device)
-            weights = learning.learn(progress, boundary, latest.content if latest else None)
+            weights = _learn_here(job, "cuda:0" if cuda else "cpu", progress, checkpoints)
         device_kind = "cuda" if cuda else "cpu"
         return TorchModel(weights, inputs, encoding, chosen, device_kind, processes * nodes.count)
+
+
+def _learn_here(job: Any, device: str, progress: Progress, checkpoints: Checkpoints) -> dict[str, Any]:
+    """The weights, learnt in this process."""
+    import torch
+
+    from headgate_trainer.trainers.torch_loop import Learning
+
+    def boundary(epochs: int, state: Callable[[], bytes]) -> None:
+        if checkpoints.due():
+            checkpoints.save(Checkpoint(epochs, state()))
+
+    latest = checkpoints.latest()
+    learning = Learning(job, threads(), device=torch.device(device))
+    return learning.learn(progress, boundary, latest.content if latest else None)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 Owns when rows are moved, and how long learning waited for them; which rows come when is `torch_order`'s.
 """
 
+import functools
+import itertools
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from headgate_trainer.encoding import Matrix
 from headgate_trainer.metrics import Labels
 from headgate_trainer.trainers.torch_order import Block, Order
 
+T = TypeVar("T")
 AHEAD = 8
 READERS = 6
 UPLOAD_ROWS = 1 << 20
@@ -43,7 +46,33 @@ def feeding(matrix: Matrix, labels: Labels, device: torch.device, *, resident: b
     return Resident(matrix, labels, device) if resident else Streamed(matrix, labels, device)
 
 
-class Streamed:
+class _Ahead:
+    """Results of tasks, in order, made by threads ahead of who takes them."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.cuda = device, device.type == "cuda"
+        self.waited = 0.0
+
+    def results(self, tasks: Iterable[Callable[[], T]]) -> Iterator[T]:
+        left, coming = iter(tasks), deque[Future[T]]()
+        with ThreadPoolExecutor(READERS if self.cuda else 1, initializer=self._begin) as readers:
+            while True:
+                for task in itertools.islice(left, (AHEAD if self.cuda else 2) - len(coming)):
+                    coming.append(readers.submit(task))
+                if not coming:
+                    return
+                started = time.perf_counter()
+                result = coming.popleft().result()
+                self.waited += time.perf_counter() - started
+                yield result
+
+    def _begin(self) -> None:
+        """A thread of its own would pin memory for the first device."""
+        if self.cuda:
+            torch.cuda.set_device(self.device)
+
+
+class Streamed(_Ahead):
     """Blocks are read by threads ahead of learning; on CUDA they cross in a stream of their own.
 
     ``by_runs`` reads whole stretches of the matrix and shuffles them on the device; else rows are gathered
@@ -53,33 +82,25 @@ class Streamed:
     def __init__(
         self, matrix: Matrix, labels: Labels, device: torch.device, *, by_runs: bool | None = None
     ) -> None:
-        self.matrix, self.labels, self.device = matrix, labels, device
-        self.by_runs = by_runs
-        self.waited = 0.0
-        self.cuda = device.type == "cuda"
+        super().__init__(device)
+        self.matrix, self.labels, self.by_runs = matrix, labels, by_runs
         self.side: Any = torch.cuda.Stream(device) if self.cuda else None
 
     def batches(self, order: Order, epoch: int, first_step: int) -> Iterator[tuple[Any, Any, int]]:
-        blocks = order.blocks(epoch, first_step)
         by_runs = self.by_runs if self.by_runs is not None else self.cuda and order.processes == 1
         load = self._load_runs if by_runs else self._load_rows
-        ahead: deque[tuple[Block, Future[Any]]] = deque()
-        with ThreadPoolExecutor(READERS if self.cuda else 1) as readers:
-            while True:
-                while len(ahead) < (AHEAD if self.cuda else 2) and (block := next(blocks, None)) is not None:
-                    ahead.append((block, readers.submit(load, block)))
-                if not ahead:
-                    return
-                block, future = ahead.popleft()
-                started = time.perf_counter()
-                rows, labels, ready = future.result()
-                self.waited += time.perf_counter() - started
-                if ready is not None:
-                    ready.wait()
-                    current = torch.cuda.current_stream(self.device)
-                    rows.record_stream(current)
-                    labels.record_stream(current)
-                yield from split(block, rows, labels)
+        tasks = (functools.partial(self._loaded, make, load) for make in order.pending(epoch, first_step))
+        for block, rows, labels, ready in self.results(tasks):
+            if ready is not None:
+                ready.wait()
+                current = torch.cuda.current_stream(self.device)
+                rows.record_stream(current)
+                labels.record_stream(current)
+            yield from split(block, rows, labels)
+
+    def _loaded(self, make: Callable[[], Block], load: Callable[[Block], Any]) -> tuple[Block, Any, Any, Any]:
+        block = make()
+        return (block, *load(block))
 
     def _load_rows(self, block: Block) -> tuple[Any, Any, Any]:
         rows = torch.empty((len(block.places), self.matrix.shape[1]), pin_memory=self.cuda)
@@ -115,33 +136,24 @@ class Streamed:
         return (values if values.is_pinned() else values.pin_memory()).to(self.device, non_blocking=True)
 
 
-class Resident:
+class Resident(_Ahead):
     """The whole matrix lies on the device; a block is a gather there."""
 
     def __init__(self, matrix: Matrix, labels: Labels, device: torch.device) -> None:
+        super().__init__(device)
         started = time.perf_counter()
         self.rows = torch.empty(matrix.shape, device=device)
         for start in range(0, len(matrix), UPLOAD_ROWS):
             part = torch.from_numpy(np.array(matrix[start : start + UPLOAD_ROWS]))
             self.rows[start : start + UPLOAD_ROWS].copy_(part)
         self.labels = torch.from_numpy(labels.astype(np.float32)).to(device)
-        self.device = device
         self.waited = time.perf_counter() - started
 
     def batches(self, order: Order, epoch: int, first_step: int) -> Iterator[tuple[Any, Any, int]]:
-        with ThreadPoolExecutor(1) as ahead:
-            blocks = order.blocks(epoch, first_step)
-            coming = ahead.submit(next, blocks, None)
-            while (block := self._arrived(coming)) is not None:
-                coming = ahead.submit(next, blocks, None)
-                places = torch.from_numpy(block.places).pin_memory().to(self.device, non_blocking=True)
-                yield from split(block, self.rows[places], self.labels[places])
-
-    def _arrived(self, coming: "Future[Block | None]") -> Block | None:
-        started = time.perf_counter()
-        block = coming.result()
-        self.waited += time.perf_counter() - started
-        return block
+        for block in self.results(order.pending(epoch, first_step)):
+            places = torch.from_numpy(block.places)
+            places = (places.pin_memory() if self.cuda else places).to(self.device, non_blocking=True)
+            yield from split(block, self.rows[places], self.labels[places])
 
 
 def split(block: Block, rows: Any, labels: Any) -> Iterator[tuple[Any, Any, int]]:

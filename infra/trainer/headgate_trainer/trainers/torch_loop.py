@@ -60,7 +60,9 @@ class Learning:
     def __post_init__(self) -> None:
         chosen = self.job.settings
         torch.set_num_threads(self.threads)
-        torch.use_deterministic_algorithms(True, warn_only=self.device.type == "cuda")
+        torch.use_deterministic_algorithms(self.device.type == "cpu")
+        # Every element of what is allocated is written before it is read; filling it first would cost a pass.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         torch.manual_seed(chosen.seed)
         network = Network(self.job.inputs, chosen.hidden, chosen.embedding, chosen.dropout)
         self.network = network.to(self.device)

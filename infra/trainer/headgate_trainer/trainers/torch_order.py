@@ -5,7 +5,8 @@ Rows are read in short stretches that lie together, the stretches in a random or
 a block, whose rows are shuffled. A pass reads every row once.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,10 @@ class Order:
 
     def blocks(self, epoch: int, first_step: int = 0) -> Iterator[Block]:
         """What is left of an epoch from a step on."""
+        return (make() for make in self.pending(epoch, first_step))
+
+    def pending(self, epoch: int, first_step: int = 0) -> list[Callable[[], Block]]:
+        """The same, for whoever makes several blocks at once."""
         chance = np.random.default_rng([self.seed, epoch])
         stretches = -(-self.rows // STRETCH_ROWS)
         order = chance.permutation(stretches)
@@ -55,13 +60,17 @@ class Order:
         order = np.append(order[order != stretches - 1], stretches - 1)
         shift = int(chance.integers(self.rows))
         per_block = max(1, BLOCK_ROWS // self.batch)
-        for number, first in enumerate(range(0, self.steps, per_block)):
-            last = min(first + per_block, self.steps)
-            if last <= first_step:
-                continue
-            places = _stretch_places(order, self.rows, first * self.batch, last * self.batch)
-            shuffled = np.random.default_rng([self.seed, epoch, number]).permutation(len(places))
-            yield self._share((places + shift) % self.rows, shuffled, max(first_step, first) - first)
+        return [
+            functools.partial(self._block, (epoch, number), order, shift, first, max(first_step, first))
+            for number, first in enumerate(range(0, self.steps, per_block))
+            if first + per_block > first_step
+        ]
+
+    def _block(self, name: tuple[int, int], order: Places, shift: int, first: int, first_step: int) -> Block:
+        last = min(first + max(1, BLOCK_ROWS // self.batch), self.steps)
+        places = _stretch_places(order, self.rows, first * self.batch, last * self.batch)
+        shuffled = np.random.default_rng([self.seed, *name]).permutation(len(places))
+        return self._share((places + shift) % self.rows, shuffled, first_step - first)
 
     def _share(self, places: Places, shuffled: Places, skipped: int) -> Block:
         batches = [shuffled[at : at + self.batch] for at in range(0, len(places), self.batch)][skipped:]

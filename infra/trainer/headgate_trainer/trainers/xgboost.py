@@ -5,6 +5,7 @@ that rounds learnt after a checkpoint are those of an unbroken run. On the proce
 bytes, whatever the number of threads; CUDA adds up in no fixed order, and does not.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,11 +60,11 @@ class XgBoostTrainer:
         try:
             learnt = quantised(train, encoding, spec, None)
             seen = quantised(watched, encoding, spec, learnt)
-            content = _learn(spec, learnt, seen, progress, checkpoints)
+            content, device = _learn(spec, learnt, seen, progress, checkpoints)
         except xgb.core.XGBoostError as error:
             raise BadSpec(f"xgboost refuses these parameters or this data: {_first_line(error)}") from error
         booster = xgb.Booster({"nthread": threads()}, model_file=bytearray(content))
-        return XgBoostModel(booster, encoding)
+        return XgBoostModel(booster, encoding, device)
 
 
 def refuse_unsound(spec: RunSpec) -> None:
@@ -90,9 +91,13 @@ def settings(spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _learn(spec: RunSpec, learnt: Any, seen: Any, progress: Progress, checkpoints: Checkpoints) -> bytes:
-    """The model's bytes after all rounds. Where a checkpoint may be taken an unbroken run takes the model up
-    from its bytes, too: sums that are carried along are not bit for bit those that are made anew.
+def _learn(
+    spec: RunSpec, learnt: Any, seen: Any, progress: Progress, checkpoints: Checkpoints
+) -> tuple[bytes, str]:
+    """The model's bytes after all rounds, and the device that learnt.
+
+    Where a checkpoint may be taken an unbroken run takes the model up from its bytes, too: sums that are
+    carried along are not bit for bit those that are made anew.
     """
     import xgboost as xgb
 
@@ -101,6 +106,7 @@ def _learn(spec: RunSpec, learnt: Any, seen: Any, progress: Progress, checkpoint
     length = steps_between_checkpoints(spec, rounds)
     latest = checkpoints.latest()
     done, content = (latest.steps, latest.content) if latest is not None else (0, b"")
+    device = ""
     while done < rounds:
         booster = xgb.Booster(chosen, [learnt, seen])
         if content:
@@ -110,10 +116,16 @@ def _learn(spec: RunSpec, learnt: Any, seen: Any, progress: Progress, checkpoint
         for step in range(done, until):
             booster.update(learnt, step)
             _report(booster, seen, step, rounds, progress)
-        done, content = until, bytes(booster.save_raw("ubj"))
+        done, content, device = until, bytes(booster.save_raw("ubj")), _device(booster)
         if done < rounds and checkpoints.due():
             checkpoints.save(Checkpoint(done, content))
-    return content
+    return content, device
+
+
+def _device(booster: Any) -> str:
+    """What it learnt on: XGBoost goes on without a GPU where it finds none."""
+    device: str = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    return device.partition(":")[0]
 
 
 def _report(booster: Any, seen: Any, step: int, rounds: int, progress: Progress) -> None:
@@ -140,6 +152,7 @@ class XgBoostModel:
 
     booster: Any
     encoding: Encoding
+    device: str
 
     def score(self, matrix: Matrix) -> Floats:
         import xgboost as xgb
@@ -167,4 +180,5 @@ class XgBoostModel:
             "kind": "gradient-boosted trees",
             "engine": "xgboost",
             "trees": self.booster.num_boosted_rounds(),
+            "device": self.device,
         }

@@ -46,11 +46,12 @@ def quantised(rows: Rows, encoding: Encoding, spec: RunSpec, reference: Any) -> 
 
 
 def known_or_missing(matrix: Matrix, encoding: Encoding) -> Matrix:
-    """The rows with NaN in place of the unknown code."""
-    if not encoding.categorical:
+    """The rows with NaN in place of the unknown code; the matrix itself, where it has none."""
+    unknown = [position for position in encoding.categorical if (matrix[:, position] == UNKNOWN).any()]
+    if not unknown:
         return matrix
     known = np.array(matrix)
-    for position in encoding.categorical:
+    for position in unknown:
         known[known[:, position] == UNKNOWN, position] = np.nan
     return known
 
