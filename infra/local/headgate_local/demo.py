@@ -36,7 +36,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Story:
-    """What is played. ``name`` is its folder under build/, and its result's; ``titles`` are the board's lines.
+    """What is played. ``name`` is that of its folder and result in build/; ``titles`` are the board's lines.
 
     ``document`` makes what the result file holds of the context, the memory's peak and the seconds it took.
     """

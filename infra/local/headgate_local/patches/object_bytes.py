@@ -1,6 +1,6 @@
 """An order that an object's version has other bytes from now on, for demos and tests: on AWS it cannot be.
 
-Missing: nothing. A recorded version never changes, and so nothing could show that reproduction reads the bytes.
+Missing: nothing. A recorded version never changes, so nothing could show that reproduction reads its bytes.
 So: PutObject with the header below, signed with the account root's key, changes the version that it names.
 """
 
