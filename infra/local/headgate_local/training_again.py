@@ -32,7 +32,7 @@ def recorded(context: DemoContext) -> str:
         twin == spot["sha256"] and attempts == 1 and spot["attempts"] == 2,
         f"sha256 {twin[:12]}… and {spot['sha256'][:12]}…",
     )
-    return _judged(context, "recorded", record, [], ("identical",))
+    return judged(context, "recorded", record, [], ("identical",))
 
 
 def byte(context: DemoContext) -> str:
@@ -42,7 +42,7 @@ def byte(context: DemoContext) -> str:
         context.board.tell("byte", f"byte {at:,} of {TAMPERED}")
         record = training_watch.reproduce(context, "byte", _version(context), "recorded")
     what = f"object {dropped.bucket}/{dropped.key} version {dropped.version_id}"
-    return _judged(context, "byte", record, [("data", what)], ("differs",))
+    return judged(context, "byte", record, [("data", what)], ("differs",))
 
 
 def seed(context: DemoContext) -> str:
@@ -52,7 +52,7 @@ def seed(context: DemoContext) -> str:
         record = training_watch.reproduce(context, "seed", _version(context), "declared")
     finally:
         apply(context)
-    return _judged(context, "seed", record, [("seed", "training")], ("differs", "within tolerance"))
+    return judged(context, "seed", record, [("seed", "training")], ("differs", "within tolerance"))
 
 
 def library(context: DemoContext) -> str:
@@ -64,12 +64,13 @@ def library(context: DemoContext) -> str:
     finally:
         _deploy(context, {})
     states = ("identical", "within tolerance", "differs")
-    return _judged(context, "library", record, [("library", LIBRARY)], states)
+    return judged(context, "library", record, [("library", LIBRARY)], states)
 
 
-def _judged(
+def judged(
     context: DemoContext, name: str, record: Record, wanted: list[tuple[str, str]], states: tuple[str, ...]
 ) -> str:
+    """Keeps the record as ``name``. The promise: it names what was changed, and nothing else."""
     verdict = record["verdict"]
     reasons = [(reason["kind"], reason["what"]) for reason in verdict["reasons"]]
     kept = ("id", "against", "run", "version", "verdict")
