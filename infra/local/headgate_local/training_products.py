@@ -10,14 +10,17 @@ from typing import Any
 
 from headgate_local.demo_context import PRODUCT, DemoContext
 
-SEARCHED: dict[str, Any] = {"backtest": None}
+BY_HAND: dict[str, Any] = {"triggers": {"feature_version": False}}
+"""Nothing trains by itself: an event that comes late would train what is declared for an act alone."""
+SEARCHED: dict[str, Any] = {**BY_HAND, "backtest": None}
 SHORT_ROUNDS = 300
 
 
 def short(context: DemoContext, **more: Any) -> dict[str, Any]:
     """A run that keeps a checkpoint wherever it may, and is long enough to be interrupted."""
     params = {**context.bundle["training"]["params"], "rounds": SHORT_ROUNDS}
-    return {"backtest": None, "search": None, "checkpoint_minutes": 0.01, "params": params, **more}
+    chosen = {"backtest": None, "search": None, "checkpoint_minutes": 0.01, "params": params}
+    return {**BY_HAND, **chosen, **more}
 
 
 def apply(context: DemoContext, changes: dict[str, Any] | None = None) -> None:

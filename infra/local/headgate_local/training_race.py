@@ -57,7 +57,7 @@ def race(context: DemoContext) -> str:
     fair = (len(accepted), len(refused)) == (1, RIVALS - 1) and all("budget" in reason for reason in reasons)
     context.promise("a budget for one accepts exactly one", fair, told)
     if not accepted:
-        raise DemoFailed(f"{told}; {outcomes[:3]}")
+        raise DemoFailed(f"{told}: {outcomes[0]['reason']}")
     after = api.get(f"/products/{PRODUCT}/budget")
     context.found["race"]["reserved_usd_after"] = after["reserved"]
     return f"{told}; run {accepted[0]['run'][:DIGITS]}"

@@ -72,7 +72,9 @@ def rollback(context: DemoContext) -> str:
     before = _now()
     context.sleep(PAUSE)
     with _looking(context.api("erin")) as seen:
+        _more(context, seen)
         back = client.rollback("complaints from the gates", from_version=second["closure"]["version"])
+        _more(context, seen)
     context.sleep(PAUSE)
     after = _now()
     answers = [
@@ -94,13 +96,22 @@ def rollback(context: DemoContext) -> str:
         [answer["release"] for answer in answers] == expected and len(whole) == 2,
         told,
     )
+    both = {release["number"] for release in seen} == {second["number"], back["number"]}
     mixed = [release for release in seen if release["closure"] not in (second["closure"], back["closure"])]
     context.promise(
-        "nobody sees half a release", bool(seen) and not mixed, f"{len(seen)} looks while it moved"
+        "nobody sees half a release",
+        both and not mixed,
+        f"{len(seen)} looks while it moved, each a whole one",
     )
     return (
         f"release {back['number']}, version {back['closure']['version']} again; {len(seen)} looks meanwhile"
     )
+
+
+def _more(context: DemoContext, seen: list[Found]) -> None:
+    """Until there were some further looks."""
+    before = len(seen)
+    context.wait("looks at what is live", lambda: True if len(seen) > before + 1 else None, 20.0, every=0.02)
 
 
 def _answer(when: str, at: str, client: ReleasesClient) -> Found:
