@@ -12,12 +12,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from headgate.cli.state import LocalState
+
 from headgate_local.demo_context import PRODUCT, DemoContext, DemoFailed
-from headgate_local.platform_steps import STACK
 from headgate_local.training_products import apply, short
 from headgate_local.training_watch import DIGITS
 
@@ -39,7 +41,7 @@ def race(context: DemoContext) -> str:
     budget = api.get(f"/products/{PRODUCT}/budget")
     limit = round(budget["reserved"] + budget["spent"] + ROOM * estimate, 6)
     apply(context, short(context, budget_usd_per_month=limit))
-    outcomes = _run(context)
+    outcomes = let_go(PRODUCT, as_train(context.administrator, context.state))
     accepted = [each for each in outcomes if each["state"] == "submitted"]
     refused = [each for each in outcomes if each["state"] == "refused"]
     reasons = sorted({each["reason"] for each in refused})
@@ -63,10 +65,11 @@ def race(context: DemoContext) -> str:
     return f"{told}; run {accepted[0]['run'][:DIGITS]}"
 
 
-def _run(context: DemoContext) -> list[dict[str, Any]]:
+def let_go(product: str, environment: Mapping[str, str], count: int = RIVALS) -> list[dict[str, Any]]:
+    """What `rivals` says, run as a program of its own. Raises DemoFailed."""
     done = subprocess.run(
-        [sys.executable, "-m", "headgate_local.training_race", PRODUCT, str(RIVALS)],
-        env=_environment(context),
+        [sys.executable, "-m", "headgate_local.training_race", product, str(count)],
+        env={**_own_environment(), **environment},
         capture_output=True,
         text=True,
         timeout=RACE_SECONDS,
@@ -78,25 +81,31 @@ def _run(context: DemoContext) -> list[dict[str, Any]]:
     return outcomes
 
 
-def _environment(context: DemoContext) -> dict[str, str]:
-    """What the deployed function has, with the keys of a user whose policies are those of its role."""
-    iam = context.administrator("iam")
-    function = context.administrator("lambda").get_function_configuration(FunctionName=f"{STACK}-train")
-    role = function["Role"].rpartition("/")[2]
+def as_train(administrator: Callable[[str], Any], state: LocalState) -> dict[str, str]:
+    """What the deployed function `train` has, with the keys of a user whose policies are those of its role.
+
+    ``administrator`` makes a boto3 client of the account's root by a service's name.
+    """
+    function = administrator("lambda").get_function_configuration(FunctionName=f"{state.stack}-train")
+    role, iam = function["Role"].rpartition("/")[2], administrator("iam")
     iam.create_user(UserName=RACER)
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         iam.put_user_policy(UserName=RACER, PolicyName=name, PolicyDocument=json.dumps(document))
     keys = iam.create_access_key(UserName=RACER)["AccessKey"]
     return {
-        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ},
         **function["Environment"]["Variables"],
-        "no_proxy": "127.0.0.1,localhost",
-        "AWS_ENDPOINT_URL": context.running.endpoint,
-        "AWS_DEFAULT_REGION": context.running.region,
+        "AWS_ENDPOINT_URL": state.endpoint,
+        "AWS_DEFAULT_REGION": state.region,
         "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
     }
+
+
+def _own_environment() -> dict[str, str]:
+    kept = ("PATH", "PYTHONPATH", "HOME", "LANG")
+    found = {name: os.environ[name] for name in kept if name in os.environ}
+    return {**found, "no_proxy": "127.0.0.1,localhost"}
 
 
 def rivals(product: str, count: int) -> list[dict[str, Any]]:
