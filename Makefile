@@ -46,6 +46,10 @@ package: setup ## build the layers for AWS Lambda (python3.13, x86_64, wheels al
 demo: layers ## the whole story on this machine: drop files, train, serve, trace; stops what it started
 	@$(IN_VENV) -m headgate_local.demo
 
+.PHONY: demo-training
+demo-training: layers ## a model's life: an experiment, a Spot kill, a budget race, two people, a rollback, made again
+	@$(IN_VENV) -m headgate_local.training_story
+
 .PHONY: up
 up: layers ## start the emulator, deploy, and stay up
 	@.venv/bin/headgate up

@@ -1,7 +1,7 @@
 """`python -m headgate_local.demo`: the whole story on this machine, from dropped files to a traced answer.
 
-Owns the run: board, memory sampler, summary, and that whatever was started is stopped, however it ends.
-Exit codes: 0 every promise kept, 1 failed (with the failing part's own log lines), 130 interrupted.
+Owns the run of a story: board, memory sampler, summary, and that whatever was started is stopped, however it
+ends. Exit codes: 0 every promise kept, 1 failed (with the failing part's own log lines), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from headgate.cli.client import reach_loopback_directly
 from headgate.cli.state import Home
@@ -21,7 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from headgate_local import demo_failure, demo_summary
-from headgate_local.demo_context import DemoContext, perform
+from headgate_local.demo_context import DemoContext, Step, perform
 from headgate_local.demo_memory import MemorySampler
 from headgate_local.demo_story import STEPS, TITLES
 from headgate_local.platform_steps import Place
@@ -31,21 +34,38 @@ ROOT = Path(__file__).resolve().parents[3]
 INTERRUPTED = 130
 
 
-def run(root: Path, console: Console) -> int:
+@dataclass(frozen=True)
+class Story:
+    """What is played. ``name`` is that of its folder and result in build/; ``titles`` are the board's lines.
+
+    ``document`` makes what the result file holds of the context, the memory's peak and the seconds it took.
+    """
+
+    name: str
+    steps: Sequence[Step]
+    titles: Mapping[str, str]
+    document: Callable[[DemoContext, MemorySampler, float], dict[str, Any]]
+    show: Callable[[Console, dict[str, Any], Path], None]
+
+
+DEMO = Story("demo", STEPS, TITLES, demo_summary.document, demo_summary.show)
+
+
+def run(root: Path, console: Console, story: Story = DEMO) -> int:
     """Plays the story and returns the exit code."""
-    home = Home(root / "build" / "demo")
+    home = Home(root / "build" / story.name)
     shutil.rmtree(home.folder, ignore_errors=True)
-    result_file = root / "build" / "demo.json"
+    result_file = root / "build" / f"{story.name}.json"
     result_file.unlink(missing_ok=True)
-    board = Board([Stage(step.name, TITLES[step.name]) for step in STEPS])
+    board = Board([Stage(step.name, story.titles[step.name]) for step in story.steps])
     context = DemoContext(Place(root, home), board)
     started = time.monotonic()
     try:
         with MemorySampler() as memory:
-            _play(context, console)
-        result = demo_summary.document(context, memory, time.monotonic() - started)
+            _play(context, console, story.steps)
+        result = story.document(context, memory, time.monotonic() - started)
         demo_summary.write(result_file, result)
-        demo_summary.show(console, result, result_file)
+        story.show(console, result, result_file)
         return 0 if all(check.passed for check in context.checks) else 1
     except KeyboardInterrupt:
         console.print(Text("interrupted; everything that was started is stopped", style="yellow"))
@@ -56,12 +76,12 @@ def run(root: Path, console: Console) -> int:
         _stop(context)
 
 
-def _play(context: DemoContext, console: Console) -> None:
+def _play(context: DemoContext, console: Console, steps: Sequence[Step]) -> None:
     """The steps under a display; a failure is explained while the platform can still be asked."""
     context.board.displays.append(display_for(context.board, console))
     try:
         try:
-            perform(context, STEPS)
+            perform(context, steps)
         finally:
             context.board.close()
     except HeadgateError as error:
@@ -88,14 +108,14 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> None:
-    """Command-line entry."""
+def play(story: Story) -> None:
+    """Command-line entry: plays the story on this terminal, and exits with its code."""
     reach_loopback_directly(os.environ)
     signal.signal(signal.SIGTERM, _interrupt)
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, soft_wrap=not terminal, width=None if terminal else 100)
-    sys.exit(run(ROOT, console))
+    sys.exit(run(ROOT, console, story))
 
 
 if __name__ == "__main__":
-    main()
+    play(DEMO)

@@ -79,9 +79,26 @@ class DemoContext:
             self._clients[person] = ApiClient(self.state.api_url, token, self.transport)
         return self._clients[person]
 
+    def forget_clients(self) -> None:
+        """After a deployment, which may have moved the API."""
+        self._clients.clear()
+
     def aws(self, service: str, keys: Keys) -> Any:
         """A boto3 client with a user's keys."""
         return self.session(keys, self.state.region).client(service, endpoint_url=self.state.endpoint)
+
+    def administrator(self, service: str) -> Any:
+        """A boto3 client of the account's root: for the story's own acts, never for application code."""
+        emulator = self.running
+        keys = emulator.root_credentials
+        root = Keys(keys.access_key_id, keys.secret_access_key)
+        return self.session(root, emulator.region).client(service, endpoint_url=emulator.endpoint)
+
+    @property
+    def running(self) -> Emulator:
+        if self.emulator is None:
+            raise DemoFailed("the emulator is not running")
+        return self.emulator
 
     def promise(self, name: str, passed: bool, found: str) -> None:
         self.checks.append(Check(name, passed, found))

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from headgate_local.demo_context import PRODUCT, DemoContext
 from headgate_local.launch import log_tail
-from headgate_local.platform_steps import session
 
 MOST_LINES = 6
 
@@ -67,8 +66,7 @@ def _refused_drops(context: DemoContext) -> Iterator[tuple[str, list[str]]]:
 def _given_up(context: DemoContext) -> Iterator[tuple[str, list[str]]]:
     if context.emulator is None:
         return
-    administrator = session(context.emulator.root_credentials, context.emulator.region)
-    sqs = administrator.client("sqs", endpoint_url=context.emulator.endpoint)
+    sqs = context.administrator("sqs")
     for name in QUEUES:
         url = context.state.outputs[f"{name}DlqUrl"]
         received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)

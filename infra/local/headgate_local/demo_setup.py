@@ -5,7 +5,7 @@ Owns what is started. Everything that runs hangs on the emulator, which ends wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from headgate.cli.compile_product import compile_product
@@ -16,10 +16,10 @@ from headgate_local.deploy import Progress
 from headgate_local.platform_steps import build_layers, deploy_platform, start_emulator
 
 
-def emulator(context: DemoContext) -> str:
+def emulator(context: DemoContext, images: Mapping[str, Path] | None = None) -> str:
     """The emulator on a free port, ending with this process however that ends."""
     build_layers(context.place)
-    context.emulator = start_emulator(context.place, bound_to_parent=True)
+    context.emulator = start_emulator(context.place, bound_to_parent=True, images=images)
     return f"{context.emulator.endpoint}, IAM enforced"
 
 

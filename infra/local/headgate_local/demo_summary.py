@@ -6,6 +6,7 @@ Owns the form of both. Every number comes from the platform's own answers.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,9 @@ def show(console: Console, result: dict[str, Any], file: Path) -> None:
         Text(),
         _predictions(result),
         Text(),
-        _checks(result),
+        checks_text(result),
         Text(),
-        _next(),
+        next_table(NEXT),
     ]
     console.print(Panel(Group(*parts), title="Headgate", title_align="left", padding=(1, 2)))
     console.print(Text(f"all of it: {file}", style="dim"))
@@ -96,9 +97,9 @@ def _facts(result: dict[str, Any]) -> Table:
     table.add_row("  parity", f"{equal}, {len(parity['views'])} views")
     table.add_row("model", f"{model['name']} version {model['version']}, run {model['run'][:12]}")
     table.add_row("AUC", Text(f"{result['auc']:.4f}", style="bold green") + Text(f"  against {baselines}"))
-    table.add_row(
-        "", f"{result['performance']['rows']:,} flights, {window}; holdout {model['holdout_auc']:.4f}"
-    )
+    table.add_row("", f"{result['performance']['rows']:,} flights, {window}")
+    held = ", ".join(f"{name} {auc:.3f}" for name, auc in model["holdout_baselines"].items())
+    table.add_row("  holdout", f"{model['holdout_auc']:.4f}  against {held}")
     drift = list(result["drift"]["psi"].items())[:4]
     table.add_row("drift (PSI)", ", ".join(f"{name} {psi:.2f}" for name, psi in drift))
     table.add_row("prediction", f"{result['prediction_id']}, asked by {result['prediction']['asked_by']}")
@@ -110,7 +111,7 @@ def _facts(result: dict[str, Any]) -> Table:
     table.add_row("cost", f"${result['cost']['usd']:.6f} at AWS list prices")
     memory = result["peak_memory"]
     peak = f"{memory['mb']:,.0f} MB {memory['method']}" if memory["mb"] else memory["method"]
-    table.add_row("seconds", _seconds(result["seconds"]))
+    table.add_row("seconds", seconds_text(result["seconds"]))
     table.add_row("took", f"{result['seconds']['total']:.0f} s, at most {peak}")
     return table
 
@@ -121,7 +122,8 @@ def _tested(tests: dict[str, Any]) -> str:
     return f"{tried}; windows: {window['views']} of {window['of']} passed"
 
 
-def _seconds(seconds: dict[str, float]) -> str:
+def seconds_text(seconds: dict[str, float]) -> str:
+    """Of each act, those of a tenth of a second and more."""
     return ", ".join(
         f"{name} {spent:.1f}" for name, spent in seconds.items() if name != "total" and spent >= 0.1
     )
@@ -137,7 +139,8 @@ def _predictions(result: dict[str, Any]) -> Table:
     return table
 
 
-def _checks(result: dict[str, Any]) -> Text:
+def checks_text(result: dict[str, Any]) -> Text:
+    """Every promise, and whether it was kept."""
     text = Text()
     for check in result["checks"]:
         mark, style = ("✓", "green") if check["passed"] else ("✗", "bold red")
@@ -146,8 +149,9 @@ def _checks(result: dict[str, Any]) -> Text:
     return text
 
 
-def _next() -> Table:
+def next_table(commands: Iterable[tuple[str, str]]) -> Table:
+    """Commands to go on with, and why."""
     table = Table(box=None, pad_edge=False, show_header=False, title="next", title_justify="left")
-    for command, why in NEXT:
+    for command, why in commands:
         table.add_row(Text(command, style="cyan"), Text(why, style="dim"))
     return table

@@ -40,6 +40,7 @@ PEOPLE: dict[str, Person] = {
         Person("alice", ("ml-engineers",), {"team": "flights"}),
         Person("bob", ("data-scientists",), {"team": "flights"}),
         Person("carol", ("consumers",), {"team": "bookings"}),
+        Person("erin", ("ml-engineers",), {"team": "flights"}),
     )
 }
 

@@ -64,8 +64,13 @@ def build_layers(place: Place) -> None:
         )
 
 
-def start_emulator(place: Place, *, bound_to_parent: bool, port: int = 0) -> Emulator:
-    """The emulator with a clean interpreter for functions and the trainer's environment for its image."""
+def start_emulator(
+    place: Place, *, bound_to_parent: bool, port: int = 0, images: Mapping[str, Path] | None = None
+) -> Emulator:
+    """The emulator with a clean interpreter for functions and the trainer's environment for its image.
+
+    ``images`` are further ones: a pattern, and the environment that stands in for what it matches.
+    """
     paths = [place.root / "infra" / "trainer", place.root / "layers" / "core", place.root / PROGRAMS]
     arguments = [part for path in paths for part in ("--batch-python-path", str(path))]
     trainer = place.python(".envs/trainer").parents[1]
@@ -76,7 +81,7 @@ def start_emulator(place: Place, *, bound_to_parent: bool, port: int = 0) -> Emu
             state_file=place.home.emulator_state,
             log_file=place.home.emulator_log,
             port=port,
-            batch_images={f"{TRAINER}@*": trainer, f"{WORKER}@*": trainer},
+            batch_images={f"{TRAINER}@*": trainer, f"{WORKER}@*": trainer, **(images or {})},
             extra_arguments=arguments,
             bound_to_parent=bound_to_parent,
         )

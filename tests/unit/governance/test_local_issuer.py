@@ -24,7 +24,11 @@ def verifier(of: LocalIssuer) -> JwtVerifier:
 
 
 @pytest.mark.parametrize(
-    ("name", "group"), [("alice", "ml-engineers"), ("bob", "data-scientists"), ("carol", "consumers")]
+    ("name", "group"),
+    [
+        *(("alice", "ml-engineers"), ("erin", "ml-engineers")),
+        *(("bob", "data-scientists"), ("carol", "consumers")),
+    ],
 )
 def test_everyone_of_the_demo_is_who_the_verifier_says(tmp_path: Path, name: str, group: str) -> None:
     local = issuer(tmp_path)
@@ -92,5 +96,7 @@ def test_the_key_set_holds_the_public_half_only(tmp_path: Path) -> None:
 
 
 def test_someone_unknown_is_refused_with_who_there_is(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nobody is called 'mallory' here; there are alice, bob, carol"):
+    with pytest.raises(
+        ValueError, match="nobody is called 'mallory' here; there are alice, bob, carol, erin"
+    ):
         issuer(tmp_path).issue_for("mallory")

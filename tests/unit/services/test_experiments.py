@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from headgate.adapters.memory import Crash, LogisticModel, MemoryBatchCompute
@@ -12,6 +13,7 @@ from headgate.domain.errors import Conflict, InvalidRequest, Throttled
 from headgate.domain.experiment import Experiment
 from headgate.domain.model import CHALLENGER, CHAMPION
 from headgate.domain.training import RunRecord
+from headgate.services.show_experiments import ShowExperiments
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +30,7 @@ from tests.support.experiments import (
     train_now,
     trials_uri,
 )
-from tests.support.memory_platform import MemoryPlatform
+from tests.support.memory_platform import ALICE, MemoryPlatform
 from tests.support.trained_run import BLIND, FAIR, GOOD, TrainedRun, job, spec_uri
 
 MONTH = "2030-01"
@@ -66,6 +68,21 @@ def end_all(platform: MemoryPlatform) -> Experiment:
     for index in range(len(experiment_of(platform).array)):
         end(platform, experiment_of(platform), index)
     return experiment_of(platform)
+
+
+def shown(platform: MemoryPlatform) -> list[dict[str, Any]]:
+    """The table as a person sees it."""
+    showing = ShowExperiments(
+        platform.products,
+        platform.catalog,
+        platform.catalog,
+        platform.models,
+        platform.ledger,
+        platform.guard,
+        platform.clock,
+    )
+    rows: list[dict[str, Any]] = showing.show(ALICE, "shops", experiment_of(platform).id)["trials"]
+    return rows
 
 
 # --- submission
@@ -153,6 +170,20 @@ def test_a_run_of_another_submission_is_waited_for(ready: MemoryPlatform) -> Non
     ready.end_job.on_job_ended(spec_uri(own), job(own), None)
     # Then the experiment is finished
     assert experiment_of(ready).state == "FINISHED"
+
+
+def test_a_run_of_another_submission_is_a_row_with_its_metrics(ready: MemoryPlatform) -> None:
+    # Given the product's own run, whose record has no metrics, as the best of the trials
+    train_now(ready)
+    experiment = run_experiment(ready)
+    assert ready.catalog.run("shops", experiment.runs[0]).metrics is None
+    leave_outputs(ready, experiment, [BLIND, BLIND, BLIND])
+    # When the experiment has ended
+    end_all(ready)
+    # Then the table shows what it is the best by
+    best, *others = shown(ready)
+    assert (best["best"], best["computed_here"]) == (True, False)
+    assert best["metrics"]["auc"] > max(row["metrics"]["auc"] for row in others)
 
 
 def test_a_trial_is_not_submitted_by_the_products_own_training(ready: MemoryPlatform) -> None:

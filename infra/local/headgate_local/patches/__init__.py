@@ -23,6 +23,7 @@ def apply_all(settings: PatchSettings) -> list[str]:
         glue_resources,
         invoke_permissions,
         metrics,
+        object_bytes,
         object_ranges,
         queue_sources,
         reports,
@@ -33,7 +34,7 @@ def apply_all(settings: PatchSettings) -> list[str]:
 
     modules = (
         *(credentials, transport, runtime, errors, reports, speed, metrics),
-        *(gateway, invoke_permissions, object_ranges, queue_sources),
+        *(gateway, invoke_permissions, object_bytes, object_ranges, queue_sources),
         *(batch, batch_resources, batch_workflow, event_targets, glue_resources),
     )
     for module in modules:

@@ -5,6 +5,7 @@ imported when a picture is drawn: no other command waits for it.
 """
 
 import io
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ DOTS_PER_INCH = 120
 WIDE = 100.0
 """Numbers whose largest is so many times their smallest are laid out by their logarithm."""
 MOST_TICKS = 6
+SPREAD = 0.05
+"""Trials that share a value pass its axis side by side, the better ones higher, within this share of it."""
+CURVE = tuple(step / 24 for step in range(25))
+LABEL = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 GREY, BEST = "#b0b0b0", "#d62728"
 
 
@@ -33,19 +38,21 @@ def parallel_coordinates(rows: Sequence[Row], metric: str) -> bytes:
     axes = figure.add_subplot()
     scales = {name: _scale([value.get(name) for value in values]) for name in columns}
     colours = _colours([value[metric] for value in values])
-    for row, value, colour in zip(rows, values, colours, strict=True):
-        known = [(at, scales[name](value[name])) for at, name in enumerate(columns) if _is(value.get(name))]
+    places = _places(values, columns, scales)
+    for row, value, colour, heights in zip(rows, values, colours, places, strict=True):
         style = _line(row, colour, "-" if _is(value[metric]) else ":")
-        axes.plot([at for at, _ in known], [height for _, height in known], **style)
+        axes.plot(
+            *_smooth([(at, height) for at, height in enumerate(heights) if height is not None]), **style
+        )
     for at, name in enumerate(columns):
         _axis(axes, at, [value.get(name) for value in values], scales[name])
     axes.set_xticks(range(len(columns)), columns)
     axes.set_xlim(-0.25, len(columns) - 0.4)
-    axes.set_ylim(-0.06, 1.06)
+    axes.set_ylim(-0.08, 1.08)
     axes.yaxis.set_visible(False)
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
-    axes.set_title(f"{len(rows)} trials by {metric}")
+    axes.set_title(f"{len(rows)} trials by {metric}; the best is red", fontsize="medium")
     return _png(figure)
 
 
@@ -55,18 +62,19 @@ def learning_curves(rows: Sequence[Row], metric: str | None = None) -> bytes:
     axes = figure.add_subplot()
     curves = [(row, row.get("learning_curve") or []) for row in rows]
     name = _kept([point for _, curve in curves for point in curve], metric)
+    searched = _searched(rows)
     for row, curve in curves:
         points = [(p["iteration"], p[name]) for p in curve if name is not None and _is(p.get(name))]
         if points:
-            label = _named(row) if row.get("best") else None
+            label = f"best: {_named(row, searched)}" if row.get("best") else None
             style = _line(row, GREY, "-")
             axes.plot([x for x, _ in points], [y for _, y in points], label=label, **style)
     axes.set_xlabel("iteration")
-    axes.set_ylabel(name or "no trial kept a learning curve")
+    axes.set_ylabel(name.replace("_", " ") if name else "no trial kept a learning curve")
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(title="best", frameon=False, fontsize="small")
-    axes.set_title("How each trial learnt")
+        axes.legend(frameon=False, fontsize="small")
+    axes.set_title("How each trial learnt", fontsize="medium")
     return _png(figure)
 
 
@@ -75,6 +83,33 @@ def _searched(rows: Sequence[Row]) -> list[str]:
     names = sorted({name for row in rows for name in _params(row)})
     differ = [name for name in names if len({repr(_params(row).get(name)) for row in rows}) > 1]
     return differ or names
+
+
+def _places(
+    values: Sequence[Mapping[str, Any]], columns: Sequence[str], scales: Mapping[str, Scale]
+) -> list[list[float | None]]:
+    """Where each trial passes each axis, from 0 to 1; on the last one, the metric's, exactly at its value."""
+    metric = columns[-1]
+    worth = [scales[metric](value[metric]) if _is(value.get(metric)) else -1.0 for value in values]
+    order = sorted(range(len(values)), key=lambda row: worth[row])
+    rank = {row: place / max(1, len(order) - 1) - 0.5 for place, row in enumerate(order)}
+    shared = {name for name in columns[:-1] if len({repr(value.get(name)) for value in values}) < len(values)}
+
+    def place(row: int, name: str) -> float | None:
+        value = values[row].get(name)
+        aside = SPREAD * rank[row] if name in shared else 0.0
+        return scales[name](value) + aside if _is(value) else None
+
+    return [[place(row, name) for name in columns] for row in range(len(values))]
+
+
+def _smooth(points: Sequence[tuple[int, float]]) -> tuple[list[float], list[float]]:
+    """Curves between the points, level at each: a line can be followed through a point that many share."""
+    across, up = [float(at) for at, _ in points[:1]], [height for _, height in points[:1]]
+    for (left, low), (right, high) in itertools.pairwise(points):
+        across += [left + (right - left) * t for t in CURVE[1:]]
+        up += [low + (high - low) * t * t * (3 - 2 * t) for t in CURVE[1:]]
+    return across, up
 
 
 def _params(row: Row) -> Mapping[str, Any]:
@@ -109,15 +144,14 @@ def _scale(values: Sequence[Any]) -> Scale:
 
 
 def _axis(axes: "Axes", at: int, values: Sequence[Any], scale: Scale) -> None:
-    """A vertical line with the values on it: all where they are few, else the ends and the middle."""
+    """A line with the values on it: all where they are few, else the ends and the middle."""
     axes.axvline(at, color="black", linewidth=0.8)
     distinct = sorted({v for v in values if _is(v)}, key=lambda value: (scale(value), str(value)))
     if len(distinct) > MOST_TICKS:
         distinct = [distinct[0], distinct[len(distinct) // 2], distinct[-1]]
     for value in distinct:
-        axes.annotate(
-            _short(value), (at, scale(value)), (4, 0), textcoords="offset points", fontsize="x-small"
-        )
+        look: dict[str, Any] = {"fontsize": "x-small", "va": "center", "bbox": LABEL}
+        axes.annotate(_short(value), (at, scale(value)), (7, 0), textcoords="offset points", **look)
 
 
 def _colours(values: Sequence[Any]) -> list[Any]:
@@ -140,8 +174,8 @@ def _kept(points: Sequence[Mapping[str, Any]], metric: str | None) -> str | None
     return names[0] if names else None
 
 
-def _named(row: Row) -> str:
-    return ", ".join(f"{name}={_short(value)}" for name, value in sorted(_params(row).items()))[:80]
+def _named(row: Row, searched: Sequence[str]) -> str:
+    return ", ".join(f"{name} {_short(_params(row).get(name))}" for name in searched)[:80]
 
 
 def _short(value: Any) -> str:

@@ -42,11 +42,8 @@ class ShowExperiments:
         """
         self._readable(principal, product)
         experiment = self.experiments.experiment(product, name)
-        curves = self._curves(experiment)
-        rows = [
-            {**trial_row(experiment, self._run(product, run), run), "learning_curve": curves.get(run, [])}
-            for run in experiment.runs
-        ]
+        results = self._results(experiment)
+        rows = [self._row(experiment, run, results.get(run, {})) for run in experiment.runs]
         return {**asdict(experiment), "trials": rows}
 
     def budget(self, principal: Principal, product: str, month: str | None) -> dict[str, Any]:
@@ -62,19 +59,26 @@ class ShowExperiments:
         left = round(limit - account.reserved - account.spent, 6)
         return {**asdict(account), "limit": limit, "left": left}
 
+    def _row(self, experiment: Experiment, run: str, result: Mapping[str, Any]) -> dict[str, Any]:
+        """A run of another submission may not have its metrics in its record: the results do."""
+        row = trial_row(experiment, self._run(experiment.product, run), run)
+        metrics = row["metrics"] or result.get("metrics")
+        return {**row, "metrics": metrics, "learning_curve": result.get("learning_curve", [])}
+
     def _run(self, product: str, digest: str) -> RunRecord | None:
         try:
             return self.runs.run(product, digest)
         except NotFound:
             return None
 
-    def _curves(self, experiment: Experiment) -> Mapping[str, list[Any]]:
+    def _results(self, experiment: Experiment) -> Mapping[str, Mapping[str, Any]]:
+        """The rows that were kept when all had ended, by run."""
         key = f"{trials_prefix(experiment.product, experiment.id)}/{RESULTS}"
         try:
             rows = json.loads(self.artifacts.get(key))["trials"] if experiment.finished_at else []
         except NotFound:
             return {}
-        return {row["run"]: row["learning_curve"] for row in rows}
+        return {row["run"]: row for row in rows}
 
     def _readable(self, principal: Principal, product: str) -> AppliedProduct:
         applied = self.products.get(product)

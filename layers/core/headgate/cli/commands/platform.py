@@ -64,7 +64,7 @@ def deploy(context: typer.Context) -> None:
 def login(
     context: typer.Context,
     name: Annotated[
-        str, typer.Option("--as", help="alice, bob or carol; or the name to keep --token under.")
+        str, typer.Option("--as", help="alice, bob, carol or erin; or the name to keep --token under.")
     ] = "alice",
     token: Annotated[str | None, typer.Option(help="A bearer token; - reads it from standard input.")] = None,
 ) -> None:
