@@ -108,7 +108,8 @@ def _trials(experiment: Result) -> Table:
         style = "bold green" if trial["best"] else ""
         cells = [trial["run"][:DIGITS], *(str(trial["params"].get(name)) for name in differ)]
         cells += [f"{trial[metric]:.4f}" if trial[metric] is not None else trial["state"].lower()]
-        cells += [str(trial["digests"][name])[:DIGITS] for name in ("config", "environment")]
+        made_of = [str(trial["digests"][name]) for name in ("config", "environment")]
+        cells += [digest.rpartition(":")[2][:DIGITS] for digest in made_of]
         table.add_row(*(Text(cell, style=style) for cell in cells))
     return table
 

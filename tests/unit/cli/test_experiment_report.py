@@ -153,6 +153,14 @@ def test_the_page_holds_its_pictures_and_a_row_for_each_trial() -> None:
     assert "0.74" in table[2]
 
 
+def test_what_all_trials_have_in_common_is_said_once() -> None:
+    page = report(experiment())
+    heads = Page(page).rows[-4]
+    assert "learning_rate" in heads
+    assert "objective" not in heads
+    assert page.count("objective binary") == 1
+
+
 def test_what_comes_from_a_product_is_escaped() -> None:
     sly = experiment(purpose="<script>alert(1)</script>", model="<b>x</b>")
     sly["trials"][0]["params"]["objective"] = "<img src=x>"
@@ -163,7 +171,7 @@ def test_what_comes_from_a_product_is_escaped() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "The best auc is 0.74, of learning_rate 0.1, leaves None, objective binary. It is version 2"),
+        ({}, "The best auc is 0.74, of learning_rate 0.1, leaves None. It is version 2"),
         ({}, "Against late_arrival/1 it gains 0.02, with 95% between 0.01 and 0.03: better beyond chance."),
         (
             {
@@ -177,7 +185,7 @@ def test_what_comes_from_a_product_is_escaped() -> None:
                 "significance": {"against": "x/1", "value": -0.01, "low": -0.02, "high": 0.0},
                 "model_version": None,
             },
-            "It is not better than x/1 (-0.01).",
+            "It is not better than x/1: the difference is -0.01.",
         ),
         ({"state": "SUBMITTED", "best_run": None}, "3 of 3 trials have ended."),
         (

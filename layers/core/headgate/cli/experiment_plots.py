@@ -31,8 +31,8 @@ def parallel_coordinates(rows: Sequence[Row], metric: str) -> bytes:
     """A line a trial, over an axis for each parameter that differs and one for the metric. The best is red; a
     trial without the metric is a dotted line that ends at its parameters.
     """
-    searched = _searched(rows)
-    columns = [*searched, metric]
+    names = searched(rows)
+    columns = [*names, metric]
     values = [{**_params(row), metric: row.get("metrics", {}).get(metric)} for row in rows]
     figure = _figure(max(5.0, 1.7 * len(columns)), 4.2)
     axes = figure.add_subplot()
@@ -62,11 +62,11 @@ def learning_curves(rows: Sequence[Row], metric: str | None = None) -> bytes:
     axes = figure.add_subplot()
     curves = [(row, row.get("learning_curve") or []) for row in rows]
     name = _kept([point for _, curve in curves for point in curve], metric)
-    searched = _searched(rows)
+    names = searched(rows)
     for row, curve in curves:
         points = [(p["iteration"], p[name]) for p in curve if name is not None and _is(p.get(name))]
         if points:
-            label = f"best: {_named(row, searched)}" if row.get("best") else None
+            label = f"best: {named(row, names)}"[:90] if row.get("best") else None
             style = _line(row, GREY, "-")
             axes.plot([x for x, _ in points], [y for _, y in points], label=label, **style)
     axes.set_xlabel("iteration")
@@ -78,7 +78,7 @@ def learning_curves(rows: Sequence[Row], metric: str | None = None) -> bytes:
     return _png(figure)
 
 
-def _searched(rows: Sequence[Row]) -> list[str]:
+def searched(rows: Sequence[Row]) -> list[str]:
     """The parameters whose values differ between trials, or all when none does."""
     names = sorted({name for row in rows for name in _params(row)})
     differ = [name for name in names if len({repr(_params(row).get(name)) for row in rows}) > 1]
@@ -174,8 +174,9 @@ def _kept(points: Sequence[Mapping[str, Any]], metric: str | None) -> str | None
     return names[0] if names else None
 
 
-def _named(row: Row, searched: Sequence[str]) -> str:
-    return ", ".join(f"{name} {_short(_params(row).get(name))}" for name in searched)[:80]
+def named(row: Row, names: Sequence[str]) -> str:
+    """A trial by these of its parameters."""
+    return ", ".join(f"{name} {_short(_params(row).get(name))}" for name in names)
 
 
 def _short(value: Any) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from headgate.cli.experiment_plots import learning_curves, parallel_coordinates
+from headgate.cli.experiment_plots import learning_curves, named, parallel_coordinates, searched
 
 Document = Mapping[str, Any]
 _STYLE = """
@@ -52,7 +52,8 @@ def verdict(document: Document) -> str:
         return f"No trial won: {document['reason']}."
     best = next(trial for trial in document["trials"] if trial["run"] == document["best_run"])
     value = (best.get("metrics") or {}).get(document["metric"])
-    said = f"The best {document['metric']} is {_number(value)}, of {_params(best)}."
+    told = named(best, searched(document["trials"]))
+    said = f"The best {document['metric']} is {_number(value)}, of {told}."
     if (version := document.get("model_version")) is not None:
         said += f" It is version {version} of {document['model']}."
     return f"{said} {_significance(document)}".strip()
@@ -67,7 +68,7 @@ def _significance(document: Document) -> str:
         f"Against {found['against']} it gains {_number(found['value'])}, with 95% between "
         f"{_number(found['low'])} and {_number(found['high'])}: better {beyond}."
         if found["value"] > 0
-        else f"It is not better than {found['against']} ({_number(found['value'])})."
+        else f"It is not better than {found['against']}: the difference is {_number(found['value'])}."
     )
 
 
@@ -92,13 +93,16 @@ def _facts(document: Document) -> str:
 
 
 def _trials(trials: Sequence[Document], metric: str) -> str:
-    names = sorted({name for trial in trials for name in trial.get("params") or {}})
+    """A row a trial, with the parameters that differ; what all have in common is said once."""
+    names = searched(trials)
     others = sorted({name for trial in trials for name in trial.get("metrics") or {}} - {metric})
     digests = ("data", "code", "config", "environment")
     heads = ["run", "state", *names, metric, *others, "seconds", "USD", *digests]
     rows = [_row(trial, names, [metric, *others], digests) for trial in trials]
     cells = "".join(f"<th>{escape(head)}</th>" for head in heads)
-    return f'<div class="wide"><table><tr>{cells}</tr>{"".join(rows)}</table></div>'
+    table = f'<div class="wide"><table><tr>{cells}</tr>{"".join(rows)}</table></div>'
+    common = sorted({name for trial in trials for name in trial.get("params") or {}} - {*names})
+    return f"{table}<p>All have {escape(named(trials[0], common))}.</p>" if common else table
 
 
 def _row(trial: Document, names: Sequence[str], metrics: Sequence[str], digests: Sequence[str]) -> str:
@@ -122,13 +126,10 @@ def _picture(title: str, png: bytes) -> str:
     return f'<h2>{escape(title)}</h2><img alt="{escape(title)}" src="data:image/png;base64,{encoded}">'
 
 
-def _params(trial: Document) -> str:
-    return ", ".join(f"{name} {value}" for name, value in sorted((trial.get("params") or {}).items()))
-
-
 def _code(digest: str) -> str:
     """People are shown 12 digits; the whole name is in the title."""
-    return f'<code title="{escape(digest)}">{escape(digest[:12])}</code>' if digest else ""
+    short = digest.rpartition(":")[2][:12]
+    return f'<code title="{escape(digest)}">{escape(short)}</code>' if digest else ""
 
 
 def _number(value: Any) -> str:
