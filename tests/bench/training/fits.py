@@ -17,7 +17,7 @@ MOST_RATIO = 1 / 0.85
 MOST_SECONDS = 240.0
 RUNS: dict[str, tuple[int, dict[str, Any]]] = {
     "lightgbm": (400_000, {"params": {"rounds": 50, "num_leaves": 63}}),
-    "xgboost": (400_000, {"params": {"rounds": 25, "max_depth": 6}}),
+    "xgboost": (400_000, {"params": {"rounds": 50, "max_depth": 6}}),
     "torch": (400_000, {"params": {"epochs": 2, "hidden": [128, 64]}}),
     "command": (400_000, {"params": {}, "command": ["python", "-m", "flights.trainers.logistic"]}),
 }
