@@ -323,10 +323,11 @@ def test_a_reproduction_is_started_and_ends_with_its_job(
     name = desk.ask()
     app = load("train", desk.platform.train)
     app.__dict__["reproductions"] = lambda: desk.running
-    told = payload("train", "reproduction-asked-for-and-its-job-failed", **{"v1-20300101000000-r1": name})
+    told = {"v1-20300101000000-r1": name, "7d2c5f3a-1b4e-4c6d-8f90-a1b2c3d4e5f1": "job-0002"}
+    messages = payload("train", "reproduction-asked-for-and-its-job-failed", **told)
 
-    assert failed(app.handler(told, CONTEXT)) == []
-    assert failed(app.handler(told, CONTEXT)) == []
+    assert failed(app.handler(messages, CONTEXT)) == []
+    assert failed(app.handler(messages, CONTEXT)) == []
 
     record = desk.record(name)
     assert [s.compute_class for s in desk.platform.compute.submissions] == ["cpu", "reproduce"]

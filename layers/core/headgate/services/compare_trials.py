@@ -13,9 +13,11 @@ from headgate.domain.errors import Corrupted, InvalidRequest, NotFound
 from headgate.domain.model import CHAMPION
 from headgate.domain.search import BETTER
 from headgate.domain.training import RunRecord, TrainingConfig
+from headgate.domain.training_window import learning_interval
 from headgate.ports import ModelCatalog, RowWindow, RunCatalog, Scratch
-from headgate.services.evaluate_model import CONSTANT, MODEL, EvaluateModel, Scored
+from headgate.services.evaluate_model import MODEL, EvaluateModel, Scored
 from headgate.services.feature_manifests import load_features
+from headgate.services.learnt_baselines import LearntBaselines
 from headgate.services.products import AppliedProduct
 from headgate.services.trainer_outputs import HOLDOUT_SCORES, TrainerOutputs, output_key
 
@@ -85,16 +87,15 @@ class CompareTrials:
     def _baseline(
         self, config: TrainingConfig, best: RunRecord, mine: HeldOut, metric: str
     ) -> tuple[str, Sequence[float]]:
-        """The best of the declared baselines and the constant, which says what share of the rows is true."""
-        features = load_features(self.evaluation.lake, best.product, best.feature_set, best.feature_version)
-        window, train = (
-            self.evaluation.window(features, *bounds) for bounds in (config.split.holdout, config.split.train)
-        )
+        """The best of what registration compares with, too: the declared baselines and the learnt ones."""
+        evaluation = self.evaluation
+        features = load_features(evaluation.lake, best.product, best.feature_set, best.feature_version)
+        window = evaluation.window(features, *config.split.holdout)
+        train = evaluation.window(features, *learning_interval(config.split))
+        learnt = LearntBaselines(evaluation).scores(features, train, window, len(mine.labels), config.label)
         scored = Scored(mine.labels, mine.scores)
-        compared = self.evaluation.compare(scored, train, window, config.label, config.baselines)
-        share = sum(mine.labels) / len(mine.labels)
+        compared = evaluation.compare(scored, train, window, config.label, config.baselines, learnt)
         scores = {name: values for name, values in compared.scores.items() if name != MODEL}
-        scores[CONSTANT] = [share] * len(mine.labels)
         measure = self.evaluation.statistics.metric
         worth = {name: measure(metric, mine.labels, values) for name, values in scores.items()}
         pick = max if BETTER[metric] == "max" else min
