@@ -9,6 +9,7 @@ import pytest
 from headgate_local import (
     training_again,
     training_library,
+    training_race,
     training_release,
     training_search,
     training_story,
@@ -175,3 +176,46 @@ def test_an_environment_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     told: list[str] = []
     training_library.make_environment(context.place, told.append)
     assert told == []
+
+
+def raced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *outcomes: tuple[str, str]) -> DemoContext:
+    """The race, with these outcomes: state and reason."""
+    context, api = story(tmp_path)
+    context.bundle["training"]["params"] = {}
+    api.on("GET", f"{P}/runs", {"runs": [{"estimated_cost_usd": 0.1}]})
+    api.on("GET", f"{P}/budget", {"reserved": 0.0, "spent": 1.0})
+    api.on("PUT", P, {"spec": "s", "stage": "prototype"})
+    told = [
+        {"seed": seed, "state": state, "reason": reason, "run": f"run{seed}"}
+        for seed, (state, reason) in enumerate(outcomes)
+    ]
+    monkeypatch.setattr(training_race, "as_train", lambda *_: {})
+    monkeypatch.setattr(training_race, "let_go", lambda *_: told)
+    training_race.race(context)
+    (applied,) = [asked.body for asked in api.asked if asked.method == "PUT"]
+    assert applied["training"]["budget_usd_per_month"] == pytest.approx(1.15)
+    return context
+
+
+LEFT = ("refused", "product flights has 0.05 of 1.15 USD left in 2026-11, 0.10 needed")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "kept"),
+    [
+        ([("submitted", "job 1"), *[LEFT] * 49], True),
+        ([("submitted", "job 1"), ("submitted", "job 2"), *[LEFT] * 48], False),
+        ([("submitted", "job 1"), ("refused", "denied"), *[LEFT] * 48], False),
+        ([("submitted", "job 1"), *[LEFT] * 48], False),
+    ],
+)
+def test_the_race_is_fair_when_one_of_fifty_is_accepted_and_all_others_hear_of_the_money(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcomes: list[tuple[str, str]], kept: bool
+) -> None:
+    context = raced(tmp_path, monkeypatch, *outcomes)
+    assert [check.passed for check in context.checks] == [kept]
+
+
+def test_a_race_without_a_winner_ends_the_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DemoFailed, match="0 accepted, 50 refused: product flights has"):
+        raced(tmp_path, monkeypatch, *[LEFT] * 50)
