@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from headgate_local import (
     training_story,
     training_watch,
 )
+from headgate_local.demo import ROOT
 from headgate_local.demo_context import DemoContext, DemoFailed
 from headgate_local.progress import Stage
 
@@ -165,14 +168,23 @@ def test_the_story_stays_in_the_poc_when_its_gate_does_not_pass(tmp_path: Path) 
         training_release.stage(context)
 
 
+def test_the_other_library_is_another_version_than_the_trainers_own() -> None:
+    wanted = f"{training_library.LIBRARY}==(.+?) "
+    (own,) = re.findall(wanted, (ROOT / "infra/trainer/requirements.txt").read_text(encoding="utf-8"))
+    (other,) = re.findall(wanted, (ROOT / training_library.REQUIREMENTS).read_text(encoding="utf-8"))
+    assert (other == training_library.NEXT_VERSION, other == own) == (True, False)
+
+
 def test_an_environment_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     context, _ = story(tmp_path)
     interpreter = tmp_path / ".envs" / "trainer" / "bin" / "python"
-    interpreter.parent.mkdir(parents=True)
-    interpreter.touch()
+    requirements = tmp_path / training_library.REQUIREMENTS
+    for file in (interpreter, requirements):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"x")
     folder = training_library.environment(context.place)
     folder.mkdir(parents=True)
-    (folder / f"{training_library.LIBRARY}-{training_library.NEXT_VERSION}").touch()
+    (folder / hashlib.sha256(b"x").hexdigest()).touch()
     told: list[str] = []
     training_library.make_environment(context.place, told.append)
     assert told == []
