@@ -22,6 +22,10 @@ REQUIREMENTS = "infra/local/next-library.txt"
 NAME = "headgate-trainer-next"
 PATTERN = f"{NAME}@*"
 NEXT_IMAGE = f"{NAME}@sha256:{hashlib.sha256(f'{LIBRARY}=={NEXT_VERSION}'.encode()).hexdigest()}"
+PIP_INSTALL = (
+    *("-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+    *("--no-deps", "--only-binary", ":all:", "--require-hashes"),
+)
 INSTALL_SECONDS = 120
 
 
@@ -39,17 +43,7 @@ def make_environment(place: Place, note: Callable[[str], None]) -> None:
     note(f"installing {LIBRARY} {NEXT_VERSION} beside the trainer's packages")
     _run([trainer, "-m", "venv", "--clear", "--without-pip", folder])
     site = _site_packages(folder)
-    pip: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-    ]
-    wheels: list[str | Path] = ["--only-binary", ":all:", "--require-hashes", "--requirement", requirements]
-    _run([*pip, *wheels, "--target", site])
+    _run([sys.executable, *PIP_INSTALL, "--requirement", requirements, "--target", site])
     (site / "trainer.pth").write_text(f"{_site_packages(trainer.parents[1])}\n", encoding="utf-8")
     stamp.touch()
 
