@@ -17,9 +17,15 @@ from headgate_local.platform_steps import Place
 
 LIBRARY = "lightgbm"
 NEXT_VERSION = "4.6.0"
+REQUIREMENTS = "infra/local/next-library.txt"
+"""The version above, by its hashes."""
 NAME = "headgate-trainer-next"
 PATTERN = f"{NAME}@*"
 NEXT_IMAGE = f"{NAME}@sha256:{hashlib.sha256(f'{LIBRARY}=={NEXT_VERSION}'.encode()).hexdigest()}"
+PIP_INSTALL = (
+    *("-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+    *("--no-deps", "--only-binary", ":all:", "--require-hashes"),
+)
 INSTALL_SECONDS = 120
 
 
@@ -30,14 +36,14 @@ def environment(place: Place) -> Path:
 def make_environment(place: Place, note: Callable[[str], None]) -> None:
     """Made once; it lies in build/. Raises DemoFailed when the package cannot be had."""
     folder, trainer = environment(place), place.python(".envs/trainer")
-    stamp = folder / f"{LIBRARY}-{NEXT_VERSION}"
+    requirements = place.root / REQUIREMENTS
+    stamp = folder / hashlib.sha256(requirements.read_bytes()).hexdigest()
     if stamp.exists():
         return
     note(f"installing {LIBRARY} {NEXT_VERSION} beside the trainer's packages")
     _run([trainer, "-m", "venv", "--clear", "--without-pip", folder])
     site = _site_packages(folder)
-    whole = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    _run([*whole, "--only-binary", ":all:", "--target", site, f"{LIBRARY}=={NEXT_VERSION}"])
+    _run([sys.executable, *PIP_INSTALL, "--requirement", requirements, "--target", site])
     (site / "trainer.pth").write_text(f"{_site_packages(trainer.parents[1])}\n", encoding="utf-8")
     stamp.touch()
 

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -42,27 +42,29 @@ def race(context: DemoContext) -> str:
     limit = round(budget["reserved"] + budget["spent"] + ROOM * estimate, 6)
     apply(context, short(context, budget_usd_per_month=limit))
     outcomes = let_go(PRODUCT, as_train(context.administrator, context.state))
+    found = _judged(outcomes)
+    context.found["race"] = {**found, "estimate_usd": estimate, "budget_usd": limit}
+    told = f"{len(outcomes)} at once: {found['accepted']} accepted, {found['refused']} refused"
+    fair = (found["accepted"], found["refused"]) == (1, RIVALS - 1)
+    heard = all("USD left" in reason for reason in found["reasons"])
+    context.promise("a budget for one accepts exactly one", fair and heard, told)
+    if not found["accepted"]:
+        raise DemoFailed(f"{told}: {outcomes[0]['reason']}")
+    return f"{told}; run {found['run'][:DIGITS]}"
+
+
+def _judged(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many of each, who won, and what the others heard."""
     accepted = [each for each in outcomes if each["state"] == "submitted"]
     refused = [each for each in outcomes if each["state"] == "refused"]
-    reasons = sorted({each["reason"] for each in refused})
-    context.found["race"] = {
+    return {
         "submitted": len(outcomes),
         "accepted": len(accepted),
         "refused": len(refused),
-        "estimate_usd": estimate,
-        "budget_usd": limit,
-        "reason": reasons[0] if reasons else None,
+        "reasons": sorted({each["reason"] for each in refused}),
         "run": accepted[0]["run"] if accepted else None,
         "seed": accepted[0]["seed"] if accepted else None,
     }
-    told = f"{len(outcomes)} at once: {len(accepted)} accepted, {len(refused)} refused"
-    fair = (len(accepted), len(refused)) == (1, RIVALS - 1) and all("budget" in reason for reason in reasons)
-    context.promise("a budget for one accepts exactly one", fair, told)
-    if not accepted:
-        raise DemoFailed(f"{told}: {outcomes[0]['reason']}")
-    after = api.get(f"/products/{PRODUCT}/budget")
-    context.found["race"]["reserved_usd_after"] = after["reserved"]
-    return f"{told}; run {accepted[0]['run'][:DIGITS]}"
 
 
 def let_go(product: str, environment: Mapping[str, str], count: int = RIVALS) -> list[dict[str, Any]]:

@@ -82,30 +82,31 @@ def rollback(context: DemoContext) -> str:
         _answer("during", back["moved_at"], client),
         _answer("after", after, client),
     ]
-    whole = [first for first in (second, back) if all(first["closure"].values())]
     context.found["live_at"] = {
         "answers": answers,
-        "first": _answer("before version 2", _between(context), client),
+        "first": _answer("before version 2", _first_move(context), client),
         "looked": len(seen),
         "seen": sorted({release["number"] for release in seen}),
     }
-    expected = [second["number"], back["number"], back["number"]]
-    told = ", ".join(f"{a['when']}: release {a['release']} (version {a['version']})" for a in answers)
-    context.promise(
-        "live-at tells what was live before, during and after a rollback",
-        [answer["release"] for answer in answers] == expected and len(whole) == 2,
-        told,
-    )
-    both = {release["number"] for release in seen} == {second["number"], back["number"]}
-    mixed = [release for release in seen if release["closure"] not in (second["closure"], back["closure"])]
-    context.promise(
-        "nobody sees half a release",
-        both and not mixed,
-        f"{len(seen)} looks while it moved, each a whole one",
-    )
+    _promise_moments(context, answers, seen, (second, back))
     return (
         f"release {back['number']}, version {back['closure']['version']} again; {len(seen)} looks meanwhile"
     )
+
+
+def _promise_moments(
+    context: DemoContext, answers: list[Found], seen: list[Found], moved: tuple[Found, Found]
+) -> None:
+    """``moved`` are the releases before and after."""
+    before, after = (release["number"] for release in moved)
+    told = ", ".join(f"{a['when']}: release {a['release']} (version {a['version']})" for a in answers)
+    right = [answer["release"] for answer in answers] == [before, after, after]
+    whole = all(all(answer["closure"].values()) for answer in answers)
+    context.promise("live-at tells what was live before, during and after a rollback", right and whole, told)
+    both = {release["number"] for release in seen} == {before, after}
+    half = [each for each in seen if each["closure"] not in [release["closure"] for release in moved]]
+    looks = f"{len(seen)} looks while it moved, each a whole one"
+    context.promise("nobody sees half a release", both and not half, looks)
 
 
 def _more(context: DemoContext, seen: list[Found]) -> None:
@@ -138,7 +139,7 @@ def _told(closure: Found) -> str:
     )
 
 
-def _between(context: DemoContext) -> str:
+def _first_move(context: DemoContext) -> str:
     """The instant of the first release: what was live before anybody was asked."""
     listed = training_watch.releases(context).releases()["releases"]
     return str(listed[-1]["moved_at"])

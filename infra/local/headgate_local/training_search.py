@@ -26,9 +26,9 @@ def search(context: DemoContext) -> str:
     )
     found = training_watch.experiment(context, "search")
     trials, metric = found["trials"], found["metric"]
+    kept = ("id", "state", "method", "metric", "best_run", "significance", "model_version", "job_id")
     context.found["experiment"] = {
-        **{name: found[name] for name in ("id", "state", "method", "metric", "best_run", "significance")},
-        **{name: found[name] for name in ("model_version", "job_id", "cost_usd", "seconds", "submitted_by")},
+        **{name: found[name] for name in (*kept, "cost_usd", "seconds", "submitted_by")},
         "reserved_usd": asked["estimated_cost_usd"],
         "verdict": verdict(found),
         "trials": [_row(trial, metric) for trial in trials],
@@ -36,22 +36,26 @@ def search(context: DemoContext) -> str:
     }
     values = [trial["metrics"].get(metric) for trial in trials if trial["metrics"]]
     told = f"{len(values)} trials in one array job, {metric} {min(values):.4f} to {max(values):.4f}"
-    context.promise(
-        f"an experiment of {CONFIGURATIONS} configurations",
-        len(values) == CONFIGURATIONS
-        and len({trial["digests"]["config"] for trial in trials}) == CONFIGURATIONS,
-        told,
-    )
-    named = {"data", "code", "config", "environment"}
-    complete = all(named <= {name for name, digest in trial["digests"].items() if digest} for trial in trials)
-    significance = found["significance"] or {}
-    context.promise(
-        "every trial has its digests, and the best its interval",
-        complete and "low" in significance,
-        f"{significance.get('value', 0):+.4f} against {significance.get('against')}, "
-        f"95% {significance.get('low', 0):+.4f} to {significance.get('high', 0):+.4f}",
-    )
+    _promise(context, found, told, len(values))
     return f"{told}; best {found['best_run'][:DIGITS]} is version {found['model_version']}"
+
+
+def _promise(context: DemoContext, found: dict[str, Any], told: str, measured: int) -> None:
+    """Twelve that differ in config, each with its digests, and an interval for the best."""
+    digests = [trial["digests"] for trial in found["trials"]]
+    twelve = measured == CONFIGURATIONS and len({each["config"] for each in digests}) == CONFIGURATIONS
+    context.promise(f"an experiment of {CONFIGURATIONS} configurations", twelve, told)
+    complete = all(each.get(part) for each in digests for part in ("data", "code", "config", "environment"))
+    interval = found["significance"] or {}
+    said = f"no interval: {interval.get('reason')}"
+    if "low" in interval:
+        said = (
+            f"{interval['value']:+.4f} against {interval['against']}, "
+            f"95% {interval['low']:+.4f} to {interval['high']:+.4f}"
+        )
+    context.promise(
+        "every trial has its digests, and the best its interval", complete and "low" in interval, said
+    )
 
 
 def _row(trial: dict[str, Any], metric: str) -> dict[str, Any]:

@@ -21,36 +21,34 @@ def reclaimed(context: DemoContext) -> str:
     lost_at = context.wait(
         f"run {digest[:DIGITS]} to be half way", lambda: _half_way(context, digest), START_SECONDS, every=0.2
     )
-    run = training_watch.runs(context).show(digest)
+    job = training_watch.runs(context).show(digest)["job_id"]
     batch = context.administrator("batch")  # on AWS nobody orders it
-    reclaim(batch, run["job_id"], grace_seconds=0.0)
+    reclaim(batch, job, grace_seconds=0.0)
     model = training_watch.registered(context, "spot", digest)
-    job = batch.describe_jobs(jobs=[run["job_id"]])["jobs"][0]
-    first = job["attempts"][0]
-    resumed = [
-        line.facts["steps"]
-        for line in training_watch.journal(context, digest)
-        if line.event == "resumed" and line.facts.get("slot") == "fit"
-    ]
+    attempts = batch.describe_jobs(jobs=[job])["jobs"][0]["attempts"]
+    resumed = _resumed(context, digest)
+    lost = str(attempts[0].get("statusReason")).rstrip(".")
     context.found["spot"] = {
         "run": digest,
         "version": model["version"],
         "sha256": model["artifact_sha256"],
         "lost_at_iteration": lost_at,
-        "lost_because": first.get("statusReason"),
-        "exit_codes": [attempt["container"].get("exitCode") for attempt in job["attempts"]],
-        "attempts": len(job["attempts"]),
-        "resumed_from": resumed[0] if resumed else None,
+        "lost_because": lost,
+        "exit_codes": [attempt["container"].get("exitCode") for attempt in attempts],
+        "attempts": len(attempts),
+        "resumed_from": resumed,
     }
-    context.promise(
-        "a run whose host was taken goes on from its checkpoint",
-        len(job["attempts"]) == 2 and bool(resumed),
-        f"killed at iteration {lost_at}, resumed from {resumed[0] if resumed else 'the start'}",
-    )
-    return (
-        f"{first.get('statusReason')} at iteration {lost_at}; resumed from {resumed[0] if resumed else 0}, "
-        f"version {model['version']}"
-    )
+    told = f"killed at iteration {lost_at}, resumed from {resumed or 'the start'}"
+    went_on = len(attempts) == 2 and resumed is not None
+    context.promise("a run whose host was taken goes on from its checkpoint", went_on, told)
+    return f"{lost}: {told}; version {model['version']}"
+
+
+def _resumed(context: DemoContext, digest: str) -> int | None:
+    """The step at which the newest attempt's fit began, or None for one that began anew."""
+    lines = training_watch.journal(context, digest)
+    found = [x.facts["steps"] for x in lines if x.event == "resumed" and x.facts.get("slot") == "fit"]
+    return int(found[0]) if found else None
 
 
 def _half_way(context: DemoContext, digest: str) -> int | None:

@@ -81,8 +81,8 @@ def _facts(result: Result) -> Table:
     table.add_row(
         "race", f"{race['submitted']} at once: {race['accepted']} accepted, {race['refused']} refused"
     )
-    table.add_row("", Text(str(race["reason"]), style="dim"))
-    table.add_row("Spot", f"{spot['lost_because']} at iteration {spot['lost_at_iteration']}")
+    table.add_row("", Text("; ".join(race["reasons"]), style="dim"))
+    table.add_row("Spot", f"{spot['lost_because'].rstrip('.')} at iteration {spot['lost_at_iteration']}")
     table.add_row("", f"resumed from {spot['resumed_from']}, exit codes {spot['exit_codes']}")
     table.add_row("  sha256", spot["sha256"])
     table.add_row("  twin's", result["twin"]["sha256"])

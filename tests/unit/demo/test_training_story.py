@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,13 @@ import pytest
 from headgate_local import (
     training_again,
     training_library,
+    training_race,
     training_release,
     training_search,
     training_story,
     training_watch,
 )
+from headgate_local.demo import ROOT
 from headgate_local.demo_context import DemoContext, DemoFailed
 from headgate_local.progress import Stage
 
@@ -164,14 +168,66 @@ def test_the_story_stays_in_the_poc_when_its_gate_does_not_pass(tmp_path: Path) 
         training_release.stage(context)
 
 
+def test_the_other_library_is_another_version_than_the_trainers_own() -> None:
+    wanted = f"{training_library.LIBRARY}==(.+?) "
+    (own,) = re.findall(wanted, (ROOT / "infra/trainer/requirements.txt").read_text(encoding="utf-8"))
+    (other,) = re.findall(wanted, (ROOT / training_library.REQUIREMENTS).read_text(encoding="utf-8"))
+    assert (other == training_library.NEXT_VERSION, other == own) == (True, False)
+
+
 def test_an_environment_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     context, _ = story(tmp_path)
     interpreter = tmp_path / ".envs" / "trainer" / "bin" / "python"
-    interpreter.parent.mkdir(parents=True)
-    interpreter.touch()
+    requirements = tmp_path / training_library.REQUIREMENTS
+    for file in (interpreter, requirements):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"x")
     folder = training_library.environment(context.place)
     folder.mkdir(parents=True)
-    (folder / f"{training_library.LIBRARY}-{training_library.NEXT_VERSION}").touch()
+    (folder / hashlib.sha256(b"x").hexdigest()).touch()
     told: list[str] = []
     training_library.make_environment(context.place, told.append)
     assert told == []
+
+
+def raced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *outcomes: tuple[str, str]) -> DemoContext:
+    """The race, with these outcomes: state and reason."""
+    context, api = story(tmp_path)
+    context.bundle["training"]["params"] = {}
+    api.on("GET", f"{P}/runs", {"runs": [{"estimated_cost_usd": 0.1}]})
+    api.on("GET", f"{P}/budget", {"reserved": 0.0, "spent": 1.0})
+    api.on("PUT", P, {"spec": "s", "stage": "prototype"})
+    told = [
+        {"seed": seed, "state": state, "reason": reason, "run": f"run{seed}"}
+        for seed, (state, reason) in enumerate(outcomes)
+    ]
+    monkeypatch.setattr(training_race, "as_train", lambda *_: {})
+    monkeypatch.setattr(training_race, "let_go", lambda *_: told)
+    training_race.race(context)
+    (applied,) = [asked.body for asked in api.asked if asked.method == "PUT"]
+    assert applied["training"]["budget_usd_per_month"] == pytest.approx(1.15)
+    return context
+
+
+LEFT = ("refused", "product flights has 0.05 of 1.15 USD left in 2026-11, 0.10 needed")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "kept"),
+    [
+        ([("submitted", "job 1"), *[LEFT] * 49], True),
+        ([("submitted", "job 1"), ("submitted", "job 2"), *[LEFT] * 48], False),
+        ([("submitted", "job 1"), ("refused", "denied"), *[LEFT] * 48], False),
+        ([("submitted", "job 1"), *[LEFT] * 48], False),
+    ],
+)
+def test_the_race_is_fair_when_one_of_fifty_is_accepted_and_all_others_hear_of_the_money(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcomes: list[tuple[str, str]], kept: bool
+) -> None:
+    context = raced(tmp_path, monkeypatch, *outcomes)
+    assert [check.passed for check in context.checks] == [kept]
+
+
+def test_a_race_without_a_winner_ends_the_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DemoFailed, match="0 accepted, 50 refused: product flights has"):
+        raced(tmp_path, monkeypatch, *[LEFT] * 50)
