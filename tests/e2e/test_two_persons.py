@@ -15,7 +15,7 @@ from tests.e2e.stack import Stack
 from tests.e2e.story import TRAINING_SECONDS
 from tests.e2e.waiting import eventually
 
-PRODUCT, MODEL = "stalls", "hires"
+PRODUCT, MODEL = "cafes", "hires"
 TWO_PERSONS = [
     {
         "Sid": sid,

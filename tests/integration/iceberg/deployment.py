@@ -53,6 +53,7 @@ class Deployment:
             "BATCH_JOB_DEFINITIONS": "{}",
             "LARGEST_DROP_BYTES": "1000000000",
             "LARGEST_BUILD_BYTES": "1000000000",
+            "SIGNING_KEY_ARN": "alias/none",
         }
         self.lake, self.landing = names["LAKE_BUCKET_NAME"], names["LANDING_BUCKET_NAME"]
         self.plane = bootstrap.control_plane(self.environ)
