@@ -51,6 +51,7 @@ def _start(folder: Path) -> Row:
 
 
 def _seconds_to_first_rounds(spec: Path) -> tuple[float, float]:
+    shutil.rmtree(spec.parent / "out", ignore_errors=True)  # a run that is known ends at once
     started, first = time.perf_counter(), 0.0
     call = [str(PYTHON), "-m", "headgate_trainer", spec.as_uri()]
     with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as process:

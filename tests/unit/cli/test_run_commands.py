@@ -120,6 +120,19 @@ def test_elsewhere_progress_is_a_line() -> None:
     assert found.line().plain == "00:00:00  training  50 of 200  auc 0.75"
 
 
+def test_intervals_and_groups_are_told_in_words() -> None:
+    facts = {"test": {"from": "2013-06-02", "to": "2013-07-02"}, "rows": {"train": 81069, "test": 27166}}
+    told = said(AT, json.dumps({"event": "backtest", **facts})).line().plain
+    assert told == "00:00:00  backtest  test 2013-06-02 to 2013-07-02  rows train 81,069, test 27,166"
+
+
+def test_following_ends_with_what_became_of_the_run(place: Workplace) -> None:
+    place.api.on("GET", f"{RUNS}/{RUN}/log", page(ended=True))
+    place.api.on("GET", f"{RUNS}/{RUN}", record(model_version=4))
+    code, text = place.run("runs", "logs", "-f")
+    assert (code, text.strip()) == (0, "run aaaaaaaaaaaa: REGISTERED, version 4")
+
+
 @pytest.mark.parametrize("message", ["Traceback (most recent call last):", "[1, 2]", '{"no": "event"}', "{"])
 def test_what_is_no_journal_line_is_shown_as_it_is(message: str) -> None:
     assert said(AT, message).line().plain == f"00:00:00  {message}"

@@ -4,6 +4,7 @@ import time
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from headgate.cli.commands.context import ProductOption, chosen, invocation
@@ -28,8 +29,10 @@ COLUMNS = [
 ]
 ENDED = ("REGISTERED", "REFUSED", "FAILED", "SUCCEEDED")
 SOON = 0.5
-CONSIDERED_WITHIN = 60.0
+CONSIDERED_WITHIN = 30.0
 """Seconds in which a request for training has become a run, or never will."""
+REGISTERED_WITHIN = 120.0
+"""Seconds in which a run whose job has ended becomes a version, or is refused."""
 
 
 @runs.command("list")
@@ -66,9 +69,10 @@ def run_logs(
         call.output.answer({**found[-1], "lines": lines}, lambda _: None)
         return
     page = show_log(call.output.out, lambda after: client.log(digest, after), follow)
-    if follow or page["ended"]:
-        told = f"run {digest[:12]}: {page['state']}"
-        call.output.out.print(Text(f"{told}: {page['reason']}" if page.get("reason") else told, style="bold"))
+    if follow:
+        _tell_end(call.output.out, _ended(client, digest, REGISTERED_WITHIN))
+    elif page["ended"]:
+        _tell_end(call.output.out, {**page, "digest": digest})
 
 
 @runs.command("stop")
@@ -125,6 +129,12 @@ def the_run(found: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
             raise CommandFailed("there is no run yet; `headgate train` asks for one")
         return found[0]
     return chosen(found, wanted, "digest", "run", "headgate runs list")
+
+
+def _tell_end(console: Console, run: dict[str, Any]) -> None:
+    version = f", version {run['model_version']}" if run.get("model_version") else ""
+    reason = f": {run['reason']}" if run.get("reason") else ""
+    console.print(Text(f"run {run['digest'][:12]}: {run['state']}{version}{reason}", style="bold"))
 
 
 def _new_run(client: RunsClient, before: dict[str, dict[str, Any]]) -> dict[str, Any]:
