@@ -32,7 +32,7 @@ class Story:
 def train_first_model(stack: Stack, tap: EventTap) -> Story:
     """Drops the training months and waits for the champion."""
     alice = stack.api("alice")
-    drops = _drop_months(stack, shops.TRAINED_MONTHS)
+    drops = drop_months(stack, shops.TRAINED_MONTHS)
     moved = tap.wait(events.ALIAS_MOVED, shops.PRODUCT, seconds=TRAINING_SECONDS, alias="champion")[0]
     run = eventually(
         "a registered run",
@@ -44,7 +44,7 @@ def train_first_model(stack: Stack, tap: EventTap) -> Story:
 
 def serve_later_data(story: Story, stack: Stack, tap: EventTap) -> Story:
     """Drops the month after, and waits until the champion was measured on features that hold all of it."""
-    later = _drop_months(stack, (shops.LATER_MONTH,))
+    later = drop_months(stack, (shops.LATER_MONTH,))
     rows = len(shops.visits_csv(shops.LATER_MONTH).splitlines()) - 1
 
     def look() -> dict[str, dict[str, Any]] | None:
@@ -56,9 +56,21 @@ def serve_later_data(story: Story, stack: Stack, tap: EventTap) -> Story:
     return replace(story, later=later, reports=reports)
 
 
-def _drop_months(stack: Stack, months: tuple[int, ...]) -> tuple[Dropped, ...]:
+def features_of_training_months(stack: Stack, product: str, seconds: float) -> None:
+    """Drops the training months for a product that is declared like the shops, and waits for its features."""
+    drop_months(stack, shops.TRAINED_MONTHS, product)
+    rows = sum(len(shops.visits_csv(month).splitlines()) - 1 for month in shops.TRAINED_MONTHS)
+    eventually(
+        "features of all training months",
+        lambda: any(f["rows"] == rows for f in stack.api("alice").features(product)["features"]),
+        seconds,
+    )
+
+
+def drop_months(stack: Stack, months: tuple[int, ...], product: str = shops.PRODUCT) -> tuple[Dropped, ...]:
+    """Visits and sensor readings of each month."""
     files = [
-        (f"{shops.PRODUCT}/{name}/{name} 2024-{month:02d}.csv", make(month))
+        (f"{product}/{name}/{name} 2024-{month:02d}.csv", make(month))
         for month in months
         for name, make in (("visits", shops.visits_csv), ("sensor", shops.sensor_csv))
     ]

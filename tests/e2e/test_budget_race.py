@@ -12,6 +12,7 @@ from headgate_local.training_race import RIVALS, as_train, let_go
 
 from tests.e2e import shops
 from tests.e2e.stack import Document, Stack
+from tests.e2e.story import features_of_training_months
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.emulator
@@ -38,15 +39,7 @@ def test_a_budget_for_one_lets_one_through_and_tells_the_others_why(stack: Stack
     # Given features, and no run yet
     alice = stack.api("alice")
     alice.apply_product(PRODUCT, bundle())
-    for month in shops.TRAINED_MONTHS:
-        for name, make in (("visits", shops.visits_csv), ("sensor", shops.sensor_csv)):
-            stack.drop(f"{PRODUCT}/{name}/{month}.csv", make(month))
-    rows = sum(len(shops.visits_csv(month).splitlines()) - 1 for month in shops.TRAINED_MONTHS)
-    eventually(
-        "features of both months",
-        lambda: any(f["rows"] == rows for f in alice.features(PRODUCT)["features"]),
-        SECONDS,
-    )
+    features_of_training_months(stack, PRODUCT, SECONDS)
 
     # When fifty runs, each another one, are submitted at once
     outcomes = let_go(PRODUCT, as_train(stack.administrator, stack.state))

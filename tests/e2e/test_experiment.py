@@ -11,6 +11,7 @@ from headgate.cli.client import ApiRefused
 
 from tests.e2e import shops
 from tests.e2e.stack import Document, Stack
+from tests.e2e.story import features_of_training_months
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.emulator
@@ -36,15 +37,7 @@ def searched(stack: Stack) -> Iterator[Document]:
     """The experiment, ended."""
     alice = stack.api("alice")
     alice.apply_product(PRODUCT, bundle())
-    for month in shops.TRAINED_MONTHS:
-        for name, make in (("visits", shops.visits_csv), ("sensor", shops.sensor_csv)):
-            stack.drop(f"{PRODUCT}/{name}/{month}.csv", make(month))
-    rows = sum(len(shops.visits_csv(month).splitlines()) - 1 for month in shops.TRAINED_MONTHS)
-    eventually(
-        "features of both months",
-        lambda: any(f["rows"] == rows for f in alice.features(PRODUCT)["features"]),
-        SECONDS,
-    )
+    features_of_training_months(stack, PRODUCT, SECONDS)
     asked = alice.call("POST", f"/products/{PRODUCT}/experiments", {"reason": "how many rounds"})
     assert (asked["trials"], asked["purpose"]) == (3, "how many rounds")
     yield eventually("an experiment that has ended", lambda: ended(stack), SECONDS)
@@ -141,3 +134,11 @@ def test_a_run_that_is_stopped_fails_with_the_reason_and_is_paid_until_then(
     )
     assert "stopped by user/alice: far too long" in failed["reason"]
     assert alice.get(f"/products/{PRODUCT}/budget")["reserved"] == 0.0
+
+
+def test_a_trial_s_own_log_is_read_by_its_run(searched: Document, stack: Stack) -> None:
+    for run in searched["runs"]:
+        page = stack.api("alice").get(f"/products/{PRODUCT}/runs/{run}/log")
+
+        events = [json.loads(line["message"]) for line in page["lines"]]
+        assert [each["run"] for each in events if each["event"] == "run_finished"] == [run]

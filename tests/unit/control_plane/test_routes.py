@@ -159,10 +159,10 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
     "get-experiment": lambda b: (
         [(t["run"], t["state"], t["computed_here"]) for t in b["trials"]]
         == [(RUN, "REGISTERED", False), (TRIAL, "SUBMITTED", True)]
-        and b["trials"][1]["job_id"] == "job-0001"
+        and b["trials"][1]["job_id"] == "job-0002"
     ),
     "stop-experiment": lambda b: (b["experiment"], b["job_id"]) == (EXPERIMENT, "job-0002"),
-    "stop-run": lambda b: (b["run"], b["job_id"], b["principal"]) == (TRIAL, "job-0001", "user/alice"),
+    "stop-run": lambda b: (b["run"], b["job_id"], b["principal"]) == (TRIAL, "job-0002", "user/alice"),
     "get-budget": lambda b: (
         b
         == {

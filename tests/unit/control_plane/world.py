@@ -412,7 +412,7 @@ class World:
             check_gate=CheckGate(products, catalog, catalog, catalog, guard, clock, catalog),
             change_stage=ChangeStage(products, catalog, guard, bus, clock),
             trace_prediction=TracePrediction(products, ledger, guard),
-            run_logs=ReadRunLogs(products, catalog, self.compute, self.logs, guard),
+            run_logs=ReadRunLogs(products, catalog, catalog, self.compute, self.logs, guard),
             request_training=RequestTraining(products, guard, self.queue, price_table()),
             experiments=ShowExperiments(products, catalog, catalog, self.artifacts, ledger, guard, clock),
             stop_training=StopTraining(products, catalog, catalog, self.compute, guard, bus, clock),
@@ -587,7 +587,9 @@ def _give_experiment(world: World) -> None:
         name="trials", compute_class="cpu", parameters={"run_spec": "s3://models/x"}, timeout_seconds=60
     )
     known = world.catalog.run("flights", RUN)
-    trial = replace(known, digest=TRIAL, state="SUBMITTED", experiment=EXPERIMENT, params={"rounds": 20})
+    trial = replace(
+        known, digest=TRIAL, state="SUBMITTED", job_id=None, experiment=EXPERIMENT, params={"rounds": 20}
+    )
     world.catalog.add_run(replace(trial, created_at="2029-12-31T00:00:00.000Z"))
     world.catalog.add_experiment(
         Experiment(

@@ -10,7 +10,7 @@ from headgate.domain.training import RunState
 from headgate.services.read_run_logs import ReadRunLogs
 
 from tests.unit.adapters.scripted import ScriptedClients, refusal
-from tests.unit.control_plane.world import ALICE, BOB, MALLORY, RUN, World, lived_world
+from tests.unit.control_plane.world import ALICE, BOB, EXPERIMENT, MALLORY, RUN, TRIAL, World, lived_world
 
 
 @pytest.fixture
@@ -71,6 +71,21 @@ def test_without_a_job_there_are_no_lines(
     found = reading(lived).read(ALICE, "flights", RUN)
 
     assert (found["job"], found["lines"], found["ended"]) == (None, [], ended)
+
+
+def test_a_trial_is_followed_while_its_array_is_at_work(lived: World) -> None:
+    array = lived.catalog.experiment("flights", EXPERIMENT).job_id or ""
+    lived.compute.settle(array, "RUNNING", log_stream="trainer/default/9")
+    lived.logs.write("trainer/default/9", 1_893_456_000_000, "a trial's first line")
+
+    found = reading(lived).read(ALICE, "flights", TRIAL)
+
+    assert lived.catalog.run("flights", TRIAL).job_id is None
+    assert ([line["message"] for line in found["lines"]], found["job"], found["ended"]) == (
+        ["a trial's first line"],
+        "RUNNING",
+        False,
+    )
 
 
 def test_a_stranger_reads_nothing(lived: World) -> None:

@@ -33,5 +33,5 @@ def training_desk(parts: Parts, settings: ApiSettings) -> TrainingDesk:
         request_training=RequestTraining(products, guard, queue, price_table()),
         experiments=ShowExperiments(products, experiments, runs, artifacts, ledger, guard, clock),
         stop_training=StopTraining(products, runs, experiments, compute, guard, parts.bus, clock),
-        run_logs=ReadRunLogs(products, runs, compute, CloudWatchJobLogs(parts.clients), guard),
+        run_logs=ReadRunLogs(products, runs, experiments, compute, CloudWatchJobLogs(parts.clients), guard),
     )

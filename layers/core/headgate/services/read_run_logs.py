@@ -7,10 +7,10 @@ from headgate.domain.errors import NotFound
 from headgate.domain.identity import Principal
 from headgate.domain.job import Job
 from headgate.domain.policy import hrn
-from headgate.domain.training import RunRecord
-from headgate.ports import BatchCompute, JobLogs, RunCatalog
+from headgate.ports import BatchCompute, ExperimentCatalog, JobLogs, RunCatalog
 from headgate.services.access import Guard
 from headgate.services.products import Products
+from headgate.services.run_jobs import job_of_run
 
 PAGE = 1000
 """Lines of one answer."""
@@ -22,6 +22,7 @@ class ReadRunLogs:
 
     products: Products
     runs: RunCatalog
+    experiments: ExperimentCatalog
     compute: BatchCompute
     logs: JobLogs
     guard: Guard
@@ -34,10 +35,11 @@ class ReadRunLogs:
         applied = self.products.get(product)
         self.guard.require(applied, principal, "headgate:ReadRun", hrn(product, "run", run))
         record = self.runs.run(product, run)
-        job = self._job(record)
+        name = job_of_run(self.experiments, record)
+        job = self._job(name)
         page: dict[str, Any] = {"run": record.digest, "state": record.state, "reason": record.reason}
         if job is None:
-            ended = record.job_id is not None or record.state != "SUBMITTED"
+            ended = name is not None or record.state != "SUBMITTED"
             return {**page, "job": None, "lines": [], "after": after, "ended": ended}
         stream, behind = _place(after)
         if job.log_stream and stream != job.log_stream:
@@ -55,12 +57,12 @@ class ReadRunLogs:
             "ended": ended,
         }
 
-    def _job(self, record: RunRecord) -> Job | None:
+    def _job(self, name: str | None) -> Job | None:
         """AWS Batch forgets a job a week after it ended."""
-        if record.job_id is None:
+        if name is None:
             return None
         try:
-            return self.compute.describe(record.job_id)
+            return self.compute.describe(name)
         except NotFound:
             return None
 

@@ -12,11 +12,11 @@ from headgate.domain.errors import PreconditionFailed
 from headgate.domain.events import DomainEvent
 from headgate.domain.identity import Principal
 from headgate.domain.policy import hrn
-from headgate.domain.training import RunRecord
 from headgate.ports import BatchCompute, Clock, EventBus, ExperimentCatalog, RunCatalog
 from headgate.services.access import Guard
 from headgate.services.clock import iso
 from headgate.services.products import Products
+from headgate.services.run_jobs import job_of_run
 
 STOP = "headgate:StopTraining"
 
@@ -39,7 +39,7 @@ class StopTraining:
         record = self.runs.run(product, run)
         if record.ended:
             raise PreconditionFailed(f"run {short(run)} has ended: it is {record.state}")
-        return self._stop(principal, product, {"run": run}, self._job(record), reason)
+        return self._stop(principal, product, {"run": run}, job_of_run(self.experiments, record), reason)
 
     def experiment(self, principal: Principal, product: str, experiment: str, reason: str) -> dict[str, Any]:
         """``{"product", "experiment", "job_id", "reason", "principal"}``."""
@@ -48,11 +48,6 @@ class StopTraining:
         if record.state != "SUBMITTED":
             raise PreconditionFailed(f"experiment {short(experiment)} has ended: it is {record.state}")
         return self._stop(principal, product, {"experiment": experiment}, record.job_id, reason)
-
-    def _job(self, run: RunRecord) -> str | None:
-        if run.experiment is None or run.job_id is not None:
-            return run.job_id
-        return self.experiments.experiment(run.product, run.experiment).job_of(run.digest)
 
     def _stop(
         self, principal: Principal, product: str, what: dict[str, str], job: str | None, reason: str
