@@ -8,7 +8,7 @@ from chalicelib.application import answer, create_app
 from chalicelib.routes import ENDPOINTS
 from headgate import bootstrap
 from headgate.entrypoint import count, function, logger
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 
 @cache

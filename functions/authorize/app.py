@@ -7,7 +7,7 @@ from typing import Any
 from headgate import bootstrap
 from headgate.domain.identity import TokenRefused
 from headgate.entrypoint import function, logger
-from headgate.services.authorize_request import AuthorizeRequest
+from headgate.services.governance.authorize_request import AuthorizeRequest
 
 
 @cache

@@ -12,9 +12,9 @@ from headgate.domain.feature_job import ended_job
 from headgate.domain.feature_request import FeatureRequest
 from headgate.domain.notification import bus_event, feature_request, is_job_change, job_change
 from headgate.entrypoint import batch_response, count, function, log_failure, logger
-from headgate.services.answer_feature_requests import AnswerFeatureRequests
-from headgate.services.build_features import BuildFeatures
-from headgate.services.feature_build import BuildOutcome
+from headgate.services.dispatch.answer_feature_requests import AnswerFeatureRequests
+from headgate.services.features.build_features import BuildFeatures
+from headgate.services.features.feature_build import BuildOutcome
 
 
 @cache

@@ -9,7 +9,7 @@ from headgate.domain.errors import HeadgateError
 from headgate.domain.inference import server_metadata
 from headgate.entrypoint import count, function, logger
 from headgate.inference_routes import Call, call_of, http_response
-from headgate.services.infer import Infer
+from headgate.services.serving.infer import Infer
 
 
 @cache

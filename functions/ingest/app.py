@@ -15,10 +15,10 @@ from headgate.domain.errors import InvalidRequest
 from headgate.domain.external_object import ImportRequest
 from headgate.domain.notification import drops_of, import_request, is_job_change, job_change
 from headgate.entrypoint import batch_response, count, function, log_failure, logger
-from headgate.services.hand_over_drop import failed_drop
-from headgate.services.import_prefix import ImportPrefix
-from headgate.services.ingest_drops import IngestDrops
-from headgate.services.ingest_report import IngestReport
+from headgate.services.ingestion.hand_over_drop import failed_drop
+from headgate.services.ingestion.import_prefix import ImportPrefix
+from headgate.services.ingestion.ingest_drops import IngestDrops
+from headgate.services.ingestion.ingest_report import IngestReport
 
 
 @cache

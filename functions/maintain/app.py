@@ -12,9 +12,9 @@ from headgate.domain.garbage import CollectionRequest
 from headgate.domain.notification import maintenance
 from headgate.domain.version_diff import DiffReport
 from headgate.entrypoint import count, each_message, function, logger
-from headgate.services.collect_garbage import CollectGarbage
-from headgate.services.diff_versions import DiffVersions
-from headgate.services.erase_subject import EraseSubject
+from headgate.services.erasure.erase_subject import EraseSubject
+from headgate.services.retention.collect_garbage import CollectGarbage
+from headgate.services.versions.diff_versions import DiffVersions
 
 LAST_MILLISECONDS = 60_000
 """With less time left the rest is asked for by message."""

@@ -7,7 +7,7 @@ from typing import Any
 from headgate import bootstrap
 from headgate.domain.notification import bus_event, is_scheduled
 from headgate.entrypoint import count, each_message, function, logger
-from headgate.services.monitor_model import MonitorModel
+from headgate.services.serving.monitor_model import MonitorModel
 
 
 @cache

@@ -8,7 +8,7 @@ from headgate import bootstrap
 from headgate.domain.notification import publish_request
 from headgate.domain.published_table import PublishRequest
 from headgate.entrypoint import batch_response, count, function, log_failure, logger
-from headgate.services.publish_iceberg import PublishIceberg
+from headgate.services.versions.publish_iceberg import PublishIceberg
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 from headgate import bootstrap
 from headgate.domain.notification import bus_event, prediction_message
 from headgate.entrypoint import count, each_message, function
-from headgate.services.record_events import RecordEvents
+from headgate.services.governance.record_events import RecordEvents
 
 
 @cache

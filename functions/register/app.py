@@ -10,8 +10,8 @@ from headgate import bootstrap
 from headgate.domain.job import array_index, job_of
 from headgate.domain.notification import bus_event, is_job_change, job_change
 from headgate.entrypoint import count, each_message, function, logger
-from headgate.services.end_job import EndJob
-from headgate.services.end_trial import TrialOutcome
+from headgate.services.dispatch.end_job import EndJob
+from headgate.services.experiments.end_trial import TrialOutcome
 
 
 @cache

@@ -17,8 +17,8 @@ from headgate.domain.notification import command, is_job_change, job_change
 from headgate.domain.reproduction import KIND, Reproduction, ended_rebuild
 from headgate.domain.training_request import training_request
 from headgate.entrypoint import count, each_message, function, logger
-from headgate.services.answer_training_requests import AnswerTrainingRequests
-from headgate.services.run_reproduction import RunReproduction
+from headgate.services.dispatch.answer_training_requests import AnswerTrainingRequests
+from headgate.services.reproduction.run_reproduction import RunReproduction
 
 REMEMBERED_SECONDS = 3600
 

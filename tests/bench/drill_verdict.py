@@ -16,7 +16,7 @@ from headgate.domain.errors import HeadgateError
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import MAIN, MAX_SOURCES, VersionRecord
 from headgate.ports import DatasetCatalog, ObjectStore, QuarantineCatalog
-from headgate.services.manifests import Manifests
+from headgate.services.versions.manifests import Manifests
 
 
 @dataclass(frozen=True)

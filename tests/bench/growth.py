@@ -20,9 +20,16 @@ from headgate.domain.file_table import ReadSegment, table_of
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import CommitView
 from headgate.ports import DatasetCatalog, ObjectStore
-from headgate.services.commit_version import Authorship, CommitVersion, Line, Proposal, Propose, schema_of
-from headgate.services.manifests import Manifests, data_key
-from headgate.services.take_in import Accepted, take_in
+from headgate.services.versions.commit_version import (
+    Authorship,
+    CommitVersion,
+    Line,
+    Proposal,
+    Propose,
+    schema_of,
+)
+from headgate.services.versions.manifests import Manifests, data_key
+from headgate.services.versions.take_in import Accepted, take_in
 
 from tests.bench import csv_file
 from tests.bench.measuring import WORK, CountedCalls, say, seconds_of

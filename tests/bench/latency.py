@@ -10,10 +10,10 @@ from statistics import median
 
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import ColumnStats, DataFile, Drop, SourceRef
-from headgate.services.commit_version import Authorship, Line
 from headgate.services.file_digest import file_sha256
-from headgate.services.manifests import data_key
-from headgate.services.take_in import Accepted, take_in
+from headgate.services.versions.commit_version import Authorship, Line
+from headgate.services.versions.manifests import data_key
+from headgate.services.versions.take_in import Accepted, take_in
 
 from tests.bench import csv_file
 from tests.bench.measuring import WORK, say, seconds_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headgate.domain.dataset import Drop
-from headgate.services.ingest_drops import IngestDrops
+from headgate.services.ingestion.ingest_drops import IngestDrops
 
 from tests.bench import csv_file
 from tests.bench.measuring import ROOT, WORK, in_own_process, say, seconds_of

@@ -31,10 +31,10 @@ from headgate.adapters.aws.session import AwsClients
 from headgate.domain.dataset import Drop
 from headgate.domain.identity import Principal
 from headgate.services.access import Guard
-from headgate.services.apply_product import ApplyProduct
-from headgate.services.commit_version import CommitVersion
-from headgate.services.ingest_drops import IngestDrops
+from headgate.services.governance.apply_product import ApplyProduct
+from headgate.services.ingestion.ingest_drops import IngestDrops
 from headgate.services.products import Products
+from headgate.services.versions.commit_version import CommitVersion
 from headgate_local.launch import Emulator, start
 
 from tests.bench.measuring import ROOT

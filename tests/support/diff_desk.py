@@ -9,9 +9,9 @@ from headgate.domain.contract_diff import major
 from headgate.domain.identity import Principal
 from headgate.domain.version_diff import DiffReport
 from headgate.ports import DiffEngine
-from headgate.services.datasets import Datasets
-from headgate.services.diff_versions import DiffVersions
-from headgate.services.request_diff import RequestDiff
+from headgate.services.versions.datasets import Datasets
+from headgate.services.versions.diff_versions import DiffVersions
+from headgate.services.versions.request_diff import RequestDiff
 
 from tests.support.memory_platform import ALICE, MemoryPlatform
 from tests.support.small_product import bundle, visits_contract

@@ -9,14 +9,14 @@ from headgate.adapters.engines.duckdb_erasure import DuckDbErasureEngine
 from headgate.adapters.memory import MemoryObjectStore, MemoryQueue
 from headgate.domain.dataset import DataFile
 from headgate.domain.erasure import ErasureRecord, ErasureRequest, Subject
-from headgate.services.branches import Versions
-from headgate.services.datasets import Datasets
-from headgate.services.erase_data import EraseData
-from headgate.services.erase_made import EraseMade
-from headgate.services.erase_subject import EraseSubject
-from headgate.services.find_subject import FindSubject, Holdings
-from headgate.services.manifests import Manifests
-from headgate.services.request_erasure import RequestErasure
+from headgate.services.erasure.erase_data import EraseData
+from headgate.services.erasure.erase_made import EraseMade
+from headgate.services.erasure.erase_subject import EraseSubject
+from headgate.services.erasure.find_subject import FindSubject, Holdings
+from headgate.services.erasure.request_erasure import RequestErasure
+from headgate.services.versions.branches import Versions
+from headgate.services.versions.datasets import Datasets
+from headgate.services.versions.manifests import Manifests
 
 from tests.support.memory_platform import ALICE, MemoryPlatform
 

@@ -7,7 +7,7 @@ from typing import Any
 from headgate.adapters.memory import LogisticModel
 from headgate.domain.experiment import Experiment
 from headgate.domain.job import Job
-from headgate.services.end_trial import TrialOutcome
+from headgate.services.experiments.end_trial import TrialOutcome
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle

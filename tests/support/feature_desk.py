@@ -7,8 +7,8 @@ from typing import Any
 
 from headgate.adapters.memory import MemoryObjectStore
 from headgate.domain.feature_version import FeatureManifest
-from headgate.services.feature_inputs import planned_inputs
-from headgate.services.feature_manifests import load_features
+from headgate.services.features.feature_inputs import planned_inputs
+from headgate.services.features.feature_manifests import load_features
 
 from tests.support.history_desk import HistoryDesk
 from tests.support.local_features import LocalBuild, build_locally

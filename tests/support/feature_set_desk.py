@@ -6,13 +6,13 @@ from typing import Any
 from headgate.adapters.memory import MemoryQueue
 from headgate.domain.feature_request import FeatureReport, FeatureRequest, Kind
 from headgate.domain.identity import Principal
-from headgate.services.answer_feature_requests import AnswerFeatureRequests
-from headgate.services.check_parity import CheckParity
-from headgate.services.feature_sets import FeatureSets
-from headgate.services.hand_out_features import HandOutFeatures
-from headgate.services.read_online import ReadOnline
-from headgate.services.request_features import RequestFeatures
-from headgate.services.show_features import ShowFeatures
+from headgate.services.dispatch.answer_feature_requests import AnswerFeatureRequests
+from headgate.services.features.check_parity import CheckParity
+from headgate.services.features.feature_sets import FeatureSets
+from headgate.services.features.hand_out_features import HandOutFeatures
+from headgate.services.features.read_online import ReadOnline
+from headgate.services.features.request_features import RequestFeatures
+from headgate.services.features.show_features import ShowFeatures
 
 from tests.support.memory_platform import ALICE, MemoryPlatform
 from tests.support.small_product import bundle

@@ -9,16 +9,16 @@ from typing import Any
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import ColumnStats, DataFile, Drop, SourceRef
 from headgate.domain.version import MAIN, VersionRecord
-from headgate.services.branches import Versions, open_branch
-from headgate.services.commit_version import Authorship, Line
-from headgate.services.datasets import Datasets
-from headgate.services.history import History
-from headgate.services.manifests import Manifests, data_key
-from headgate.services.merge_branch import MergeBranch
-from headgate.services.name_version import NameVersion
-from headgate.services.publish_version import PublishVersion
-from headgate.services.rollback_dataset import RollbackDataset
-from headgate.services.take_in import Accepted, take_in
+from headgate.services.versions.branches import Versions, open_branch
+from headgate.services.versions.commit_version import Authorship, Line
+from headgate.services.versions.datasets import Datasets
+from headgate.services.versions.history import History
+from headgate.services.versions.manifests import Manifests, data_key
+from headgate.services.versions.merge_branch import MergeBranch
+from headgate.services.versions.name_version import NameVersion
+from headgate.services.versions.publish_version import PublishVersion
+from headgate.services.versions.rollback_dataset import RollbackDataset
+from headgate.services.versions.take_in import Accepted, take_in
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle, visits_contract

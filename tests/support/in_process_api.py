@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from headgate.bootstrap import price_table
 from headgate.cli.client import Reply
-from headgate.services.control_plane import ControlPlane
-from headgate.services.feature_compute import FeatureCompute
-from headgate.services.hand_out_features import HandOutFeatures
-from headgate.services.plan_features import PlanFeatures
-from headgate.services.read_online import ReadOnline
-from headgate.services.read_platform import ReadPlatform
-from headgate.services.show_features import ShowFeatures
+from headgate.services.dispatch.control_plane import ControlPlane
+from headgate.services.features.feature_compute import FeatureCompute
+from headgate.services.features.hand_out_features import HandOutFeatures
+from headgate.services.features.plan_features import PlanFeatures
+from headgate.services.features.read_online import ReadOnline
+from headgate.services.features.show_features import ShowFeatures
+from headgate.services.governance.read_platform import ReadPlatform
 
 from tests.support.feature_set_desk import FeatureDesk
 

@@ -17,12 +17,12 @@ from headgate.domain.feature_version import FeatureColumn, Partition
 from headgate.domain.manifest import SchemaColumn
 from headgate.domain.partition import Span
 from headgate.ports import FeatureEngine, OnlineValue
-from headgate.services.feature_memo import FeatureMemo, Sketches
-from headgate.services.feature_plan import view_files
-from headgate.services.feature_tests import FeatureTests
-from headgate.services.feature_work import FeatureWork
+from headgate.services.features.feature_memo import FeatureMemo, Sketches
+from headgate.services.features.feature_plan import view_files
+from headgate.services.features.feature_tests import FeatureTests
+from headgate.services.features.feature_work import FeatureWork
+from headgate.services.features.planned_input import PlannedFile, PlannedInput
 from headgate.services.file_digest import file_sha256
-from headgate.services.planned_input import PlannedFile, PlannedInput
 
 from tests.support.parquet_inputs import parquet_columns
 

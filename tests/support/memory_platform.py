@@ -30,20 +30,20 @@ from headgate.domain.dataset import Drop
 from headgate.domain.identity import Principal
 from headgate.domain.product import Product
 from headgate.services.access import Guard
-from headgate.services.answer_training_requests import AnswerTrainingRequests
-from headgate.services.apply_product import ApplyProduct
-from headgate.services.build_features import BuildFeatures
-from headgate.services.end_job import EndJob, trials_with
-from headgate.services.evaluate_model import EvaluateModel
-from headgate.services.infer import Infer
-from headgate.services.ingest_drops import IngestDrops
-from headgate.services.ingest_report import IngestReport
-from headgate.services.monitor_model import MonitorModel
+from headgate.services.dispatch.answer_training_requests import AnswerTrainingRequests
+from headgate.services.dispatch.end_job import EndJob, trials_with
+from headgate.services.experiments.run_experiment import RunExperiment
+from headgate.services.features.build_features import BuildFeatures
+from headgate.services.governance.apply_product import ApplyProduct
+from headgate.services.governance.record_events import RecordEvents
+from headgate.services.ingestion.ingest_drops import IngestDrops
+from headgate.services.ingestion.ingest_report import IngestReport
+from headgate.services.models.evaluate_model import EvaluateModel
+from headgate.services.models.register_model import RegisterModel
 from headgate.services.products import AppliedProduct, Products
-from headgate.services.record_events import RecordEvents
-from headgate.services.register_model import RegisterModel
-from headgate.services.run_experiment import RunExperiment
-from headgate.services.submit_training import SubmitTraining
+from headgate.services.serving.infer import Infer
+from headgate.services.serving.monitor_model import MonitorModel
+from headgate.services.training.submit_training import SubmitTraining
 
 ALICE = Principal("user/alice", ("ml-engineers",))
 _STORES = (

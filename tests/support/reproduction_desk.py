@@ -21,14 +21,14 @@ from headgate.domain.reproduction_verdict import Reason, Verdict
 from headgate.domain.training import COMPUTE_CLASSES, RunRecord, run_prefix
 from headgate.jobs.reproduce import run as run_job
 from headgate.ports import ExternalObjects
-from headgate.services.conclude_reproduction import ConcludeReproduction
-from headgate.services.judge_reproduction import JudgeReproduction
-from headgate.services.rebuild_features import RebuildFeatures
-from headgate.services.recorded_closure import FindClosure
-from headgate.services.reproduction_documents import ReproductionDocuments
-from headgate.services.request_reproduction import RequestReproduction
-from headgate.services.run_reproduction import RunReproduction
-from headgate.services.verify_closure import VerifyClosure
+from headgate.services.reproduction.conclude_reproduction import ConcludeReproduction
+from headgate.services.reproduction.judge_reproduction import JudgeReproduction
+from headgate.services.reproduction.rebuild_features import RebuildFeatures
+from headgate.services.reproduction.recorded_closure import FindClosure
+from headgate.services.reproduction.reproduction_documents import ReproductionDocuments
+from headgate.services.reproduction.request_reproduction import RequestReproduction
+from headgate.services.reproduction.run_reproduction import RunReproduction
+from headgate.services.reproduction.verify_closure import VerifyClosure
 
 from tests.support.memory_platform import ALICE, MemoryPlatform
 from tests.support.small_product import bundle

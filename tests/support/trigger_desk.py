@@ -15,7 +15,7 @@ from headgate.domain.errors import Conflict
 from headgate.domain.training_request import TrainingRequest, training_request
 from headgate.domain.trigger_state import Submitted
 from headgate.services.clock import iso, parse_iso
-from headgate.services.feature_manifests import features_manifest_key, load_features
+from headgate.services.features.feature_manifests import features_manifest_key, load_features
 
 from tests.support.crash_points import REDELIVERY_SECONDS
 from tests.support.memory_platform import MemoryPlatform

@@ -53,6 +53,22 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "moto": (),
     "localstack_client": (),
 }
+# The concerns of services/, from the outermost in: a package imports itself, what stands below it, and the
+# modules that every concern uses.
+SERVICES = (
+    "dispatch",
+    "governance",
+    "serving",
+    "experiments",
+    "models",
+    "reproduction",
+    "training",
+    "retention",
+    "erasure",
+    "features",
+    "ingestion",
+    "versions",
+)
 STANDARD_LIBRARY_ONLY = ("domain", "ports", "services")
 
 
@@ -69,6 +85,12 @@ class Source:
             return "functions"
         first = self.path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         return "" if first == "__init__" else first
+
+    @property
+    def concern(self) -> str:
+        """The package of services/ that it is in; empty for what every concern uses, and elsewhere."""
+        parts = self.path.relative_to(PACKAGE).parts if self.part == "services" else ()
+        return parts[1] if len(parts) > 2 else ""
 
     @property
     def place(self) -> str:
@@ -106,6 +128,34 @@ def test_a_part_imports_only_what_the_dependency_rule_allows() -> None:
         for module in source.imports()
         if module.split(".")[0] == "headgate"
         and f"{module}.".split(".")[1] not in MAY_IMPORT.get(source.part, set())
+    ]
+    assert wrong == []
+
+
+def test_a_concern_imports_only_those_below_it() -> None:
+    below = {concern: set(SERVICES[place:]) for place, concern in enumerate(SERVICES)}
+    wrong = [
+        f"{source.place} imports {module}"
+        for source in SOURCES
+        for module in source.imports()
+        if (concern := source.concern)
+        and (parts := module.split("."))[:2] == ["headgate", "services"]
+        and len(parts) > 3
+        and parts[2] not in below[concern]
+    ]
+    assert wrong == []
+
+
+def test_what_every_concern_uses_belongs_to_none() -> None:
+    assert {source.concern for source in SOURCES} == {*SERVICES, ""}
+    wrong = [
+        f"{source.place} imports {module}"
+        for source in SOURCES
+        for module in source.imports()
+        if source.part == "services"
+        and not source.concern
+        and module.startswith("headgate.services.")
+        and len(module.split(".")) > 3
     ]
     assert wrong == []
 

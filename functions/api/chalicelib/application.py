@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from chalice.app import Chalice, Request, Response
 from headgate.domain.errors import AccessDenied, HeadgateError, InvalidRequest, NotFound
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import Endpoint, read_call
 from chalicelib.errors import MethodNotAllowed, error_document, error_headers, json_response

@@ -5,7 +5,7 @@ from typing import Any
 from headgate.domain.shape import items, nullable, record, text, whole
 from headgate.domain.version import MAIN
 from headgate.domain.version_diff import MOST_ROWS_SHOWN, ROWS_SHOWN
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import Call, Endpoint
 

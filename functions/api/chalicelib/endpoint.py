@@ -8,7 +8,7 @@ from typing import Any
 from headgate.domain.errors import InvalidRequest, Unauthenticated
 from headgate.domain.identity import Principal
 from headgate.domain.shape import Check, enforce, parse_json, record
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.errors import PayloadTooLarge, UnsupportedMediaType
 

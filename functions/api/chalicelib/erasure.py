@@ -5,7 +5,7 @@ from typing import Any
 
 from headgate.domain.erasure import Subject
 from headgate.domain.shape import any_text, flag, items, record, text
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import LIMIT, Call, Endpoint
 

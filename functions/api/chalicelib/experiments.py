@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from headgate.domain.shape import record, text
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import LIMIT, Call, Endpoint, Parameter
 

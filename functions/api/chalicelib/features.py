@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import LIMIT, NOTHING, Call, Endpoint, Parameter
 

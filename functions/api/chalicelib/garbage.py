@@ -5,7 +5,7 @@ from typing import Any
 
 from headgate.domain.garbage import GRACE_SECONDS, KEEP_DAYS, KEEP_LAST, CollectionRecord, Retention
 from headgate.domain.shape import flag, record, whole
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import LIMIT, Call, Endpoint
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import LIMIT, Call, Endpoint, Parameter
 

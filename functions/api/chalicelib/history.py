@@ -8,8 +8,8 @@ from typing import Any
 
 from headgate.domain.shape import any_text, nullable, record, text
 from headgate.domain.version import MAIN, VersionRecord
-from headgate.services.control_plane import ControlPlane
-from headgate.services.publish_version import Pending
+from headgate.services.dispatch.control_plane import ControlPlane
+from headgate.services.versions.publish_version import Pending
 
 from chalicelib.endpoint import LIMIT, Call, Endpoint, Parameter
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from headgate.domain.shape import record, text
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import Call, Endpoint
 

@@ -7,8 +7,8 @@ from typing import Any
 from headgate.domain.lineage import TraceStep
 from headgate.domain.model import CHAMPION, ModelVersion, model_node
 from headgate.domain.shape import nullable, one_of, record, text, whole
-from headgate.services.control_plane import ControlPlane
-from headgate.services.promote_model import ALIASES, Expected, Promotion
+from headgate.services.dispatch.control_plane import ControlPlane
+from headgate.services.models.promote_model import ALIASES, Expected, Promotion
 
 from chalicelib.endpoint import LIMIT, NOTHING, Call, Endpoint
 

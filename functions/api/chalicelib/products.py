@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from headgate.domain.shape import anything, record, text
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import LIMIT, NOTHING, Call, Endpoint
 

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from headgate.domain.shape import record, text, whole
-from headgate.services.control_plane import ControlPlane
-from headgate.services.review_quarantine import STATES, Filter, FixedObject
+from headgate.services.dispatch.control_plane import ControlPlane
+from headgate.services.ingestion.review_quarantine import STATES, Filter, FixedObject
 
 from chalicelib.endpoint import LIMIT, Call, Endpoint, Parameter
 

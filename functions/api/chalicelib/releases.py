@@ -6,8 +6,8 @@ from typing import Any
 from headgate.domain.release import Release
 from headgate.domain.shape import any_text, record, text, whole
 from headgate.services.clock import parse_iso
-from headgate.services.control_plane import ControlPlane
-from headgate.services.rollback_model import RollbackTo
+from headgate.services.dispatch.control_plane import ControlPlane
+from headgate.services.models.rollback_model import RollbackTo
 
 from chalicelib.endpoint import LIMIT, NOTHING, Call, Endpoint, Parameter
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.domain.reproduction import AGAINST
 from headgate.domain.shape import one_of, record
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import LIMIT, Call, Endpoint
 

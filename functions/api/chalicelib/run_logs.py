@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from headgate.services.control_plane import ControlPlane
+from headgate.services.dispatch.control_plane import ControlPlane
 
 from chalicelib.endpoint import Call, Endpoint, Parameter
 

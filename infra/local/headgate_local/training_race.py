@@ -24,7 +24,7 @@ from headgate_local.training_products import apply, short
 from headgate_local.training_watch import DIGITS
 
 if TYPE_CHECKING:
-    from headgate.services.start_training import TrainingOutcome
+    from headgate.services.training.start_training import TrainingOutcome
 
 RIVALS = 50
 FIRST_SEED = 1000

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
-from headgate.services.planned_input import PlannedInput
+from headgate.services.features.planned_input import PlannedInput
 
 from tests.support.local_features import planned_input
 

@@ -11,7 +11,7 @@ from headgate.cli.compile_product import compile_product
 from headgate.domain.bundle import read_bundle
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.product import Product
-from headgate.services.planned_input import PlannedInput
+from headgate.services.features.planned_input import PlannedInput
 
 from tests.bench.measuring import ROOT
 from tests.support.local_features import planned_input

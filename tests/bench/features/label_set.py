@@ -9,7 +9,7 @@ from typing import Any
 
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
-from headgate.services.planned_input import PlannedInput
+from headgate.services.features.planned_input import PlannedInput
 
 from tests.bench.features.label_data import VIEWS, Labels, View
 from tests.support.local_features import LocalBuild, planned_input

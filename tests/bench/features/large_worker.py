@@ -16,8 +16,8 @@ from typing import Any, cast
 from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 from headgate.adapters.engines.duckdb_session import Limits
 from headgate.ports import ObjectStore
-from headgate.services.feature_memo import FeatureMemo
-from headgate.services.feature_work import FeatureWork
+from headgate.services.features.feature_memo import FeatureMemo
+from headgate.services.features.feature_work import FeatureWork
 
 from tests.bench.features import event_data
 from tests.bench.features.folder_store import FolderStore

@@ -16,7 +16,7 @@ from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
 from headgate.domain.feature import entity_key
 from headgate.domain.inference import InferRequest
 from headgate.ports import OnlineRow
-from headgate.services.entity_rows import AssembledRows, EntityRows
+from headgate.services.features.entity_rows import AssembledRows, EntityRows
 from headgate_local.demo_flights import make_drops
 from moto import mock_aws
 

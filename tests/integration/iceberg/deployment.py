@@ -12,8 +12,8 @@ from headgate.domain.external_object import import_of
 from headgate.domain.identity import Principal
 from headgate.domain.published_table import PublishRequest, publish_of
 from headgate.domain.version import VersionRecord
-from headgate.services.import_prefix import ImportReport
-from headgate.services.publish_iceberg import PublishReport
+from headgate.services.ingestion.import_prefix import ImportReport
+from headgate.services.versions.publish_iceberg import PublishReport
 
 from tests.support.small_product import bundle
 from tests.unit.adapters.backends import make_bucket, make_bus, make_queue, make_table, received

@@ -11,7 +11,7 @@ from headgate.adapters.aws.s3_access import s3_access
 from headgate.adapters.engines.duckdb_session import Limits, open_session
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.domain.version import VersionRecord
-from headgate.services.dataset_inputs import dataset_input
+from headgate.services.versions.dataset_inputs import dataset_input
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.table import Table
 

@@ -18,10 +18,10 @@ from headgate.bootstrap import price_table
 from headgate.domain.errors import Retryable
 from headgate.domain.training import RunRecord, RunSpec, TrainingPartition
 from headgate.services.access import Guard
-from headgate.services.apply_product import ApplyProduct
+from headgate.services.governance.apply_product import ApplyProduct
 from headgate.services.products import AppliedProduct, Products
-from headgate.services.start_training import StartTraining
-from headgate.services.training_spec import TrainingSpecs
+from headgate.services.training.start_training import StartTraining
+from headgate.services.training.training_spec import TrainingSpecs
 
 from tests.support.memory_platform import ALICE
 from tests.support.small_product import bundle

@@ -18,9 +18,9 @@ from headgate.adapters.memory import MemoryIngestEngine
 from headgate.domain.dataset import Drop
 from headgate.domain.file_table import RECENT_FILES
 from headgate.domain.version import MAX_SOURCES
-from headgate.services.ingest_drops import IngestDrops
-from headgate.services.ingest_report import IngestReport
-from headgate.services.manifests import Manifests
+from headgate.services.ingestion.ingest_drops import IngestDrops
+from headgate.services.ingestion.ingest_report import IngestReport
+from headgate.services.versions.manifests import Manifests
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle

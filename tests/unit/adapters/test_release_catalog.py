@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from headgate.domain.errors import Conflict, NotFound
 from headgate.domain.release import Release
-from headgate.services.move_champion import alias_move_of
+from headgate.services.models.move_champion import alias_move_of
 
 from tests.unit.adapters import records
 from tests.unit.adapters.backends import Backend

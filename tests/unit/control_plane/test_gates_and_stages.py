@@ -8,7 +8,7 @@ from headgate.domain.model import AliasMove
 from headgate.domain.product import Criterion, GateEvidence
 from headgate.domain.reproduction import Against, Reproduction
 from headgate.domain.reproduction_verdict import State, Verdict, impossible
-from headgate.services.change_stage import StageChange
+from headgate.services.governance.change_stage import StageChange
 
 from tests.unit.control_plane.world import ALICE, BOB, POLICY, World, bundle, metrics, model_version
 

@@ -11,8 +11,8 @@ from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest, NotFo
 from headgate.domain.model import AliasMove, GateResult
 from headgate.domain.model_card import RunEvidence
 from headgate.services.access import Guard
-from headgate.services.model_documents import ModelDocuments
-from headgate.services.promote_model import Expected, Promotion
+from headgate.services.models.model_documents import ModelDocuments
+from headgate.services.models.promote_model import Expected, Promotion
 
 from tests.unit.control_plane.world import ALICE, BOB, POLICY, World, lived_world, metrics, model_version
 

@@ -16,8 +16,8 @@ from headgate.domain.identity import Principal
 from headgate.domain.model import GateResult
 from headgate.domain.release import Release, live_at
 from headgate.services.clock import iso
-from headgate.services.promote_model import Promotion
-from headgate.services.rollback_model import RollbackModel, RollbackTo
+from headgate.services.models.promote_model import Promotion
+from headgate.services.models.rollback_model import RollbackModel, RollbackTo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

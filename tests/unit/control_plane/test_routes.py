@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from headgate.services.promote_model import Promotion
+from headgate.services.models.promote_model import Promotion
 
 from tests.unit.control_plane.http import CASES, Door, event
 from tests.unit.control_plane.world import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from headgate.domain.errors import AccessDenied, NotFound
 from headgate.domain.lineage import Edge, TraceStep
-from headgate.services.trace_prediction import DEEPEST, Trace
+from headgate.services.serving.trace_prediction import DEEPEST, Trace
 
 from tests.unit.control_plane.world import ALICE, MALLORY, SOURCE, World
 

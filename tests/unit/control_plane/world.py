@@ -61,52 +61,52 @@ from headgate.domain.version import MAIN, Head, Hold, Tag, VersionRecord
 from headgate.domain.version_diff import DiffedVersion, DiffReport, FileChange
 from headgate.ports import OnlineRow
 from headgate.services.access import Guard
-from headgate.services.apply_product import ApplyProduct
-from headgate.services.branches import open_branch, start_branch
-from headgate.services.change_stage import ChangeStage
-from headgate.services.check_gate import CheckGate
-from headgate.services.commit_version import Line
-from headgate.services.compare_models import CompareModels
-from headgate.services.control_plane import ControlPlane
-from headgate.services.datasets import Datasets
-from headgate.services.diff_reports import DiffReports
-from headgate.services.feature_compute import FeatureCompute
-from headgate.services.feature_manifests import features_manifest_key, store_statistics
-from headgate.services.feature_reports import FeatureReports
-from headgate.services.feature_sets import FeatureSets
-from headgate.services.hand_out_features import HandOutFeatures
-from headgate.services.history import History
-from headgate.services.manifests import Manifests, data_key
-from headgate.services.merge_branch import MergeBranch
-from headgate.services.model_documents import ModelDocuments
-from headgate.services.name_version import NameVersion
-from headgate.services.plan_features import PlanFeatures
+from headgate.services.dispatch.control_plane import ControlPlane
+from headgate.services.erasure.request_erasure import RequestErasure
+from headgate.services.experiments.show_experiments import ShowExperiments
+from headgate.services.features.feature_compute import FeatureCompute
+from headgate.services.features.feature_manifests import features_manifest_key, store_statistics
+from headgate.services.features.feature_reports import FeatureReports
+from headgate.services.features.feature_sets import FeatureSets
+from headgate.services.features.hand_out_features import HandOutFeatures
+from headgate.services.features.plan_features import PlanFeatures
+from headgate.services.features.read_online import ReadOnline
+from headgate.services.features.request_features import RequestFeatures
+from headgate.services.features.show_features import ShowFeatures
+from headgate.services.governance.apply_product import ApplyProduct
+from headgate.services.governance.change_stage import ChangeStage
+from headgate.services.governance.check_gate import CheckGate
+from headgate.services.governance.read_platform import ReadPlatform
+from headgate.services.governance.record_events import RecordEvents
+from headgate.services.ingestion.request_import import RequestImport
+from headgate.services.ingestion.review_quarantine import ReviewQuarantine
+from headgate.services.models.compare_models import CompareModels
+from headgate.services.models.model_documents import ModelDocuments
+from headgate.services.models.promote_model import PromoteModel
+from headgate.services.models.propose_model import ProposeModel
+from headgate.services.models.read_model import ReadModel
+from headgate.services.models.read_releases import ReadReleases
+from headgate.services.models.rollback_model import RollbackModel
+from headgate.services.models.verify_version import VerifyVersion
 from headgate.services.products import AppliedProduct, Products
-from headgate.services.promote_model import PromoteModel
-from headgate.services.propose_model import ProposeModel
-from headgate.services.publish_version import PublishVersion
-from headgate.services.read_model import ReadModel
-from headgate.services.read_online import ReadOnline
-from headgate.services.read_platform import ReadPlatform
-from headgate.services.read_releases import ReadReleases
-from headgate.services.read_run_logs import ReadRunLogs
-from headgate.services.record_events import RecordEvents
-from headgate.services.request_collection import RequestCollection
-from headgate.services.request_diff import RequestDiff
-from headgate.services.request_erasure import RequestErasure
-from headgate.services.request_features import RequestFeatures
-from headgate.services.request_import import RequestImport
-from headgate.services.request_rebuild import RequestRebuild
-from headgate.services.request_reproduction import RequestReproduction
-from headgate.services.request_training import RequestTraining
-from headgate.services.review_quarantine import ReviewQuarantine
-from headgate.services.rollback_dataset import RollbackDataset
-from headgate.services.rollback_model import RollbackModel
-from headgate.services.show_experiments import ShowExperiments
-from headgate.services.show_features import ShowFeatures
-from headgate.services.stop_training import StopTraining
-from headgate.services.trace_prediction import TracePrediction
-from headgate.services.verify_version import VerifyVersion
+from headgate.services.reproduction.request_reproduction import RequestReproduction
+from headgate.services.retention.request_collection import RequestCollection
+from headgate.services.serving.trace_prediction import TracePrediction
+from headgate.services.training.read_run_logs import ReadRunLogs
+from headgate.services.training.request_training import RequestTraining
+from headgate.services.training.stop_training import StopTraining
+from headgate.services.versions.branches import open_branch, start_branch
+from headgate.services.versions.commit_version import Line
+from headgate.services.versions.datasets import Datasets
+from headgate.services.versions.diff_reports import DiffReports
+from headgate.services.versions.history import History
+from headgate.services.versions.manifests import Manifests, data_key
+from headgate.services.versions.merge_branch import MergeBranch
+from headgate.services.versions.name_version import NameVersion
+from headgate.services.versions.publish_version import PublishVersion
+from headgate.services.versions.request_diff import RequestDiff
+from headgate.services.versions.request_rebuild import RequestRebuild
+from headgate.services.versions.rollback_dataset import RollbackDataset
 
 ALICE = Principal("user/alice", ("ml-engineers",), {"team": "flights"})
 BOB = Principal("user/bob", ("data-scientists",))

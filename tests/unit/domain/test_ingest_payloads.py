@@ -8,7 +8,7 @@ import pytest
 from headgate.domain.dataset import Drop, quarantine_name
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.notification import drops_of, is_job_change, job_change, replay_of
-from headgate.services.hand_over_drop import failed_drop
+from headgate.services.ingestion.hand_over_drop import failed_drop
 
 EVENTS = Path(__file__).resolve().parents[3] / "events" / "ingest"
 BUCKET = "headgate-landing-123456789012-eu-west-1"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from headgate.domain.training import TrainingConfig
-from headgate.services.model_gates import gate_results, refusal, refuses
+from headgate.services.models.model_gates import gate_results, refusal, refuses
 
 from tests.support.small_product import bundle
 

@@ -9,7 +9,7 @@ from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature_version import Partition
 from headgate.domain.training import RunRecord, RunSpec, Split, TrainingConfig, TrainingPartition
 from headgate.domain.trigger import Triggers
-from headgate.services.training_data import missing_data, months
+from headgate.services.training.training_data import missing_data, months
 
 from tests.support.small_product import bundle
 

@@ -9,7 +9,7 @@ from headgate import bootstrap
 from headgate.domain.errors import ConfigurationError, Corrupted, Throttled
 from headgate.domain.reproduction import Rebuilt, ended_rebuild, place_of
 from headgate.jobs.reproduce import run
-from headgate.services.rebuild_features import RebuildFeatures
+from headgate.services.reproduction.rebuild_features import RebuildFeatures
 
 from tests.support.reproduction_desk import ReproductionDesk
 from tests.unit.functions.test_config import SHARED, TRAIN

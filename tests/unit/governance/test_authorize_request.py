@@ -14,7 +14,7 @@ from headgate import entrypoint
 from headgate.adapters.identity.memory import KnownTokens
 from headgate.domain.errors import ConfigurationError, InvalidRequest
 from headgate.domain.identity import Principal, TokenFault, TokenRefused
-from headgate.services.authorize_request import AuthorizeRequest, AuthorizeSettings, stage_pattern
+from headgate.services.governance.authorize_request import AuthorizeRequest, AuthorizeSettings, stage_pattern
 from headgate_local.issuer import AUDIENCE, ISSUER, LocalIssuer
 
 from tests.unit.governance.given import Signer, claims, events, segment, with_changed_claims

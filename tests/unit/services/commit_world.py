@@ -16,15 +16,15 @@ from headgate.domain import events
 from headgate.domain.dataset import DataFile, Drop, SourceRef
 from headgate.domain.errors import Retryable
 from headgate.domain.version import MAIN, VersionRecord
-from headgate.services.branches import PENDING, start_branch
-from headgate.services.commit_version import Authorship, Line
-from headgate.services.datasets import Datasets
-from headgate.services.ingest_drops import IngestDrops
-from headgate.services.ingest_report import IngestReport
-from headgate.services.manifests import Manifests, data_key
-from headgate.services.merge_versions import MergeVersions
-from headgate.services.rollback_dataset import ShowAgain
-from headgate.services.take_in import Accepted, take_in
+from headgate.services.ingestion.ingest_drops import IngestDrops
+from headgate.services.ingestion.ingest_report import IngestReport
+from headgate.services.versions.branches import PENDING, start_branch
+from headgate.services.versions.commit_version import Authorship, Line
+from headgate.services.versions.datasets import Datasets
+from headgate.services.versions.manifests import Manifests, data_key
+from headgate.services.versions.merge_versions import MergeVersions
+from headgate.services.versions.rollback_dataset import ShowAgain
+from headgate.services.versions.take_in import Accepted, take_in
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle

@@ -14,8 +14,8 @@ from headgate.domain.feature import FeatureView
 from headgate.domain.feature_version import FeatureVersionRecord, features_node
 from headgate.domain.lineage import edges_of
 from headgate.ports import FeatureEngine, FeatureSession
-from headgate.services.build_features import BuildOutcome
-from headgate.services.feature_manifests import features_manifest_key, load_features
+from headgate.services.features.build_features import BuildOutcome
+from headgate.services.features.feature_manifests import features_manifest_key, load_features
 
 from tests.support.crash_points import after_every_crash, side_effects
 from tests.support.memory_platform import MemoryPlatform

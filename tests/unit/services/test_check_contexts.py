@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from headgate.domain.dataset import Drop
 from headgate.domain.errors import Conflict
-from headgate.services.manifests import Manifests
+from headgate.services.versions.manifests import Manifests
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle

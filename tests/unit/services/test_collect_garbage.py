@@ -15,14 +15,14 @@ from headgate.domain.garbage import CollectionRecord, CollectionRequest, Retenti
 from headgate.domain.identity import Principal
 from headgate.domain.training import RunRecord
 from headgate.domain.version import MAIN
-from headgate.services.ancestry import newest_first
-from headgate.services.collect_garbage import CollectGarbage
-from headgate.services.commit_version import Authorship, Line
-from headgate.services.datasets import Datasets
-from headgate.services.diff_reports import reports_prefix
-from headgate.services.request_collection import RequestCollection
-from headgate.services.take_in import take_in
-from headgate.services.version_uses import VersionUses
+from headgate.services.retention.collect_garbage import CollectGarbage
+from headgate.services.retention.request_collection import RequestCollection
+from headgate.services.retention.version_uses import VersionUses
+from headgate.services.versions.ancestry import newest_first
+from headgate.services.versions.commit_version import Authorship, Line
+from headgate.services.versions.datasets import Datasets
+from headgate.services.versions.diff_reports import reports_prefix
+from headgate.services.versions.take_in import take_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

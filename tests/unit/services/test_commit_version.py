@@ -17,8 +17,8 @@ from headgate.domain.dataset import DataFile, SourceRef
 from headgate.domain.errors import Conflict, InvalidRequest, NotFound, StateUnknown, Throttled
 from headgate.domain.file_table import RECENT_FILES, Change, FileTable
 from headgate.domain.version import MAIN, CommitView, VersionRecord
-from headgate.services.branches import start_branch
-from headgate.services.commit_version import (
+from headgate.services.versions.branches import start_branch
+from headgate.services.versions.commit_version import (
     COMMIT_ATTEMPTS,
     Authorship,
     CommitVersion,
@@ -26,8 +26,8 @@ from headgate.services.commit_version import (
     Proposal,
     Propose,
 )
-from headgate.services.manifests import Manifests, data_key
-from headgate.services.take_in import Accepted, take_in
+from headgate.services.versions.manifests import Manifests, data_key
+from headgate.services.versions.take_in import Accepted, take_in
 
 CONTRACT = Contract("orders", "1.0.0", "csv", (Column("id", "VARCHAR", required=True),))
 ORDERS = Line("shop", "orders")

@@ -18,8 +18,8 @@ from headgate.domain.errors import (
 from headgate.domain.identity import Principal
 from headgate.domain.row_diff import ChangedRow, RowComparison, RowDiff
 from headgate.domain.version_diff import DiffReport, FileChange
-from headgate.services.diff_reports import DiffReports, reports_prefix
-from headgate.services.diff_versions import DiffVersions
+from headgate.services.versions.diff_reports import DiffReports, reports_prefix
+from headgate.services.versions.diff_versions import DiffVersions
 
 from tests.support.crash_points import after_every_crash
 from tests.support.diff_desk import DATASET, PRODUCT, DiffDesk, visit

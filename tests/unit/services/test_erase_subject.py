@@ -13,10 +13,10 @@ from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest
 from headgate.domain.feature import entity_key
 from headgate.domain.identity import Principal
 from headgate.domain.lineage import edges_of
-from headgate.services.branches import open_branch
-from headgate.services.commit_version import Line
-from headgate.services.erase_subject import erasure_key
-from headgate.services.feature_manifests import load_features
+from headgate.services.erasure.erase_subject import erasure_key
+from headgate.services.features.feature_manifests import load_features
+from headgate.services.versions.branches import open_branch
+from headgate.services.versions.commit_version import Line
 
 from tests.support.crash_points import REDELIVERY_SECONDS, side_effects
 from tests.support.erasure_desk import ErasureDesk

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from headgate.domain.feature_version import Partition
-from headgate.services.evaluate_model import EvaluateModel
+from headgate.services.models.evaluate_model import EvaluateModel
 
 
 def partition(day: str) -> Partition:

@@ -13,7 +13,7 @@ from headgate.domain.errors import Conflict, InvalidRequest, Throttled
 from headgate.domain.experiment import Experiment
 from headgate.domain.model import CHALLENGER, CHAMPION
 from headgate.domain.training import RunRecord
-from headgate.services.show_experiments import ShowExperiments
+from headgate.services.experiments.show_experiments import ShowExperiments
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from headgate.domain.feature_request import FeatureRequest
 from headgate.domain.identity import Principal
 from headgate.domain.masking import MASK
 from headgate.ports import OnlineRow
-from headgate.services.feature_reports import FeatureReports
+from headgate.services.features.feature_reports import FeatureReports
 
 from tests.support.erasure_desk import ErasureDesk
 from tests.support.feature_set_desk import FeatureDesk

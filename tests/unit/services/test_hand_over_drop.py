@@ -14,9 +14,9 @@ from headgate.domain.errors import ConfigurationError, InvalidRequest, Throttled
 from headgate.domain.source_limits import SourceLimits
 from headgate.jobs import ingest as job
 from headgate.ports import Converted, IngestEngine
-from headgate.services.hand_over_drop import HandOverDrop, handed_drop, weight
-from headgate.services.ingest_drops import IngestDrops
-from headgate.services.ingest_report import IngestReport
+from headgate.services.ingestion.hand_over_drop import HandOverDrop, handed_drop, weight
+from headgate.services.ingestion.ingest_drops import IngestDrops
+from headgate.services.ingestion.ingest_report import IngestReport
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import visits_csv

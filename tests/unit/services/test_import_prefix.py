@@ -13,9 +13,9 @@ from headgate.domain.dataset import DataFile
 from headgate.domain.errors import AccessDenied, NotFound, Throttled
 from headgate.domain.external_object import ExternalObject, ImportRequest, import_of
 from headgate.domain.identity import Principal
-from headgate.services.import_prefix import BATCH_BYTES, ImportPrefix, ImportReport, batches
-from headgate.services.manifests import Manifests
-from headgate.services.request_import import RequestImport
+from headgate.services.ingestion.import_prefix import BATCH_BYTES, ImportPrefix, ImportReport, batches
+from headgate.services.ingestion.request_import import RequestImport
+from headgate.services.versions.manifests import Manifests
 
 from tests.support.crash_points import after_every_crash
 from tests.support.memory_platform import ALICE, MemoryPlatform

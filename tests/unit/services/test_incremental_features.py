@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from headgate.domain.feature_version import FeatureManifest
-from headgate.services.online_rows import OnlineRows
+from headgate.services.features.online_rows import OnlineRows
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ from headgate.domain.errors import AccessDenied, Corrupted, InvalidRequest, NotF
 from headgate.domain.feature import entity_key
 from headgate.domain.model import CHAMPION, AliasMove
 from headgate.ports import LoadedModel, OnlineRow
-from headgate.services.prediction_log import LOG_BYTES
+from headgate.services.serving.prediction_log import LOG_BYTES
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.serving import ASKER, STRANGER, VISIT, by_entity, by_tensor, tensor, train_champion

@@ -12,7 +12,7 @@ from headgate.domain.dataset import DataFile, Drop
 from headgate.domain.errors import StateUnknown, Throttled
 from headgate.domain.lineage import edges_of
 from headgate.ports import Converted, IngestEngine
-from headgate.services.manifests import Manifests
+from headgate.services.versions.manifests import Manifests
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle, sensor_csv, visits_csv

@@ -9,11 +9,11 @@ from headgate.adapters.memory import MemoryBatchCompute
 from headgate.bootstrap import price_table
 from headgate.domain.errors import InvalidRequest, NotFound, Permanent
 from headgate.domain.feature_job import FEATURES, PARAMETER, FeatureJob, ended_job
-from headgate.services.build_features import BuildFeatures
-from headgate.services.feature_build import BuildOutcome
-from headgate.services.feature_compute import FeatureCompute, FeatureJobs
-from headgate.services.make_feature_share import MakeFeatureShare
-from headgate.services.plan_features import ENGINE, PlanFeatures
+from headgate.services.features.build_features import BuildFeatures
+from headgate.services.features.feature_build import BuildOutcome
+from headgate.services.features.feature_compute import FeatureCompute, FeatureJobs
+from headgate.services.features.make_feature_share import MakeFeatureShare
+from headgate.services.features.plan_features import ENGINE, PlanFeatures
 
 from tests.support.feature_desk import Desk, contents, contents_of
 from tests.support.memory_platform import ALICE

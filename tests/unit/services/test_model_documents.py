@@ -13,9 +13,9 @@ from headgate.adapters.memory import LogisticModel, MemorySigner
 from headgate.domain.canonical import canonical_json
 from headgate.domain.identity import Principal
 from headgate.domain.model import ModelVersion
-from headgate.services.compare_models import CompareModels
-from headgate.services.model_documents import ModelDocuments
-from headgate.services.read_model import ReadModel, Verification
+from headgate.services.models.compare_models import CompareModels
+from headgate.services.models.model_documents import ModelDocuments
+from headgate.services.models.read_model import ReadModel, Verification
 
 from tests.support.crash_points import after_every_crash
 from tests.support.memory_platform import ALICE, MemoryPlatform

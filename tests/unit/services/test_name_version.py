@@ -3,7 +3,7 @@
 import pytest
 from headgate.domain.errors import AccessDenied, Collected, Conflict, InvalidRequest, NotFound
 from headgate.domain.identity import Principal
-from headgate.services.branches import Versions
+from headgate.services.versions.branches import Versions
 
 from tests.support.crash_points import after_every_crash
 from tests.support.history_desk import DATASET, PRODUCT, HistoryDesk

@@ -11,11 +11,11 @@ from headgate.domain.identity import Principal
 from headgate.domain.manifest import Manifest
 from headgate.domain.published_table import PublishRequest, TableId, publish_of
 from headgate.domain.version import CommitView
-from headgate.services import publish_iceberg
-from headgate.services.commit_version import Authorship, CommitVersion, Line, Proposal
-from headgate.services.manifests import Manifests, manifest_key
-from headgate.services.publish_iceberg import PublishIceberg, PublishReport
-from headgate.services.request_rebuild import RequestRebuild
+from headgate.services.versions import publish_iceberg
+from headgate.services.versions.commit_version import Authorship, CommitVersion, Line, Proposal
+from headgate.services.versions.manifests import Manifests, manifest_key
+from headgate.services.versions.publish_iceberg import PublishIceberg, PublishReport
+from headgate.services.versions.request_rebuild import RequestRebuild
 
 from tests.support.crash_points import after_every_crash
 from tests.support.memory_platform import ALICE, MemoryPlatform

@@ -9,8 +9,8 @@ from headgate.domain.dataset import Drop, QuarantineRecord
 from headgate.domain.errors import AccessDenied, InvalidRequest, NotFound, PreconditionFailed
 from headgate.domain.identity import Principal
 from headgate.domain.notification import drops_of
-from headgate.services.ingest_report import IngestReport
-from headgate.services.review_quarantine import Filter, FixedObject, ReviewQuarantine
+from headgate.services.ingestion.ingest_report import IngestReport
+from headgate.services.ingestion.review_quarantine import Filter, FixedObject, ReviewQuarantine
 
 from tests.support.memory_platform import ALICE, MemoryPlatform
 from tests.support.small_product import bundle, visits_contract, visits_csv

@@ -7,7 +7,7 @@ import pytest
 from headgate.adapters.aws.job_logs import CloudWatchJobLogs
 from headgate.domain.errors import AccessDenied, PermissionMissing
 from headgate.domain.training import RunState
-from headgate.services.read_run_logs import ReadRunLogs
+from headgate.services.training.read_run_logs import ReadRunLogs
 
 from tests.unit.adapters.scripted import ScriptedClients, refusal
 from tests.unit.control_plane.world import ALICE, BOB, EXPERIMENT, MALLORY, RUN, TRIAL, World, lived_world

@@ -7,7 +7,7 @@ import pytest
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.training import RunSpec, TrainingConfig, TrainingPartition
 from headgate.domain.validation import Tolerance
-from headgate.services.recorded_config import config_of
+from headgate.services.reproduction.recorded_config import config_of
 
 from tests.support.small_product import bundle
 

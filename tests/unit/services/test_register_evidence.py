@@ -15,8 +15,8 @@ from headgate.adapters.memory import Crash, LogisticModel
 from headgate.domain.errors import PreconditionFailed
 from headgate.domain.model import CHALLENGER, CHAMPION
 from headgate.domain.training import RunRecord
-from headgate.services.closures import config_digest
-from headgate.services.register_model import RegisterOutcome
+from headgate.services.models.closures import config_digest
+from headgate.services.models.register_model import RegisterOutcome
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import bundle

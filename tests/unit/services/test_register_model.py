@@ -14,9 +14,9 @@ from headgate.domain.errors import AccessDenied, InvalidRequest, NotFound
 from headgate.domain.lineage import edges_of
 from headgate.domain.model import CHALLENGER, CHAMPION, AliasMove
 from headgate.domain.training import RunRecord
-from headgate.services.promote_model import PromoteModel, Promotion
-from headgate.services.register_model import RegisterOutcome, run_of_spec
-from headgate.services.verify_version import VerifyVersion
+from headgate.services.models.promote_model import PromoteModel, Promotion
+from headgate.services.models.register_model import RegisterOutcome, run_of_spec
+from headgate.services.models.verify_version import VerifyVersion
 
 from tests.support.crash_points import after_every_crash
 from tests.support.memory_platform import ALICE, MemoryPlatform

@@ -13,8 +13,8 @@ from headgate.domain.feature_version import FeatureManifest
 from headgate.domain.identity import Principal
 from headgate.domain.reproduction import ended_rebuild
 from headgate.domain.reproduction_verdict import FEATURE_SEED
-from headgate.services.feature_manifests import load_features
-from headgate.services.manifests import Manifests
+from headgate.services.features.feature_manifests import load_features
+from headgate.services.versions.manifests import Manifests
 
 from tests.support.crash_points import after_every_crash
 from tests.support.erasure_desk import ErasureDesk

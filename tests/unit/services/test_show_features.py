@@ -9,8 +9,8 @@ from headgate.domain.errors import AccessDenied, InvalidRequest, NotFound
 from headgate.domain.feature_masking import Hidden
 from headgate.domain.identity import Principal
 from headgate.domain.masking import MASK
-from headgate.services.feature_manifests import features_manifest_key, load_features
-from headgate.services.feature_sets import READ
+from headgate.services.features.feature_manifests import features_manifest_key, load_features
+from headgate.services.features.feature_sets import READ
 
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform

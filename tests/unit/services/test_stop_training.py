@@ -3,7 +3,7 @@
 import pytest
 from headgate.domain.errors import AccessDenied, NotFound, PreconditionFailed
 from headgate.domain.identity import Principal
-from headgate.services.stop_training import StopTraining
+from headgate.services.training.stop_training import StopTraining
 
 from tests.support.experiments import end, run_experiment, searching
 from tests.support.memory_platform import ALICE, MemoryPlatform

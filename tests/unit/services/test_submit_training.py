@@ -12,7 +12,7 @@ from headgate.adapters.memory import MemoryBatchCompute, MemoryObjectStore
 from headgate.domain.cost import PriceTable
 from headgate.domain.errors import Conflict, PermissionMissing, Throttled
 from headgate.domain.training import RunRecord, run_prefix
-from headgate.services.submit_training import TrainingOutcome
+from headgate.services.training.submit_training import TrainingOutcome
 
 from tests.support.crash_points import REDELIVERY_SECONDS, after_every_crash
 from tests.support.memory_platform import MemoryPlatform

@@ -14,8 +14,8 @@ from headgate.domain.file_table import FileTable
 from headgate.domain.manifest import Manifest
 from headgate.domain.row_diff import RowDiff
 from headgate.domain.version import VersionRecord
-from headgate.services.datasets import Datasets
-from headgate.services.version_delta import VersionDelta
+from headgate.services.versions.datasets import Datasets
+from headgate.services.versions.version_delta import VersionDelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

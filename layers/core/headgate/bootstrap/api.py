@@ -8,14 +8,14 @@ from headgate.bootstrap.parts import parts_of
 from headgate.config import ApiSettings
 
 if TYPE_CHECKING:
-    from headgate.services.authorize_request import AuthorizeRequest
-    from headgate.services.control_plane import ControlPlane
+    from headgate.services.dispatch.control_plane import ControlPlane
+    from headgate.services.governance.authorize_request import AuthorizeRequest
 
 
 def authorize(environ: Mapping[str, str]) -> "AuthorizeRequest":
     """Needs no AWS service: the key set is in the environment."""
     from headgate.adapters.identity.jwt_verifier import JwtVerifier
-    from headgate.services.authorize_request import AuthorizeRequest, AuthorizeSettings
+    from headgate.services.governance.authorize_request import AuthorizeRequest, AuthorizeSettings
 
     settings = AuthorizeSettings.from_env(environ)
     verifier = JwtVerifier(settings.jwks, settings.issuer, settings.audience, now=SystemClock().now)
@@ -29,7 +29,7 @@ def control_plane(environ: Mapping[str, str]) -> "ControlPlane":
     from headgate.bootstrap.api_models import model_desk
     from headgate.bootstrap.api_products import product_desk
     from headgate.bootstrap.api_training import training_desk
-    from headgate.services.control_plane import ControlPlane
+    from headgate.services.dispatch.control_plane import ControlPlane
 
     settings = ApiSettings.from_env(environ)
     parts = parts_of(settings)

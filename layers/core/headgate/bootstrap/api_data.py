@@ -10,17 +10,17 @@ from headgate.adapters.aws.quarantine_catalog import DynamoQuarantineCatalog
 from headgate.adapters.aws.sqs import SqsQueue
 from headgate.bootstrap.parts import Parts, new_id
 from headgate.config import ApiSettings
-from headgate.services.history import History
-from headgate.services.merge_branch import MergeBranch
-from headgate.services.name_version import NameVersion
-from headgate.services.publish_version import PublishVersion
-from headgate.services.request_collection import RequestCollection
-from headgate.services.request_diff import RequestDiff
-from headgate.services.request_erasure import RequestErasure
-from headgate.services.request_import import RequestImport
-from headgate.services.request_rebuild import RequestRebuild
-from headgate.services.review_quarantine import ReviewQuarantine
-from headgate.services.rollback_dataset import RollbackDataset
+from headgate.services.erasure.request_erasure import RequestErasure
+from headgate.services.ingestion.request_import import RequestImport
+from headgate.services.ingestion.review_quarantine import ReviewQuarantine
+from headgate.services.retention.request_collection import RequestCollection
+from headgate.services.versions.history import History
+from headgate.services.versions.merge_branch import MergeBranch
+from headgate.services.versions.name_version import NameVersion
+from headgate.services.versions.publish_version import PublishVersion
+from headgate.services.versions.request_diff import RequestDiff
+from headgate.services.versions.request_rebuild import RequestRebuild
+from headgate.services.versions.rollback_dataset import RollbackDataset
 
 
 class DataDesk(TypedDict):

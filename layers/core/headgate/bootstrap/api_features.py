@@ -8,13 +8,13 @@ from headgate.adapters.aws.online import DynamoOnlineStore
 from headgate.adapters.aws.sqs import SqsQueue
 from headgate.bootstrap.parts import Parts, new_id, price_table
 from headgate.config import ApiSettings, BuildFeaturesSettings
-from headgate.services.feature_compute import FeatureCompute
-from headgate.services.feature_sets import FeatureSets
-from headgate.services.hand_out_features import HandOutFeatures
-from headgate.services.plan_features import PlanFeatures
-from headgate.services.read_online import ReadOnline
-from headgate.services.request_features import RequestFeatures
-from headgate.services.show_features import ShowFeatures
+from headgate.services.features.feature_compute import FeatureCompute
+from headgate.services.features.feature_sets import FeatureSets
+from headgate.services.features.hand_out_features import HandOutFeatures
+from headgate.services.features.plan_features import PlanFeatures
+from headgate.services.features.read_online import ReadOnline
+from headgate.services.features.request_features import RequestFeatures
+from headgate.services.features.show_features import ShowFeatures
 
 
 class FeatureDesk(TypedDict):

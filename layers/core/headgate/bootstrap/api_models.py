@@ -9,15 +9,15 @@ from headgate.adapters.aws.reproduction_catalog import DynamoReproductionCatalog
 from headgate.adapters.aws.sqs import SqsQueue
 from headgate.bootstrap.parts import Parts, new_id, price_table
 from headgate.config import ApiSettings
-from headgate.services.compare_models import CompareModels
-from headgate.services.model_documents import ModelDocuments
-from headgate.services.promote_model import PromoteModel
-from headgate.services.propose_model import ProposeModel
-from headgate.services.read_model import ReadModel
-from headgate.services.read_releases import ReadReleases
-from headgate.services.request_reproduction import RequestReproduction
-from headgate.services.rollback_model import RollbackModel
-from headgate.services.verify_version import VerifyVersion
+from headgate.services.models.compare_models import CompareModels
+from headgate.services.models.model_documents import ModelDocuments
+from headgate.services.models.promote_model import PromoteModel
+from headgate.services.models.propose_model import ProposeModel
+from headgate.services.models.read_model import ReadModel
+from headgate.services.models.read_releases import ReadReleases
+from headgate.services.models.rollback_model import RollbackModel
+from headgate.services.models.verify_version import VerifyVersion
+from headgate.services.reproduction.request_reproduction import RequestReproduction
 
 
 class ModelDesk(TypedDict):

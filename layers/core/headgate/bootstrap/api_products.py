@@ -8,11 +8,11 @@ from headgate.adapters.aws.product_catalog import DynamoProductCatalog
 from headgate.adapters.aws.reproduction_catalog import DynamoReproductionCatalog
 from headgate.adapters.aws.run_catalog import DynamoRunCatalog
 from headgate.bootstrap.parts import Parts
-from headgate.services.apply_product import ApplyProduct
-from headgate.services.change_stage import ChangeStage
-from headgate.services.check_gate import CheckGate
-from headgate.services.read_platform import ReadPlatform
-from headgate.services.trace_prediction import TracePrediction
+from headgate.services.governance.apply_product import ApplyProduct
+from headgate.services.governance.change_stage import ChangeStage
+from headgate.services.governance.check_gate import CheckGate
+from headgate.services.governance.read_platform import ReadPlatform
+from headgate.services.serving.trace_prediction import TracePrediction
 
 
 class ProductDesk(TypedDict):

@@ -9,10 +9,10 @@ from headgate.adapters.aws.run_catalog import DynamoRunCatalog
 from headgate.adapters.aws.sqs import SqsQueue
 from headgate.bootstrap.parts import Parts, price_table
 from headgate.config import ApiSettings
-from headgate.services.read_run_logs import ReadRunLogs
-from headgate.services.request_training import RequestTraining
-from headgate.services.show_experiments import ShowExperiments
-from headgate.services.stop_training import StopTraining
+from headgate.services.experiments.show_experiments import ShowExperiments
+from headgate.services.training.read_run_logs import ReadRunLogs
+from headgate.services.training.request_training import RequestTraining
+from headgate.services.training.stop_training import StopTraining
 
 
 class TrainingDesk(TypedDict):

@@ -9,9 +9,9 @@ from headgate.bootstrap.sql import FEATURE_JOB_SECONDS
 from headgate.config import BuildFeaturesSettings, FeatureJobSettings
 
 if TYPE_CHECKING:
-    from headgate.services.answer_feature_requests import AnswerFeatureRequests
-    from headgate.services.build_features import BuildFeatures
-    from headgate.services.make_feature_share import MakeFeatureShare
+    from headgate.services.dispatch.answer_feature_requests import AnswerFeatureRequests
+    from headgate.services.features.build_features import BuildFeatures
+    from headgate.services.features.make_feature_share import MakeFeatureShare
 
 
 def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
@@ -19,8 +19,8 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.online import DynamoOnlineStore
-    from headgate.services.build_features import BuildFeatures
-    from headgate.services.feature_compute import FeatureCompute, FeatureJobs
+    from headgate.services.features.build_features import BuildFeatures
+    from headgate.services.features.feature_compute import FeatureCompute, FeatureJobs
 
     settings = BuildFeaturesSettings.from_env(environ)
     parts = parts_of(settings)
@@ -44,7 +44,7 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
 def feature_job(environ: Mapping[str, str]) -> "MakeFeatureShare":
     """What a Batch worker makes of a build that is too large for the function."""
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
-    from headgate.services.make_feature_share import MakeFeatureShare
+    from headgate.services.features.make_feature_share import MakeFeatureShare
 
     settings = FeatureJobSettings.from_env(environ)
     parts = parts_of(settings)
@@ -59,8 +59,8 @@ def feature_job(environ: Mapping[str, str]) -> "MakeFeatureShare":
 
 def feature_requests(environ: Mapping[str, str]) -> "AnswerFeatureRequests":
     """The part of the ``build_features`` function that does what someone asked for."""
-    from headgate.services.answer_feature_requests import AnswerFeatureRequests
-    from headgate.services.check_parity import CheckParity
+    from headgate.services.dispatch.answer_feature_requests import AnswerFeatureRequests
+    from headgate.services.features.check_parity import CheckParity
 
     builder = build_features(environ)
     parity = CheckParity(

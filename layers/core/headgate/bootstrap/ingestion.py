@@ -11,9 +11,9 @@ from headgate.config import IngestJobSettings, IngestSettings, PublishSettings
 
 if TYPE_CHECKING:
     from headgate.adapters.engines.duckdb_session import Limits
-    from headgate.services.import_prefix import ImportPrefix
-    from headgate.services.ingest_drops import IngestDrops
-    from headgate.services.publish_iceberg import PublishIceberg
+    from headgate.services.ingestion.import_prefix import ImportPrefix
+    from headgate.services.ingestion.ingest_drops import IngestDrops
+    from headgate.services.versions.publish_iceberg import PublishIceberg
 
 INGEST_SECONDS = 250.0
 INGEST_JOB_SECONDS = 12_000.0
@@ -24,7 +24,7 @@ ends with an error that says why.
 
 def ingest(environ: Mapping[str, str]) -> "IngestDrops":
     from headgate.adapters.aws.batch import AwsBatchCompute
-    from headgate.services.hand_over_drop import HandOverDrop
+    from headgate.services.ingestion.hand_over_drop import HandOverDrop
 
     settings = IngestSettings.from_env(environ)
     parts = parts_of(settings)
@@ -47,7 +47,7 @@ def _ingest(parts: Parts, settings: IngestSettings | IngestJobSettings, limits: 
     from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
     from headgate.adapters.aws.s3_access import s3_access
     from headgate.adapters.engines.duckdb_ingest import DuckDbIngestEngine
-    from headgate.services.ingest_drops import IngestDrops
+    from headgate.services.ingestion.ingest_drops import IngestDrops
 
     return IngestDrops(
         products=parts.products,
@@ -73,7 +73,7 @@ def import_prefix(environ: Mapping[str, str]) -> "ImportPrefix":
     from headgate.adapters.aws.s3_access import s3_access
     from headgate.adapters.aws.sqs import SqsQueue
     from headgate.adapters.engines.duckdb_import import DuckDbImportEngine
-    from headgate.services.import_prefix import ImportPrefix
+    from headgate.services.ingestion.import_prefix import ImportPrefix
 
     settings = IngestSettings.from_env(environ)
     parts = parts_of(settings)
@@ -97,7 +97,7 @@ def publish(environ: Mapping[str, str]) -> "PublishIceberg":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.sqs import SqsQueue
     from headgate.adapters.iceberg.glue_tables import GlueIcebergTables
-    from headgate.services.publish_iceberg import PublishIceberg
+    from headgate.services.versions.publish_iceberg import PublishIceberg
 
     settings = PublishSettings.from_env(environ)
     parts = parts_of(settings)

@@ -9,10 +9,10 @@ from headgate.bootstrap.sql import httpfs, limits_of, sql_scratch
 from headgate.config import MaintainSettings
 
 if TYPE_CHECKING:
-    from headgate.services.collect_garbage import CollectGarbage
-    from headgate.services.diff_versions import DiffVersions
-    from headgate.services.erase_subject import EraseSubject
-    from headgate.services.find_subject import FindSubject
+    from headgate.services.erasure.erase_subject import EraseSubject
+    from headgate.services.erasure.find_subject import FindSubject
+    from headgate.services.retention.collect_garbage import CollectGarbage
+    from headgate.services.versions.diff_versions import DiffVersions
 
 DIFF_SPILL_BYTES = 3 * 1024**3
 """Of the 4 GiB of disk that the function has which compares versions: where that ends is then told, not an
@@ -28,8 +28,8 @@ def collect_garbage(environ: Mapping[str, str]) -> "CollectGarbage":
     from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.aws.sqs import SqsQueue
-    from headgate.services.collect_garbage import CollectGarbage
-    from headgate.services.version_uses import VersionUses
+    from headgate.services.retention.collect_garbage import CollectGarbage
+    from headgate.services.retention.version_uses import VersionUses
 
     settings = MaintainSettings.from_env(environ)
     parts = parts_of(settings)
@@ -57,7 +57,7 @@ def collect_garbage(environ: Mapping[str, str]) -> "CollectGarbage":
 def diff_versions(environ: Mapping[str, str]) -> "DiffVersions":
     from headgate.adapters.aws.s3_access import s3_access
     from headgate.adapters.engines.duckdb_diff import DuckDbDiffEngine
-    from headgate.services.diff_versions import DiffVersions
+    from headgate.services.versions.diff_versions import DiffVersions
 
     settings = MaintainSettings.from_env(environ)
     parts = parts_of(settings)
@@ -68,9 +68,9 @@ def diff_versions(environ: Mapping[str, str]) -> "DiffVersions":
 
 def erase_subject(environ: Mapping[str, str]) -> "EraseSubject":
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
-    from headgate.services.erase_data import EraseData
-    from headgate.services.erase_made import EraseMade
-    from headgate.services.erase_subject import EraseSubject
+    from headgate.services.erasure.erase_data import EraseData
+    from headgate.services.erasure.erase_made import EraseMade
+    from headgate.services.erasure.erase_subject import EraseSubject
 
     settings = MaintainSettings.from_env(environ)
     parts = parts_of(settings)
@@ -91,7 +91,7 @@ def _finder(parts: Parts, settings: MaintainSettings) -> "FindSubject":
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.aws.s3_access import s3_access
     from headgate.adapters.engines.duckdb_erasure import DuckDbErasureEngine
-    from headgate.services.find_subject import FindSubject
+    from headgate.services.erasure.find_subject import FindSubject
 
     limits, access = limits_of(settings.memory_mb), s3_access(parts.clients)
     return FindSubject(

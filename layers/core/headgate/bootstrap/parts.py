@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from headgate.adapters.aws.dynamo import Table
     from headgate.adapters.aws.ledger import DynamoLedger
     from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
-    from headgate.services.conclude_reproduction import ConcludeReproduction
-    from headgate.services.datasets import Datasets
-    from headgate.services.evaluate_model import EvaluateModel
+    from headgate.services.models.evaluate_model import EvaluateModel
+    from headgate.services.reproduction.conclude_reproduction import ConcludeReproduction
+    from headgate.services.versions.datasets import Datasets
 
 
 def new_id() -> str:
@@ -65,7 +65,7 @@ class Parts:
         """The versions of datasets, for the use cases that read and move them."""
         from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
         from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
-        from headgate.services.datasets import Datasets
+        from headgate.services.versions.datasets import Datasets
 
         catalog, refs = DynamoDatasetCatalog(self.catalog), DynamoRefCatalog(self.catalog)
         return Datasets(self.products, catalog, refs, self.lake, self.guard, self.bus, self.clock)
@@ -82,8 +82,8 @@ class Parts:
     def conclusion(self, models_bucket: str) -> "ConcludeReproduction":
         """Where reproductions end."""
         from headgate.adapters.aws.reproduction_catalog import DynamoReproductionCatalog
-        from headgate.services.conclude_reproduction import ConcludeReproduction
-        from headgate.services.reproduction_documents import ReproductionDocuments
+        from headgate.services.reproduction.conclude_reproduction import ConcludeReproduction
+        from headgate.services.reproduction.reproduction_documents import ReproductionDocuments
 
         documents = ReproductionDocuments(self.bucket(models_bucket))
         return ConcludeReproduction(DynamoReproductionCatalog(self.catalog), documents, self.bus, self.clock)
@@ -92,7 +92,7 @@ class Parts:
         from headgate.adapters.aws.s3_access import s3_access
         from headgate.adapters.engines.duckdb_evaluation import DuckDbEvaluationEngine
         from headgate.adapters.engines.numpy_statistics import NumpyStatistics
-        from headgate.services.evaluate_model import EvaluateModel
+        from headgate.services.models.evaluate_model import EvaluateModel
 
         engine = DuckDbEvaluationEngine(
             limits_of(memory_mb), sql_scratch(), s3_access(self.clients), httpfs()

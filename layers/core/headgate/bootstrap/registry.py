@@ -9,9 +9,9 @@ from headgate.config import MonitorSettings, RegisterSettings
 if TYPE_CHECKING:
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.ports import EvaluationEngine
-    from headgate.services.end_job import EndJob
-    from headgate.services.judge_reproduction import JudgeReproduction
-    from headgate.services.monitor_model import MonitorModel
+    from headgate.services.dispatch.end_job import EndJob
+    from headgate.services.reproduction.judge_reproduction import JudgeReproduction
+    from headgate.services.serving.monitor_model import MonitorModel
 
 
 def register(environ: Mapping[str, str]) -> "EndJob":
@@ -22,8 +22,8 @@ def register(environ: Mapping[str, str]) -> "EndJob":
     from headgate.adapters.aws.release_catalog import DynamoReleaseCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
-    from headgate.services.end_job import EndJob, trials_with
-    from headgate.services.register_model import RegisterModel
+    from headgate.services.dispatch.end_job import EndJob, trials_with
+    from headgate.services.models.register_model import RegisterModel
 
     settings = RegisterSettings.from_env(environ)
     parts = parts_of(settings)
@@ -53,7 +53,7 @@ def register(environ: Mapping[str, str]) -> "EndJob":
 def _judging(
     parts: Parts, settings: RegisterSettings, models: "DynamoModelCatalog", engine: "EvaluationEngine"
 ) -> "JudgeReproduction":
-    from headgate.services.judge_reproduction import JudgeReproduction
+    from headgate.services.reproduction.judge_reproduction import JudgeReproduction
 
     return JudgeReproduction(
         models=models,
@@ -68,7 +68,7 @@ def monitor(environ: Mapping[str, str]) -> "MonitorModel":
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
-    from headgate.services.monitor_model import MonitorModel
+    from headgate.services.serving.monitor_model import MonitorModel
 
     settings = MonitorSettings.from_env(environ)
     parts = parts_of(settings)

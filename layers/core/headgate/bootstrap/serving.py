@@ -8,8 +8,8 @@ from headgate.bootstrap.sql import limits_of, sql_scratch
 from headgate.config import InferSettings, RecordSettings
 
 if TYPE_CHECKING:
-    from headgate.services.infer import Infer
-    from headgate.services.record_events import RecordEvents
+    from headgate.services.governance.record_events import RecordEvents
+    from headgate.services.serving.infer import Infer
 
 REQUEST_SECONDS = 5.0
 """How long the on-demand view of one request may run, of the 29 s that its caller waits."""
@@ -21,7 +21,7 @@ def infer(environ: Mapping[str, str]) -> "Infer":
     from headgate.adapters.aws.sqs import SqsQueue
     from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
     from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
-    from headgate.services.infer import Infer
+    from headgate.services.serving.infer import Infer
 
     settings = InferSettings.from_env(environ)
     parts = parts_of(settings)
@@ -42,7 +42,7 @@ def infer(environ: Mapping[str, str]) -> "Infer":
 
 
 def record(environ: Mapping[str, str]) -> "RecordEvents":
-    from headgate.services.record_events import RecordEvents
+    from headgate.services.governance.record_events import RecordEvents
 
     settings = RecordSettings.from_env(environ)
     parts = parts_of(settings)

@@ -9,9 +9,9 @@ from headgate.bootstrap.sql import FEATURE_JOB_SECONDS
 from headgate.config import ReproduceJobSettings, TrainSettings
 
 if TYPE_CHECKING:
-    from headgate.services.answer_training_requests import AnswerTrainingRequests
-    from headgate.services.rebuild_features import RebuildFeatures
-    from headgate.services.run_reproduction import RunReproduction
+    from headgate.services.dispatch.answer_training_requests import AnswerTrainingRequests
+    from headgate.services.reproduction.rebuild_features import RebuildFeatures
+    from headgate.services.reproduction.run_reproduction import RunReproduction
 
 
 def train(environ: Mapping[str, str]) -> "AnswerTrainingRequests":
@@ -20,9 +20,9 @@ def train(environ: Mapping[str, str]) -> "AnswerTrainingRequests":
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.aws.sqs import SqsQueue
-    from headgate.services.answer_training_requests import AnswerTrainingRequests
-    from headgate.services.run_experiment import RunExperiment
-    from headgate.services.submit_training import SubmitTraining
+    from headgate.services.dispatch.answer_training_requests import AnswerTrainingRequests
+    from headgate.services.experiments.run_experiment import RunExperiment
+    from headgate.services.training.submit_training import SubmitTraining
 
     settings = TrainSettings.from_env(environ)
     parts = parts_of(settings)
@@ -50,7 +50,7 @@ def train(environ: Mapping[str, str]) -> "AnswerTrainingRequests":
 def reproductions(environ: Mapping[str, str]) -> "RunReproduction":
     """The part of the ``train`` function that makes registered models again."""
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
-    from headgate.services.run_reproduction import RunReproduction
+    from headgate.services.reproduction.run_reproduction import RunReproduction
 
     settings = TrainSettings.from_env(environ)
     parts = parts_of(settings)
@@ -71,9 +71,9 @@ def reproduce_job(environ: Mapping[str, str]) -> "RebuildFeatures":
     from headgate.adapters.aws.external_objects import S3ExternalObjects
     from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.run_catalog import DynamoRunCatalog
-    from headgate.services.rebuild_features import RebuildFeatures
-    from headgate.services.recorded_closure import FindClosure
-    from headgate.services.verify_closure import VerifyClosure
+    from headgate.services.reproduction.rebuild_features import RebuildFeatures
+    from headgate.services.reproduction.recorded_closure import FindClosure
+    from headgate.services.reproduction.verify_closure import VerifyClosure
 
     settings = ReproduceJobSettings.from_env(environ)
     parts = parts_of(settings)

@@ -21,8 +21,8 @@ def nobody(_done: int, _total: int) -> None:
 
 def fetch(files: Iterable[Mapping[str, Any]], folder: Path, progress: Progress = nobody) -> list[Path]:
     """The files in their order, each once, as ``<sha256>.parquet`` below ``folder``; ``files`` are as
-    `headgate.services.hand_out_features` tells them. Raises Unreachable, and CommandFailed when the bytes do
-    not have the digest.
+    `headgate.services.features.hand_out_features` tells them. Raises Unreachable, and CommandFailed when the
+    bytes do not have the digest.
     """
     listed = list(files)
     missing = {f["sha256"]: f for f in listed if not _path(folder, f).exists()}

@@ -150,7 +150,7 @@ def command(body: str) -> Mapping[str, Any] | None:
 
 
 def prediction_message(body: str) -> Mapping[str, Any] | None:
-    """One part of the prediction log (see `headgate.services.prediction_log`), or None for a bus event.
+    """One part of the prediction log (`headgate.services.serving.prediction_log`), or None for a bus event.
 
     Raises InvalidRequest when it is neither.
     """

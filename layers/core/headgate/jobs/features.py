@@ -14,7 +14,7 @@ from headgate import bootstrap
 from headgate.domain.errors import ConfigurationError, HeadgateError, InvalidRequest, Retryable
 from headgate.domain.feature_job import FeatureJob
 from headgate.jobs.running import AGAIN, BAD, DONE, FAILED, logged
-from headgate.services.make_feature_share import MakeFeatureShare
+from headgate.services.features.make_feature_share import MakeFeatureShare
 
 INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
 

@@ -12,9 +12,9 @@ from typing import Any
 from headgate import bootstrap
 from headgate.domain.errors import ConfigurationError, InvalidRequest, Retryable
 from headgate.jobs.running import AGAIN, BAD, DONE, FAILED, logged
-from headgate.services.hand_over_drop import handed_drop
-from headgate.services.ingest_drops import IngestDrops
-from headgate.services.ingest_report import IngestReport
+from headgate.services.ingestion.hand_over_drop import handed_drop
+from headgate.services.ingestion.ingest_drops import IngestDrops
+from headgate.services.ingestion.ingest_report import IngestReport
 
 
 def run(

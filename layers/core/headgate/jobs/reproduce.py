@@ -14,7 +14,7 @@ from headgate import bootstrap
 from headgate.domain.errors import ConfigurationError, HeadgateError, InvalidRequest, Retryable
 from headgate.domain.reproduction import place_of
 from headgate.jobs.running import AGAIN, BAD, DONE, FAILED, logged
-from headgate.services.rebuild_features import RebuildFeatures
+from headgate.services.reproduction.rebuild_features import RebuildFeatures
 
 
 def run(

@@ -9,10 +9,12 @@ from headgate.domain.audit import access_decided
 from headgate.domain.identity import Principal
 from headgate.domain.policy import AccessRequest, Decision, Explanation, PolicyDocument, evaluate, explain
 from headgate.domain.policy_request import Fact
+from headgate.domain.policy_vocabulary import hrn
 from headgate.ports import Clock, EventBus
 from headgate.services.clock import iso
 from headgate.services.products import AppliedProduct
 
+READ_PRODUCT = "headgate:ReadProduct"
 STAGE = "headgate:Stage"
 
 
@@ -44,6 +46,11 @@ class Guard:
         self._bus.publish([access_decided(decision, id=self._new_id(), time=iso(self._clock.now()))])
         decision.require()
         return decision
+
+    def require_reading(self, applied: AppliedProduct, principal: Principal) -> Decision:
+        """`require` for reading the product itself, which comes before anything that is told of it."""
+        name = applied.record.name
+        return self.require(applied, principal, READ_PRODUCT, hrn(name, "product", name))
 
     def explain(
         self,

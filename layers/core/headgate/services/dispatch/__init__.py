@@ -1,0 +1,1 @@
+"""Which use case a message or a request is for."""

@@ -1,0 +1,1 @@
+"""A search over configurations: its trials, their end, their comparison."""

@@ -1,0 +1,1 @@
+"""Views to rows: planned, built by partitions, stored, followed online, compared, handed out."""

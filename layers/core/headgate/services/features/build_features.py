@@ -1,0 +1,148 @@
+"""Dataset versions become feature versions: when a build is due, what it is called, and who tells of it. The
+build itself is in `headgate.services.features.feature_build`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from headgate.domain import events
+from headgate.domain.errors import Permanent
+from headgate.domain.events import DomainEvent
+from headgate.domain.feature_job import EndedFeatureJob
+from headgate.domain.feature_set import FeatureSet
+from headgate.domain.feature_version import FeatureVersionRecord, build_id
+from headgate.domain.identity import Principal
+from headgate.domain.version import VersionRecord
+from headgate.ports import (
+    Clock,
+    DatasetCatalog,
+    EventBus,
+    FeatureCatalog,
+    FeatureEngine,
+    ObjectStore,
+    OnlineStore,
+    Scratch,
+)
+from headgate.services.access import Guard
+from headgate.services.clock import iso
+from headgate.services.features.feature_build import BuildOutcome, BuildParts, FeatureBuild
+from headgate.services.features.feature_compute import PRICED_AS, FeatureJobs
+from headgate.services.features.feature_facts import features_built, features_lineage
+from headgate.services.features.feature_lineage import recorded_lineage
+from headgate.services.features.feature_manifests import load_features
+from headgate.services.products import AppliedProduct, Products
+
+SERVICE = Principal("service/build_features")
+
+
+@dataclass(frozen=True)
+class BuildFeatures:
+    """The use case. Without ``jobs`` every build is made here, whatever its size."""
+
+    products: Products
+    datasets: DatasetCatalog
+    features: FeatureCatalog
+    lake: ObjectStore
+    engine: FeatureEngine
+    online: OnlineStore
+    bus: EventBus
+    guard: Guard
+    clock: Clock
+    scratch: Scratch
+    jobs: FeatureJobs | None = None
+
+    def on_dataset_version(self, product: str, dataset: str) -> list[BuildOutcome]:
+        """Builds every feature set that reads the dataset, from the newest version of every input.
+
+        A set that fails does not keep the others from being built; its error is raised after them.
+        """
+        applied = self.products.get(product)
+        outcomes: list[BuildOutcome] = []
+        problems: list[Exception] = []
+        for feature_set in applied.product.sets_reading(dataset):
+            try:
+                outcomes.append(self.build(applied, feature_set))
+            except Exception as problem:  # any failure is this set's alone, and is raised below
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+        return outcomes
+
+    def on_job_ended(self, ended: EndedFeatureJob) -> BuildOutcome:
+        """Goes on where the job has ended; of an array where all of it has. Raises Permanent when it failed,
+        and when it ended well without having made its stage.
+        """
+        job = ended.job
+        self._publish_cost(ended)
+        if ended.scope == "worker":
+            return BuildOutcome(job.feature_set, "at work", detail="one worker of an array has ended")
+        if self.jobs is not None:
+            self.jobs.ended(job, ended.job_id)
+        if ended.failure:
+            raise Permanent(
+                f"stage {job.stage} of {job.product}/{job.feature_set} was not made: {ended.failure}, job "
+                f"{ended.job_id}; `headgate features build` tries again"
+            )
+        applied = self.products.get(job.product)
+        feature_set = applied.product.feature_sets.get(job.feature_set)
+        if feature_set is None or feature_set.recipe_digest() != job.recipe:
+            return BuildOutcome(job.feature_set, "superseded", detail="the set was declared anew")
+        inputs = {d: self.datasets.dataset_version(job.product, d, n) for d, n in job.inputs.items()}
+        return self._build(applied, feature_set, inputs, made=job.stage)
+
+    def build(self, applied: AppliedProduct, feature_set: FeatureSet) -> BuildOutcome:
+        """Raises AccessDenied, InvalidRequest when a view fails, Conflict after many lost races."""
+        product = applied.product.name
+        heads = {d: self.datasets.dataset_head(product, d) for d in feature_set.inputs}
+        missing = sorted(d for d, head in heads.items() if head is None)
+        if missing:
+            return BuildOutcome(feature_set.name, "waiting", detail=f"no version yet of {', '.join(missing)}")
+        return self._build(applied, feature_set, {d: h for d, h in heads.items() if h is not None})
+
+    def _build(
+        self,
+        applied: AppliedProduct,
+        feature_set: FeatureSet,
+        inputs: Mapping[str, VersionRecord],
+        made: int | None = None,
+    ) -> BuildOutcome:
+        product = applied.product.name
+        name = build_id(feature_set, {d: h.digest for d, h in inputs.items()}, self.engine.version)
+        if (known := self.features.feature_version_of_build(product, feature_set.name, name)) is not None:
+            self._publish(known)
+            return BuildOutcome(feature_set.name, "unchanged", known)
+        self.guard.require(
+            applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}"
+        )
+        parts = BuildParts(self.features, self.lake, self.engine, self.online, self.clock, self.jobs)
+        with self.scratch.directory() as directory:
+            build = FeatureBuild(parts, applied.product, feature_set, inputs, name, directory)
+            outcome = build.run(made)
+        if outcome.state == "built" and outcome.record is not None:
+            self._publish(outcome.record)
+        return outcome
+
+    def _publish_cost(self, ended: EndedFeatureJob) -> None:
+        """What the job took, at the list price of its machine; a repeated event is the same line."""
+        if self.jobs is None or not ended.seconds:
+            return
+        usd = round(self.jobs.decide.prices.compute_usd(PRICED_AS, ended.seconds), 6)
+        line = {"kind": "features", "quantity": ended.seconds, "unit": "seconds", "usd": usd}
+        at = iso(datetime.fromtimestamp(ended.stopped_ms / 1000, UTC))
+        name = f"features-{ended.job_id}"
+        self.bus.publish([DomainEvent(events.COST_INCURRED, ended.job.product, name, at, line)])
+
+    def _publish(self, record: FeatureVersionRecord) -> None:
+        """The version's facts, and the lineage of the one before it again.
+
+        A worker that died between head and events is followed by one that finds newer inputs: nobody else
+        would tell where the older version came from.
+        """
+        newest = self.features.feature_versions(record.product, record.feature_set, limit=2)
+        told = {each.digest: each for each in (*newest, record)}
+        self.bus.publish([*map(self._lineage, told.values()), features_built(record)])
+
+    def _lineage(self, record: FeatureVersionRecord) -> DomainEvent:
+        manifest = load_features(self.lake, record.product, record.feature_set, record.digest)
+        return features_lineage(record, recorded_lineage(manifest))

@@ -1,0 +1,267 @@
+"""One build of a feature set.
+
+Order of side effects: partitions and their records, statistics, manifest, online rows, head. All but the head
+are content-addressed or conditional on event time, so a repeated build ends in the same state. A build of
+older inputs never replaces one of newer inputs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headgate.domain.canonical import canonical_json
+from headgate.domain.errors import Conflict, Permanent
+from headgate.domain.feature_job import FeatureJob
+from headgate.domain.feature_set import FeatureSet
+from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord, ViewVersion
+from headgate.domain.product import Product
+from headgate.domain.version import VersionRecord
+from headgate.ports import Clock, FeatureCatalog, FeatureEngine, FeatureSession, ObjectStore, OnlineStore
+from headgate.services.clock import iso
+from headgate.services.features.feature_compute import FUNCTION, FeatureJobs
+from headgate.services.features.feature_inputs import planned_inputs
+from headgate.services.features.feature_lineage import version_lineage
+from headgate.services.features.feature_manifests import (
+    features_manifest_key,
+    features_prefix,
+    load_features,
+    load_statistics,
+    sketches_of,
+    statistics_document,
+    store_statistics,
+)
+from headgate.services.features.feature_memo import FeatureMemo, Made
+from headgate.services.features.feature_tests import FeatureTests
+from headgate.services.features.feature_work import CHUNK_BYTES, FeatureWork, JoinStep
+from headgate.services.features.online_rows import OnlineRows, reads
+
+COMMIT_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """What became of one build: ``state`` is built, unchanged, waiting, handed over or superseded; ``detail``
+    says why it waits, and what was handed over.
+    """
+
+    feature_set: str
+    state: str
+    record: FeatureVersionRecord | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class BuildParts:
+    """What a build is made with."""
+
+    features: FeatureCatalog
+    lake: ObjectStore
+    engine: FeatureEngine
+    online: OnlineStore
+    clock: Clock
+    jobs: FeatureJobs | None
+
+
+class FeatureBuild:
+    """One build of a set from pinned input versions; ``name`` is its build id."""
+
+    def __init__(
+        self,
+        parts: BuildParts,
+        product: Product,
+        feature_set: FeatureSet,
+        inputs: Mapping[str, VersionRecord],
+        name: str,
+        directory: Path,
+    ) -> None:
+        self._parts = parts
+        self._product = product.name
+        self._set = feature_set
+        self._inputs = inputs
+        self._name = name
+        self._started = parts.clock.monotonic()
+        self._before = self._manifest_before()
+        self._tests = FeatureTests(self._before)
+        sketches = sketches_of(load_statistics(parts.lake, self._before)) if self._before else {}
+        prefix = features_prefix(self._product, feature_set.name)
+        self._work = FeatureWork(
+            feature_set=feature_set,
+            engine=parts.engine,
+            lake=parts.lake,
+            memo=FeatureMemo(parts.lake, prefix, self._before, sketches),
+            prefix=prefix,
+            inputs=planned_inputs(parts.lake, product, inputs),
+            directory=directory,
+            chunk_bytes=parts.jobs.decide.chunk_bytes if parts.jobs else CHUNK_BYTES,
+        )
+
+    def run(self, made: int | None = None) -> BuildOutcome:
+        """``made`` is the stage that a job has just made. Raises InvalidRequest when a view fails, Permanent
+        when that stage is not made after all, Conflict after many lost races.
+        """
+        work, ordinals = self._work, {d: r.ordinal for d, r in self._inputs.items()}
+        stages = work.stages()
+        for number, stage in enumerate(stages):
+            plans = work.plan(stage)
+            missing = work.missing(plans)
+            if (handed := self._hand_over(number, work.task_bytes(missing), made)) is not None:
+                return handed
+            work.make_views(plans, missing)
+            work.settle(plans)
+            self._tests.views(work, plans)
+        joins = self._missing_joins()
+        if (handed := self._hand_over(len(stages), [step.bytes for step in joins], made)) is not None:
+            return handed
+        with self._session() as session:
+            work.make_joins(session, joins)
+            manifest = self._stored_manifest()
+            head = self._newest_head()
+            if head is not None and head.supersedes(ordinals):
+                return BuildOutcome(self._set.name, "superseded", head)
+            parity = self._write_online(session, manifest)
+        record = self._commit(manifest, ordinals, parity)
+        if record is None:
+            return BuildOutcome(self._set.name, "superseded")
+        return BuildOutcome(self._set.name, "built", record)
+
+    def _hand_over(self, stage: int, tasks: Sequence[int], made: int | None) -> BuildOutcome | None:
+        """The stage given to Batch, where what is missing of it is more than a function should make;
+        ``tasks`` are the bytes that each task reads.
+        """
+        jobs = self._parts.jobs
+        if jobs is None or (placed := jobs.decide.place(tasks)).kind == FUNCTION:
+            return None
+        if made == stage:
+            raise Permanent(
+                f"the job of stage {stage} of {self._product}/{self._set.name} ended well, and {len(tasks)} "
+                "of its tasks are not made"
+            )
+        ordinals = {d: r.ordinal for d, r in self._inputs.items()}
+        recipe = self._set.recipe_digest()
+        job = FeatureJob(
+            self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
+        )
+        id_ = jobs.submit(job, placed)
+        size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
+        said = f"stage {stage}: {size}, {placed.workers} worker(s), job {id_}"
+        return BuildOutcome(self._set.name, "handed over", detail=said)
+
+    def _newest_head(self) -> FeatureVersionRecord | None:
+        return self._parts.features.feature_head(self._product, self._set.name)
+
+    def _manifest_before(self) -> FeatureManifest | None:
+        head = self._newest_head()
+        if head is None:
+            return None
+        return load_features(self._parts.lake, self._product, self._set.name, head.digest)
+
+    def _session(self) -> Any:
+        work, lake = self._work, self._parts.lake
+        before = [lake.uri(p.key) for p in reads(self._set.views, self._before)]
+        return work.engine.session([*work.uris().values(), *before], work.directory, self._set.seed)
+
+    def _missing_joins(self) -> list[JoinStep]:
+        steps = self._work.join_steps()
+        found = self._work.memo.find([s.id for s in steps])
+        return [s for s in steps if s.id not in found]
+
+    def _stored_manifest(self) -> FeatureManifest:
+        """Every partition is there: the manifest is put in the lake."""
+        steps = self._work.join_steps()
+        parts = self._work.memo.find([s.id for s in steps])
+        statistics = statistics_document({id_: part.sketches for id_, part in parts.items()})
+        manifest = self._manifest(steps, parts, self._stored(statistics))
+        key = features_manifest_key(self._product, self._set.name, manifest.digest)
+        self._parts.lake.put(key, canonical_json(manifest.to_document()), "application/json")
+        return manifest
+
+    def _stored(self, statistics: Mapping[str, Any]) -> str:
+        return store_statistics(self._parts.lake, self._product, self._set.name, statistics)
+
+    def _manifest(
+        self, steps: Sequence[JoinStep], parts: Mapping[str, Made], statistics: str
+    ) -> FeatureManifest:
+        work = self._work
+        ordered = [parts[s.id] for s in steps]
+        columns = ordered[0].columns if ordered else ()
+        return FeatureManifest(
+            product=self._product,
+            feature_set=self._set.name,
+            recipe=self._set.recipe_digest(),
+            engine=work.engine.version,
+            seed=self._set.seed,
+            inputs={d: r.digest for d, r in self._inputs.items()},
+            columns=columns,
+            partitions=tuple(p for part in ordered for p in part.partitions),
+            label_rows=work.built[self._set.spine.name].rows,
+            views=tuple(work.built[v.name] for v in self._set.built),
+            statistics=statistics,
+            tests=self._tests.results(),
+            lineage=version_lineage(work, columns, self._before),
+        )
+
+    def _write_online(self, session: FeatureSession, manifest: FeatureManifest) -> dict[str, Any]:
+        """Newest rows of the online views, and by view how a sample of them compares."""
+        parts, before = self._parts, self._before
+        lake = parts.lake
+        uris = {
+            **{p.sha256: lake.uri(p.key) for p in reads(self._set.views, before)},
+            **self._work.uris(),
+        }
+        rows = OnlineRows(parts.online, parts.clock, manifest, uris)
+        found = {}
+        for view in self._set.views:
+            if view.online:
+                was = _same_recipe(before, manifest, view.name)
+                rows.follow(session, view, was)
+                found[view.name] = rows.sample(session, view, was).counts
+        return found
+
+    def _commit(
+        self, manifest: FeatureManifest, ordinals: Mapping[str, int], parity: Mapping[str, Any]
+    ) -> FeatureVersionRecord | None:
+        """Moves the head; None when a build of newer inputs got there first."""
+        parts = self._parts
+        problem = Conflict("no attempt was made")
+        for attempt in range(COMMIT_ATTEMPTS):
+            head = parts.features.feature_head(manifest.product, manifest.feature_set)
+            if head is not None and (head.build_id == self._name or head.supersedes(ordinals)):
+                return head if head.build_id == self._name else None
+            record = self._record(manifest, ordinals, parity, 1 if head is None else head.ordinal + 1)
+            try:
+                parts.features.commit_features(record)
+                return record
+            except Conflict as error:
+                problem = error
+                parts.clock.sleep(0.05 * 2**attempt)
+        raise problem
+
+    def _record(
+        self, manifest: FeatureManifest, ordinals: Mapping[str, int], parity: Mapping[str, Any], ordinal: int
+    ) -> FeatureVersionRecord:
+        clock = self._parts.clock
+        return FeatureVersionRecord(
+            product=manifest.product,
+            feature_set=manifest.feature_set,
+            ordinal=ordinal,
+            digest=manifest.digest,
+            build_id=self._name,
+            inputs=manifest.inputs,
+            rows=manifest.rows,
+            partitions=len(manifest.partitions),
+            min_event_time=min((p.min_event_time for p in manifest.partitions), default=""),
+            max_event_time=max((p.max_event_time for p in manifest.partitions), default=""),
+            created_at=iso(clock.now()),
+            seconds=round(clock.monotonic() - self._started, 3),
+            input_ordinals=ordinals,
+            built=len(self._work.made),
+            parity=parity,
+            steps=max(manifest.steps, len(self._work.made)),
+        )
+
+
+def _same_recipe(before: FeatureManifest | None, manifest: FeatureManifest, name: str) -> ViewVersion | None:
+    """The view as the version before had it, unless its rows meant something else then."""
+    was, now = before.view(name) if before else None, manifest.view(name)
+    return was if was and now and was.recipe == now.recipe else None

@@ -1,0 +1,1 @@
+"""From a dropped object to a version, or to quarantine."""

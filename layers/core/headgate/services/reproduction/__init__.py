@@ -1,0 +1,1 @@
+"""A model made again from what is recorded, and the verdict."""

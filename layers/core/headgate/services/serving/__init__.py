@@ -1,0 +1,1 @@
+"""Predictions, their log and trace, and how they keep up with the world."""

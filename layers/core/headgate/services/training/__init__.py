@@ -1,0 +1,1 @@
+"""From a reason to train to a job that runs: run specs, budgets, slots, logs."""

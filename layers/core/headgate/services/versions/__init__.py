@@ -1,0 +1,1 @@
+"""What a dataset is and was: manifests, branches, history, merges, rollbacks, differences."""
