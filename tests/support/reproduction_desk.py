@@ -18,7 +18,8 @@ from headgate.adapters.memory.batch import Submission
 from headgate.bootstrap import price_table
 from headgate.domain.reproduction import PARAMETER, Against, Reproduction, ended_rebuild
 from headgate.domain.reproduction_verdict import Reason, Verdict
-from headgate.domain.training import COMPUTE_CLASSES, RunRecord, run_prefix
+from headgate.domain.run import RunRecord, run_prefix
+from headgate.domain.training import COMPUTE_CLASSES
 from headgate.jobs.reproduce import run as run_job
 from headgate.ports import ExternalObjects
 from headgate.services.reproduction.conclude_reproduction import ConcludeReproduction

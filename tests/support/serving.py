@@ -5,7 +5,7 @@ from typing import Any
 
 from headgate.adapters.memory import LogisticModel
 from headgate.domain.identity import Principal
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.trained_run import GOOD, TrainedRun, build, job, spec_uri, take_in

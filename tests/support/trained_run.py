@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from headgate.adapters.memory import LogisticModel
 from headgate.domain.job import Job
-from headgate.domain.training import RunRecord, run_prefix
+from headgate.domain.run import RunRecord, run_prefix
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.small_product import sensor_csv, visits_csv

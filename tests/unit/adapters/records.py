@@ -16,7 +16,7 @@ from headgate.domain.manifest import Manifest, SchemaColumn
 from headgate.domain.model import AliasMove, GateResult, ModelVersion
 from headgate.domain.product import Criterion, GateEvidence, ProductRecord
 from headgate.domain.release import Closure, Proposal, Release, proposal_id
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.domain.version import MAIN, Branch, CommitView, Head, Hold, Tag, VersionRecord
 from headgate.ports import DatasetCatalog, OnlineRow
 

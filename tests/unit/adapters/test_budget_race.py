@@ -16,7 +16,7 @@ from headgate.adapters.memory import (
 )
 from headgate.bootstrap import price_table
 from headgate.domain.errors import Retryable
-from headgate.domain.training import RunRecord, RunSpec, TrainingPartition
+from headgate.domain.run import RunRecord, RunSpec, TrainingPartition
 from headgate.services.access import Guard
 from headgate.services.governance.apply_product import ApplyProduct
 from headgate.services.products import AppliedProduct, Products

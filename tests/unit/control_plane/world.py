@@ -56,7 +56,7 @@ from headgate.domain.model_card import RunEvidence
 from headgate.domain.reproduction import Reproduction
 from headgate.domain.reproduction_verdict import Reason, Verdict
 from headgate.domain.row_diff import RowDiff, SampleRow, Samples
-from headgate.domain.training import RunRecord, run_node
+from headgate.domain.run import RunRecord, run_node
 from headgate.domain.version import MAIN, Head, Hold, Tag, VersionRecord
 from headgate.domain.version_diff import DiffedVersion, DiffReport, FileChange
 from headgate.ports import OnlineRow

@@ -15,7 +15,8 @@ from headgate.domain.reproduction_elements import (
     library_elements,
     program_elements,
 )
-from headgate.domain.training import RunSpec, TrainingConfig
+from headgate.domain.run import RunSpec
+from headgate.domain.training import TrainingConfig
 
 from tests.support.small_product import bundle
 

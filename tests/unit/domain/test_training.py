@@ -7,7 +7,8 @@ import pytest
 from headgate.domain.bundle import read_bundle
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature_version import Partition
-from headgate.domain.training import RunRecord, RunSpec, Split, TrainingConfig, TrainingPartition
+from headgate.domain.run import RunRecord, RunSpec, TrainingPartition
+from headgate.domain.training import Split, TrainingConfig
 from headgate.domain.trigger import Triggers
 from headgate.services.training.training_data import missing_data, months
 

@@ -13,7 +13,7 @@ from headgate.domain.errors import AccessDenied, Collected, Conflict, HeadgateEr
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.garbage import CollectionRecord, CollectionRequest, Retention
 from headgate.domain.identity import Principal
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.domain.version import MAIN
 from headgate.services.retention.collect_garbage import CollectGarbage
 from headgate.services.retention.request_collection import RequestCollection

@@ -12,7 +12,7 @@ from headgate.domain.cost import PriceTable
 from headgate.domain.errors import Conflict, InvalidRequest, Throttled
 from headgate.domain.experiment import Experiment
 from headgate.domain.model import CHALLENGER, CHAMPION
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.services.experiments.show_experiments import ShowExperiments
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

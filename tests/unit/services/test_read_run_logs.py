@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from headgate.adapters.aws.job_logs import CloudWatchJobLogs
 from headgate.domain.errors import AccessDenied, PermissionMissing
-from headgate.domain.training import RunState
+from headgate.domain.run import RunState
 from headgate.services.training.read_run_logs import ReadRunLogs
 
 from tests.unit.adapters.scripted import ScriptedClients, refusal

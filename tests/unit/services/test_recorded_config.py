@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.training import RunSpec, TrainingConfig, TrainingPartition
+from headgate.domain.run import RunSpec, TrainingPartition
+from headgate.domain.training import TrainingConfig
 from headgate.domain.validation import Tolerance
 from headgate.services.reproduction.recorded_config import config_of
 

@@ -14,7 +14,7 @@ import pytest
 from headgate.adapters.memory import Crash, LogisticModel
 from headgate.domain.errors import PreconditionFailed
 from headgate.domain.model import CHALLENGER, CHAMPION
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.services.models.closures import config_digest
 from headgate.services.models.register_model import RegisterOutcome
 

@@ -13,7 +13,7 @@ from headgate.adapters.memory import Crash, LogisticModel
 from headgate.domain.errors import AccessDenied, InvalidRequest, NotFound
 from headgate.domain.lineage import edges_of
 from headgate.domain.model import CHALLENGER, CHAMPION, AliasMove
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.services.models.promote_model import PromoteModel, Promotion
 from headgate.services.models.register_model import RegisterOutcome, run_of_spec
 from headgate.services.models.verify_version import VerifyVersion

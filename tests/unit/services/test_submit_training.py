@@ -11,7 +11,7 @@ import pytest
 from headgate.adapters.memory import MemoryBatchCompute, MemoryObjectStore
 from headgate.domain.cost import PriceTable
 from headgate.domain.errors import Conflict, PermissionMissing, Throttled
-from headgate.domain.training import RunRecord, run_prefix
+from headgate.domain.run import RunRecord, run_prefix
 from headgate.services.training.submit_training import TrainingOutcome
 
 from tests.support.crash_points import REDELIVERY_SECONDS, after_every_crash

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from headgate.adapters.engines.onnx_runtime import OnnxModelRuntime
 from headgate.domain.errors import NotFound
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate_trainer.errors import Absent
 from headgate_trainer.journal import Journal
 from headgate_trainer.storage import Storage

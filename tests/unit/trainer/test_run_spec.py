@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from headgate.domain.training import RunSpec as CoreSpec
-from headgate.domain.training import TrainingConfig, TrainingPartition
+from headgate.domain.run import RunSpec as CoreSpec
+from headgate.domain.run import TrainingPartition
+from headgate.domain.training import TrainingConfig
 from headgate_trainer.declared import Backtest, Threshold, Tolerance
 from headgate_trainer.errors import BadSpec
 from headgate_trainer.run_spec import RunSpec, Window, parse_run_spec

@@ -24,7 +24,7 @@ from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.release import Proposal, Release
 from headgate.domain.reproduction import Reproduction
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.domain.trigger_state import TriggerState
 from headgate.domain.version import VersionRecord
 from headgate.ports import OnlineRow

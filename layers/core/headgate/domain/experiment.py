@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from headgate.domain.canonical import digest
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 
 ExperimentState = Literal["SUBMITTED", "FINISHED", "REFUSED", "FAILED"]
 TRIALS_FORMAT = "headgate.trials/1"

@@ -10,7 +10,7 @@ from headgate.domain.model import AliasMove, ModelVersion
 from headgate.domain.product import GateEvidence, ProductRecord
 from headgate.domain.release import Proposal, Release
 from headgate.domain.reproduction import Reproduction
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 
 
 class ProductCatalog(Protocol):

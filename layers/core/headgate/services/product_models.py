@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from headgate.domain.errors import InvalidRequest, NotFound
 from headgate.domain.model import ModelVersion
-from headgate.domain.training import RunRecord, TrainingConfig
+from headgate.domain.run import RunRecord
+from headgate.domain.training import TrainingConfig
 from headgate.ports import ModelCatalog
 from headgate.services.products import AppliedProduct
 

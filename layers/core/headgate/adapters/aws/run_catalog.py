@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from headgate.adapters import documents
 from headgate.adapters.aws.dynamo import ABSENT, PRESENT, Put, Table, Value, text
 from headgate.domain.errors import Conflict, NotFound
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 
 
 class DynamoRunCatalog:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from headgate.adapters.memory.faults import Faults
 from headgate.adapters.memory.part import CatalogPart
 from headgate.domain.errors import NotFound
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 
 
 class MemoryRuns(CatalogPart):

@@ -15,7 +15,7 @@ from headgate.domain.errors import NotFound
 from headgate.domain.external_object import external_object
 from headgate.domain.feature_version import features_node
 from headgate.domain.model import model_node
-from headgate.domain.training import RunRecord, run_prefix
+from headgate.domain.run import RunRecord, run_prefix
 from headgate.ports import (
     DatasetCatalog,
     ErasureEngine,

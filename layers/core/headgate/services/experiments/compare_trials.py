@@ -11,8 +11,9 @@ from typing import Any
 
 from headgate.domain.errors import Corrupted, InvalidRequest, NotFound
 from headgate.domain.model import CHAMPION
+from headgate.domain.run import RunRecord
 from headgate.domain.search import BETTER
-from headgate.domain.training import RunRecord, TrainingConfig
+from headgate.domain.training import TrainingConfig
 from headgate.domain.training_window import learning_interval
 from headgate.ports import ModelCatalog, RowWindow, RunCatalog, Scratch
 from headgate.services.features.feature_manifests import load_features

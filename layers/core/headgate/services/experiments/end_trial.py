@@ -12,7 +12,7 @@ from headgate.domain.cost import PriceTable
 from headgate.domain.errors import Corrupted, InvalidRequest, NotFound
 from headgate.domain.experiment import Experiment, experiment_of, plain_numbers
 from headgate.domain.job import SUCCEEDED, Job
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.ports import Clock, EventBus, ExperimentCatalog, RunCatalog
 from headgate.services.clock import iso
 from headgate.services.experiments.finish_experiment import FinishExperiment

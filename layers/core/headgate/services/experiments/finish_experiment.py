@@ -20,7 +20,8 @@ from headgate.domain.experiment import (
     trials_prefix,
 )
 from headgate.domain.model import ModelVersion
-from headgate.domain.training import RunRecord, TrainingConfig
+from headgate.domain.run import RunRecord
+from headgate.domain.training import TrainingConfig
 from headgate.ports import EventBus, ExperimentCatalog, Ledger, ObjectStore, RunCatalog
 from headgate.services.experiments.compare_trials import CompareTrials, is_better
 from headgate.services.experiments.trial_facts import experiment_finished

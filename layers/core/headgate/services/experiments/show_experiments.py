@@ -11,7 +11,7 @@ from typing import Any
 from headgate.domain.errors import NotFound
 from headgate.domain.experiment import RESULTS, Experiment, trial_row, trials_prefix
 from headgate.domain.identity import Principal
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.ports import Clock, ExperimentCatalog, Ledger, ObjectStore, RunCatalog
 from headgate.services.access import Guard
 from headgate.services.products import AppliedProduct, Products

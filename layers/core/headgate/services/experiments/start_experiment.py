@@ -13,7 +13,8 @@ from headgate.domain.canonical import canonical_json, short
 from headgate.domain.errors import Permanent
 from headgate.domain.events import DomainEvent
 from headgate.domain.experiment import TRIALS, Experiment, trials_document, trials_prefix
-from headgate.domain.training import RunSpec, TrainingConfig
+from headgate.domain.run import RunSpec
+from headgate.domain.training import TrainingConfig
 from headgate.ports import ExperimentCatalog
 from headgate.services.clock import iso
 from headgate.services.experiments.trial_runs import TrialRuns

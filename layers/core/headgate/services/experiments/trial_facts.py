@@ -11,7 +11,7 @@ from headgate.domain.experiment import Experiment, experiment_node
 from headgate.domain.feature_version import features_node
 from headgate.domain.job import Job
 from headgate.domain.lineage import Node, run_event
-from headgate.domain.training import RunRecord, run_node
+from headgate.domain.run import RunRecord, run_node
 
 
 def trial_cost(run: RunRecord, job: Job, usd: float) -> DomainEvent:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from headgate.domain.canonical import canonical_json
 from headgate.domain.experiment import Experiment
+from headgate.domain.run import RunRecord, RunSpec
 from headgate.domain.search import Search
-from headgate.domain.training import RunRecord, RunSpec, TrainingConfig
+from headgate.domain.training import TrainingConfig
 from headgate.ports import ObjectStore, RunCatalog
 from headgate.services.products import AppliedProduct
 from headgate.services.training.start_training import StartTraining

@@ -16,7 +16,7 @@ from headgate.domain.model import ModelVersion
 from headgate.domain.policy import ACTIONS, Explanation, hrn
 from headgate.domain.policy_vocabulary import check_hrn, did_you_mean, product_of
 from headgate.domain.product import GateEvidence, ProductRecord
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.ports import (
     Clock,
     Ledger,

@@ -8,8 +8,8 @@ from headgate.domain.canonical import digest
 from headgate.domain.errors import Conflict, InvalidRequest
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.model import GateResult, ModelVersion
+from headgate.domain.run import RunRecord
 from headgate.domain.trainer_manifest import TrainerManifest
-from headgate.domain.training import RunRecord
 from headgate.ports import Clock, FeatureCatalog, ModelCatalog
 from headgate.services.clock import iso
 from headgate.services.models.closures import closure_of

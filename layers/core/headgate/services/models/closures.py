@@ -7,7 +7,7 @@ from headgate.domain.canonical import digest
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.model import ModelVersion
 from headgate.domain.release import Closure
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 
 _NO_CONFIG = ("product", "training_set", "reproduces", "code_digest", "environment_digest")
 

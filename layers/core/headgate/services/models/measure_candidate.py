@@ -10,8 +10,9 @@ from typing import Any, cast
 
 from headgate.domain.drift import read_reference
 from headgate.domain.errors import InvalidRequest
+from headgate.domain.run import RunRecord
 from headgate.domain.trainer_manifest import TrainerManifest
-from headgate.domain.training import RunRecord, TrainingConfig
+from headgate.domain.training import TrainingConfig
 from headgate.domain.training_window import learning_interval
 from headgate.ports import Clock, LoadedModel, ObjectStore, RowWindow
 from headgate.services.features.feature_manifests import load_features

@@ -8,7 +8,7 @@ from headgate.domain.events import DomainEvent
 from headgate.domain.feature_version import features_node
 from headgate.domain.lineage import Node, run_event
 from headgate.domain.model import ModelVersion, model_node
-from headgate.domain.training import RunRecord, run_node
+from headgate.domain.run import RunRecord, run_node
 
 
 def model_registered(model: ModelVersion, run: RunRecord) -> list[DomainEvent]:

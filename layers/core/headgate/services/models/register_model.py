@@ -19,8 +19,9 @@ from headgate.domain.events import DomainEvent
 from headgate.domain.identity import Principal
 from headgate.domain.job import FAILED, Job
 from headgate.domain.model import GateResult, ModelVersion
+from headgate.domain.run import RunRecord
 from headgate.domain.trainer_manifest import TrainerManifest
-from headgate.domain.training import RunRecord, TrainingConfig
+from headgate.domain.training import TrainingConfig
 from headgate.ports import (
     Clock,
     EventBus,

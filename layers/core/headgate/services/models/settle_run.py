@@ -7,7 +7,7 @@ from headgate.domain import events
 from headgate.domain.cost import PriceTable
 from headgate.domain.events import DomainEvent
 from headgate.domain.job import SUCCEEDED, Job
-from headgate.domain.training import RunRecord, RunState
+from headgate.domain.run import RunRecord, RunState
 from headgate.ports import Clock, EventBus, Ledger
 from headgate.services.clock import iso
 

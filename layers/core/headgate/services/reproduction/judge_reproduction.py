@@ -19,8 +19,8 @@ from headgate.domain.reproduction_elements import (
     library_elements,
 )
 from headgate.domain.reproduction_verdict import ARTIFACT, Evidence, ScoreDifference, verdict
+from headgate.domain.run import RunRecord
 from headgate.domain.trainer_manifest import read_trainer_manifest
-from headgate.domain.training import RunRecord
 from headgate.domain.validation import Tolerance
 from headgate.ports import EvaluationEngine, ModelCatalog, ObjectStore, RowWindow, Scratch
 from headgate.services.reproduction.conclude_reproduction import ConcludeReproduction

@@ -14,7 +14,7 @@ from headgate.domain.errors import HeadgateError, NotFound
 from headgate.domain.feature_version import FeatureManifest
 from headgate.domain.model import ModelVersion
 from headgate.domain.product import Product
-from headgate.domain.training import RUN_SPEC_FORMAT, RunRecord, run_prefix
+from headgate.domain.run import RUN_SPEC_FORMAT, RunRecord, run_prefix
 from headgate.domain.version import VersionRecord
 from headgate.ports import DatasetCatalog, ErasureCatalog, ObjectStore, RunCatalog
 from headgate.services.features.feature_manifests import features_manifest_key, load_features

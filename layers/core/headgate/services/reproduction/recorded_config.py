@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.training import RUN_SPEC_FORMAT, TrainingConfig, run_prefix
+from headgate.domain.run import RUN_SPEC_FORMAT, run_prefix
+from headgate.domain.training import TrainingConfig
 from headgate.ports import ObjectStore
 
 SAME = (

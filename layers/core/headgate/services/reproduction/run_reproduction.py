@@ -23,7 +23,8 @@ from headgate.domain.reproduction import (
     Reproduction,
     parameter_of,
 )
-from headgate.domain.training import RunRecord, RunSpec, TrainingConfig, TrainingPartition, run_prefix
+from headgate.domain.run import RunRecord, RunSpec, TrainingPartition, run_prefix
+from headgate.domain.training import TrainingConfig
 from headgate.ports import ModelCatalog, ReproductionCatalog
 from headgate.services.clock import iso
 from headgate.services.product_models import training_of

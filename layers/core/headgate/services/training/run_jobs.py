@@ -1,6 +1,6 @@
 """Which Batch job computes a run: its own, or its place in the array of its experiment."""
 
-from headgate.domain.training import RunRecord
+from headgate.domain.run import RunRecord
 from headgate.ports import ExperimentCatalog
 
 

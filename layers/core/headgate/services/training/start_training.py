@@ -15,7 +15,8 @@ from headgate.domain.canonical import canonical_json, short
 from headgate.domain.errors import AccessDenied, Conflict, NotFound, Permanent
 from headgate.domain.events import DomainEvent
 from headgate.domain.identity import Principal
-from headgate.domain.training import RunRecord, RunSpec, TrainingConfig
+from headgate.domain.run import RunRecord, RunSpec
+from headgate.domain.training import TrainingConfig
 from headgate.ports import BatchCompute, Clock, EventBus, Ledger, ObjectStore, RunCatalog
 from headgate.services.access import Guard
 from headgate.services.clock import iso, parse_iso

@@ -14,7 +14,8 @@ from headgate.domain.cost import PriceTable
 from headgate.domain.errors import ConfigurationError
 from headgate.domain.events import DomainEvent
 from headgate.domain.feature_version import FeatureVersionRecord
-from headgate.domain.training import RunRecord, RunSpec, TrainingConfig
+from headgate.domain.run import RunRecord, RunSpec
+from headgate.domain.training import TrainingConfig
 from headgate.domain.trigger import Trigger
 from headgate.ports import (
     BatchCompute,

@@ -8,9 +8,9 @@ from typing import Any
 from headgate.domain.errors import Corrupted
 from headgate.domain.model import ModelVersion
 from headgate.domain.model_card import RunEvidence
+from headgate.domain.run import RunRecord, run_prefix
 from headgate.domain.shape import parse_json
 from headgate.domain.trainer_manifest import TrainerManifest, read_trainer_manifest
-from headgate.domain.training import RunRecord, run_prefix
 from headgate.ports import LoadedModel, ModelRuntime, ObjectStore
 
 ARTIFACT, HOLDOUT_SCORES, REFERENCE = "model.onnx", "holdout_scores.parquet", "reference.json"

@@ -15,7 +15,8 @@ from headgate.domain.feature_version import (
     Partition,
     partitions_between,
 )
-from headgate.domain.training import RunRecord, RunSpec, TrainingConfig, TrainingPartition, run_prefix
+from headgate.domain.run import RunRecord, RunSpec, TrainingPartition, run_prefix
+from headgate.domain.training import TrainingConfig
 from headgate.domain.trigger import Trigger
 from headgate.ports import Clock, FeatureCatalog, ObjectStore
 from headgate.services.clock import iso
