@@ -162,6 +162,43 @@ def test_a_leaking_view_over_restricted_columns_tells_no_value(tmp_path: Path) -
     assert "secret-shop" not in str(refused.value)
 
 
+TIMELESS = {
+    "the whole future": ("SELECT shop, avg(warmth) AS warmth FROM sensor GROUP BY shop", "warmth"),
+    "the newest": ("SELECT shop, max_by(warmth, known_at) AS warmth FROM sensor GROUP BY shop", "warmth"),
+    "which shops there will be": ("SELECT DISTINCT shop, 1 AS warmth FROM sensor", "shop"),
+    "how many there will be": ("SELECT 'north' AS shop, count(*) AS warmth FROM sensor", None),
+}
+
+
+@pytest.mark.parametrize(("sql", "column"), TIMELESS.values(), ids=TIMELESS)
+def test_a_view_without_a_time_may_tell_nothing_of_what_has_one(
+    tmp_path: Path, sql: str, column: str | None
+) -> None:
+    """It is joined to labels of any time: what it sums up of dated rows is their future."""
+    wanted = with_times(changed(sql=sql, event_time=None, max_age_seconds=None))
+    sensor = [reading(f"{h:02d}:00:00", float(h)) for h in range(12)]
+    with pytest.raises(InvalidRequest, match=r"view sensor_now: .*: give sensor_now one") as refused:
+        built(tmp_path, sensor, wanted, tests=True)
+    told = (
+        f"sensor.{column} changes" if column else "feature warmth of 1 row changes when rows of sensor change"
+    )
+    assert told in str(refused.value)
+
+
+def test_a_view_without_a_time_may_tell_what_is_known_always(tmp_path: Path) -> None:
+    sensor = [reading("10:00:00", 1.0)]
+    unmoved = "SELECT 'north' AS shop, 7 AS warmth, count(*) < 0 AS odd FROM sensor"
+    fixed = changed(sql=unmoved, event_time=None, max_age_seconds=None)
+    assert warmth(built(tmp_path, sensor, with_times(fixed), tests=True).rows)["a"] == 7
+    (tmp_path / "undated").mkdir()
+    undated = changed(sql="SELECT DISTINCT shop, 3 AS warmth FROM sensor", event_time=None)
+    inputs = {
+        "visits": planned_input("visits", [write(tmp_path / "v.parquet", VISITS, "visited_at")], None),
+        "sensor": planned_input("sensor", [write(tmp_path / "s.parquet", sensor, "known_at")], None),
+    }
+    assert warmth(build_locally(undated, inputs, tmp_path / "undated", tests=True).rows)["a"] == 3
+
+
 GRID = """
 WITH seen AS (
     SELECT shop, warmth, (CAST(epoch(known_at) AS BIGINT) // 600 + 1 + unnest(range(0, 12))) * 600 AS slot

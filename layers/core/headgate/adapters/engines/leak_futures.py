@@ -42,6 +42,11 @@ class LeakInput:
     known_at: Mapping[str, str]
 
     @property
+    def dated(self) -> bool:
+        """Whether there is anything that is not known always."""
+        return bool(self.event_time or self.known_at)
+
+    @property
     def changeable(self) -> tuple[str, ...]:
         """The columns whose values may not be known yet."""
         fixed = {*self.key, self.event_time}
@@ -60,6 +65,14 @@ def future_of(given: LeakInput, future: Future, at: str, columns: Collection[str
     if future == "hidden":
         return _hidden(given, at, [name for name, _ in changed], rows)
     return _shifted(given, at, changed) if changed else given.relation
+
+
+def before_all(given: LeakInput) -> str:
+    """A SELECT of an instant at which nothing of a dated input was known; null without rows."""
+    times = [f"CAST({identifier(given.event_time)} AS TIMESTAMP)"] if given.event_time else []
+    times += [_instant(given, column) for column in given.known_at]
+    firsts = ", ".join(f"min({time})" for time in times)
+    return f"SELECT least({firsts}) - INTERVAL 1 SECOND FROM ({given.relation}\n) AS this"
 
 
 def _hidden(given: LeakInput, at: str, columns: list[str], rows: bool) -> str:

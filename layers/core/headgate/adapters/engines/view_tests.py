@@ -2,14 +2,15 @@
 became known later changes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import identifier
-from headgate.adapters.engines.leak_test import LeakInput, find_leaks
+from headgate.adapters.engines.leak_futures import before_all
+from headgate.adapters.engines.leak_test import Leak, LeakInput, find_leaks
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.adapters.engines.view_maker import ViewMaker, watermark_row
 from headgate.domain.errors import InvalidRequest
@@ -25,7 +26,7 @@ def view_tests(
     maker: ViewMaker, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None
 ) -> Iterator[Mapping[str, Any]]:
     """What each test found. The inputs are read once, and kept while the tests run."""
-    if task.view.event_time is None:
+    if task.view.event_time is None and not any(_leak_input(s, "").dated for s in wide.sources):
         return
     given = {source.name: _kept(maker, wide, n, source) for n, source in enumerate(wide.sources)}
     if task.partitions:
@@ -33,7 +34,10 @@ def view_tests(
         for relations in (needed, given):
             rows = _window_test(maker, task, built, relations)
         yield {"name": "window", "passed": True, "rows": rows}
-    yield _leak_test(maker, wide, built, given, label)
+    if task.view.event_time is None:
+        yield _always_known_test(maker, wide, given)
+    else:
+        yield _leak_test(maker, wide, built, given, label)
     for n in range(len(wide.sources)):
         maker.connection.execute(f"DROP TABLE {_table(n)}")
 
@@ -77,15 +81,42 @@ def _leak_test(
     if label is not None:
         view = replace(view, sql=f"SELECT * EXCLUDE ({identifier(label)}) FROM ({view.sql})")
     extra = {WATERMARK_TABLE: watermark_row(task)} if WATERMARK_TABLE in view.inputs else {}
-    restricted = any(c.classification == "restricted" for s in task.sources for c in s.data.schema)
     maker.run(sql.some_instants(built, LEAK_INSTANTS), view)
     instants = [row[0] for row in maker.connection.fetchall()]
     for at in instants:
         inputs = [_leak_input(s, _around(task.view, s, at, given[s.name])) for s in task.sources]
         if leaks := find_leaks(maker.connection, view, inputs, at, extra, view.kind == "feature"):
-            told = [replace(leak, example="hidden") if restricted else leak for leak in leaks]
-            raise InvalidRequest("; ".join(leak.sentence for leak in told))
+            raise InvalidRequest(_told(task, leaks))
     return {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z" for at in instants]}
+
+
+def _always_known_test(maker: ViewMaker, task: ViewTask, given: Mapping[str, str]) -> Mapping[str, Any]:
+    """A view without an event time is joined to labels of any time: it must be the same when nothing of its
+    inputs that has a time is known yet.
+    """
+    view, inputs = task.view, [_leak_input(s, given[s.name]) for s in task.sources]
+    befores = [before for each in inputs if (before := _before(maker, view, each)) is not None]
+    if not befores:
+        return {"name": "leak", "passed": True, "instants": []}
+    at = min(befores)
+    if leaks := find_leaks(maker.connection, view, inputs, at):
+        why = f"it has no event_time, so that rows of any time see it: give {view.name} one"
+        raise InvalidRequest(f"{_told(task, leaks)}; {why}")
+    return {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z"]}
+
+
+def _before(maker: ViewMaker, view: FeatureView, given: LeakInput) -> datetime | None:
+    if not given.dated:
+        return None
+    maker.run(before_all(given), view)
+    (instant,) = maker.connection.fetchone() or (None,)
+    return instant
+
+
+def _told(task: ViewTask, leaks: Sequence[Leak]) -> str:
+    restricted = any(c.classification == "restricted" for s in task.sources for c in s.data.schema)
+    told = [replace(leak, example="hidden") if restricted else leak for leak in leaks]
+    return "; ".join(leak.sentence for leak in told)
 
 
 def _around(view: FeatureView, source: Source, at: datetime, rows: str) -> str:
