@@ -109,8 +109,8 @@ def _before(maker: ViewMaker, view: FeatureView, given: LeakInput) -> datetime |
     if not given.dated:
         return None
     maker.run(before_all(given), view)
-    (instant,) = maker.connection.fetchone() or (None,)
-    return instant
+    row: tuple[datetime | None, ...] = maker.connection.fetchone() or (None,)
+    return row[0]
 
 
 def _told(task: ViewTask, leaks: Sequence[Leak]) -> str:
