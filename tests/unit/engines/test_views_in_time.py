@@ -91,6 +91,21 @@ def test_a_late_correction_does_not_leak(tmp_path: Path) -> None:
     assert (found["a"], found["b"]) == (1.0, 9.0)
 
 
+@pytest.mark.parametrize("said", [("09:00:00", "09:30:00"), (None, "10:00:00"), ("09:59:59", "10:00:00")])
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_what_becomes_known_at_one_instant_the_last_word_counts(
+    tmp_path: Path, said: tuple[str | None, str], turned: bool
+) -> None:
+    """Said before it happened, or without a time, it is known when it happened."""
+    sensor = [
+        reading("10:00:00", value, said_at=moment(at) if at else None)
+        for value, at in zip((1.0, 9.0), said, strict=True)
+    ]
+    found = built(tmp_path, sensor[::-1] if turned else sensor, corrected())
+    assert warmth(found.rows)["a"] == 9.0
+    assert found.newest("sensor_now")["north"].values == {"warmth": 9.0}
+
+
 def test_late_news_of_what_is_older_is_no_news(tmp_path: Path) -> None:
     sensor = [
         reading("10:20:00", 2.0, said_at=moment("10:20:00")),

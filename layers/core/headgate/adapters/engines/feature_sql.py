@@ -131,7 +131,8 @@ class JoinedView:
 
     def _known(self, rows: str) -> str:
         """Its rows with the instant they became known. News of what is older than what was known already is
-        no news: it is left out, so that the newest known row is the newest of all that was known.
+        no news: it is left out, so that the newest known row is the newest of all that was known. Of what was
+        said of one event before anything of it counts as known, the last word counts, as it does online.
         """
         view, known = self.view, known_instant(self.view)
         everything = f"SELECT *, {known} AS __known FROM ({rows})"
@@ -142,7 +143,7 @@ class JoinedView:
         return (
             f"SELECT * FROM ({everything}) "
             f"QUALIFY {event} >= max({event}) OVER ({so_far}) "
-            f"AND row_number() OVER (PARTITION BY {entity}, __known ORDER BY {event} DESC) = 1"
+            f"AND row_number() OVER (PARTITION BY {entity}, __known ORDER BY {_newest_first(view)}) = 1"
         )
 
     def _fresh(self, column: str) -> str:
@@ -193,14 +194,17 @@ def known_instant(view: FeatureView) -> str:
     return f"greatest({known}, coalesce({identifier(view.known_at)}, {known}))"
 
 
+def _newest_first(view: FeatureView) -> str:
+    """Each row of an entity has a place of its own: one that does not say when it was known comes last."""
+    return ", ".join(f"{identifier(time)} DESC NULLS LAST" for time in view.times)
+
+
 def newest_rows(files: ViewFiles) -> str:
     """The newest row of every entity: entity columns, event time ('' without one), features."""
     view, rows = files.view, f"({relation_sql(files.data.files, files.data.schema)})"
     entity, features = names(view.entity), names(feature_names(files))
     if view.event_time is None:
         return f"SELECT {entity}, '' AS __time, {features} FROM {rows} ORDER BY {entity}"
-    time = identifier(view.event_time)
-    order = f"{time} DESC" + (f", {identifier(view.known_at)} DESC" if view.known_at else "")
-    selected = f"{entity}, strftime({time}, {STAMP}) AS __time, {features}"
-    newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {order}) = 1"
+    selected = f"{entity}, strftime({identifier(view.event_time)}, {STAMP}) AS __time, {features}"
+    newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {_newest_first(view)}) = 1"
     return f"SELECT {selected} FROM {rows} QUALIFY {newest} ORDER BY {entity}"
