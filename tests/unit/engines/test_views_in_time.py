@@ -281,8 +281,9 @@ def test_on_demand_features_have_the_seed_online_too(tmp_path: Path) -> None:
     assert online["shifted"] == row["shifted"] == visit["size"] + 41
 
 
-def test_a_view_may_read_a_view(tmp_path: Path) -> None:
-    base = FeatureView.from_document(
+def raw(**fields: Any) -> FeatureView:
+    """A view over the sensor for others to read."""
+    return FeatureView.from_document(
         {
             "name": "raw",
             "kind": "feature",
@@ -290,9 +291,32 @@ def test_a_view_may_read_a_view(tmp_path: Path) -> None:
             "entity": ["shop"],
             "event_time": "known_at",
             "sql": "SELECT shop, known_at, warmth * 10 AS tenfold FROM sensor",
+            **fields,
         }
     )
+
+
+@pytest.mark.parametrize("told", ["tenfold", "count(*) OVER (PARTITION BY shop ORDER BY known_at)"])
+def test_what_a_view_reads_of_a_view_is_known_no_earlier(tmp_path: Path, told: str) -> None:
+    """Its values, and that its rows are there."""
+    sensor = [reading(f"{h:02d}:00:00", float(h)) for h in range(12)]
+    sql = f"SELECT shop, known_at, {told} AS warmth FROM raw"
+    late = raw(available_after=2 * HOUR)
+
+    def build(delay: int) -> LocalBuild:
+        wanted = changed(inputs=("raw",), sql=sql, max_age_seconds=None, available_after=delay)
+        (tmp_path / str(delay)).mkdir()
+        with_raw = with_times(replace(wanted, helpers=(late,)))
+        return built(tmp_path / str(delay), sensor, with_raw, tests=True)
+
+    for early in (0, 2 * HOUR - 1):
+        with pytest.raises(InvalidRequest, match=r"view sensor_now: .* raw"):
+            build(early)
+    assert build(2 * HOUR).rows
+
+
+def test_a_view_may_read_a_view(tmp_path: Path) -> None:
     wanted = changed(inputs=("raw",), sql="SELECT shop, known_at, tenfold + 1 AS warmth FROM raw")
-    found = built(tmp_path, [reading("10:00:00", 1.0)], replace(wanted, helpers=(base,)))
+    found = built(tmp_path, [reading("10:00:00", 1.0)], replace(wanted, helpers=(raw(),)))
     assert warmth(found.rows)["a"] == 11.0
     assert [v.name for v in found.work.feature_set.built] == ["raw", "visit", "sensor_now"]

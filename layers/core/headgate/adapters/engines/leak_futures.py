@@ -32,6 +32,7 @@ class LeakInput:
 
     ``known_at`` maps a column to a SQL expression over the row. A column without one is known when the row
     happened, which ``event_time`` says; without that it is known always, and so are the columns of ``key``.
+    A row is there from when it happened, or from ``rows_known_at``, an expression over it as well.
     """
 
     name: str
@@ -40,6 +41,7 @@ class LeakInput:
     event_time: str | None
     key: tuple[str, ...]
     known_at: Mapping[str, str]
+    rows_known_at: str = ""
 
     @property
     def dated(self) -> bool:
@@ -76,11 +78,8 @@ def before_all(given: LeakInput) -> str:
 
 
 def _hidden(given: LeakInput, at: str, columns: list[str], rows: bool) -> str:
-    later = (
-        f"WHERE (CAST({identifier(given.event_time)} AS TIMESTAMP) > {at}) IS NOT TRUE"
-        if (rows and given.event_time)
-        else ""
-    )
+    there = given.rows_known_at or (identifier(given.event_time) if given.event_time else "")
+    later = f"WHERE (CAST(({there}\n) AS TIMESTAMP) > {at}) IS NOT TRUE" if rows and there else ""
     values = [f"CASE WHEN {_instant(given, c)} > {at} THEN NULL ELSE {identifier(c)} END" for c in columns]
     return f"SELECT *{_replaced(columns, values)} FROM ({given.relation}\n) AS this {later}"
 

@@ -131,4 +131,5 @@ def _around(view: FeatureView, source: Source, at: datetime, rows: str) -> str:
 
 def _leak_input(source: Source, relation: str) -> LeakInput:
     columns = tuple((c.name, c.type) for c in source.data.schema)
-    return LeakInput(source.name, relation, columns, source.time, source.key, source.known_at)
+    known = (source.time, source.key, source.known_at, source.rows_known_at)
+    return LeakInput(source.name, relation, columns, *known)
