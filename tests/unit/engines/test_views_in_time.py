@@ -232,6 +232,19 @@ def test_no_row_is_later_than_the_watermark(tmp_path: Path) -> None:
     assert len(times) == 6
 
 
+def test_no_value_may_depend_on_how_far_the_data_reaches(tmp_path: Path) -> None:
+    """The past would change with every drop, and a partition hold what was true when it was built."""
+    sensor = [reading(f"{h:02d}:00:00", float(h)) for h in range(12)]
+    told = "epoch((SELECT reached FROM watermark)) - epoch(known_at) AS warmth"
+    asked = ("sensor", "watermark")
+    wanted = with_times(windowed(f"SELECT shop, known_at, {told} FROM sensor", 0, inputs=asked))
+    with pytest.raises(InvalidRequest, match=r"feature warmth of \d+ rows changes when rows of watermark"):
+        built(tmp_path, sensor, wanted, tests=True)
+    (tmp_path / "grid").mkdir()
+    grid = with_times(windowed(GRID, 2 * HOUR + 600, inputs=asked))
+    assert built(tmp_path / "grid", sensor, grid, tests=True).rows
+
+
 def test_a_declared_test_that_fails_stops_the_build_with_counts(tmp_path: Path) -> None:
     sensor = [reading("10:00:00", 1.0), reading("10:30:00", -2.0)]
     with pytest.raises(InvalidRequest, match=r"view sensor_now: 1 of 2 rows fail the test: warmth > 0"):
