@@ -164,6 +164,17 @@ def test_a_value_told_before_it_is_known_is_found_with_its_column(tmp_path: Path
     assert built(tmp_path / "honest", sensor, honest, tests=True, known_at=later).rows
 
 
+@pytest.mark.parametrize("rest", ["NULL", "0"])
+def test_a_leak_in_few_rows_is_found(tmp_path: Path, rest: str) -> None:
+    """One shop in a hundred tells its warmth an hour too early."""
+    few = f"CASE WHEN shop = 'shop-7' THEN warmth ELSE {rest} END AS warmth"
+    wanted = with_times(windowed(f"SELECT shop, known_at, {few} FROM sensor", 0))
+    sensor = [reading(f"{n // 60:02d}:{n % 60:02d}:00", 1.0 + n, shop=f"shop-{n % 100}") for n in range(1000)]
+    later = {"warmth": "known_at + INTERVAL 10 SECOND"}
+    with pytest.raises(InvalidRequest, match=r"feature warmth .* sensor\.warmth changes after it was known"):
+        built(tmp_path, sensor, wanted, tests=True, known_at=later)
+
+
 def test_a_leaking_view_over_restricted_columns_tells_no_value(tmp_path: Path) -> None:
     wanted = with_times(windowed("SELECT shop, known_at, warmth FROM sensor", 0))
     sensor = [reading(f"{h:02d}:00:00", float(h), shop="secret-shop") for h in range(4)]

@@ -20,6 +20,8 @@ STAMP = quoted("%Y-%m-%dT%H:%M:%S.%gZ")
 _NAMES: dict[Grain, str] = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 CHUNK = "__chunk"
 """The rows a view makes, before they are written."""
+USUAL = 5
+"""A value is usual when at most one row in so many has another."""
 
 
 def names(columns: Sequence[str], prefix: str = "") -> str:
@@ -183,6 +185,28 @@ def some_instants(files: ViewFiles, most: int) -> str:
     shares = [(2 * n + 1) / (2 * most) for n in range(most)]
     known = known_instant(files.view)
     return f"SELECT DISTINCT unnest(quantile_disc({known}, {shares})) AS known FROM ({rows}) ORDER BY known"
+
+
+def known_rows(files: ViewFiles) -> str:
+    """The features of a built view, and when each row of them became known as ``__known``."""
+    rows = relation_sql(files.data.files, files.data.schema)
+    columns = ", ".join([f"{known_instant(files.view)} AS __known", *map(identifier, feature_names(files))])
+    return f"SELECT {columns} FROM ({rows})"
+
+
+def rare_instants(rows: str, feature: str, most: int) -> str:
+    """Instants at which rows became known that do not hold the usual value of a feature, where nearly all
+    rows do. ``rows`` is a table of `known_rows`.
+    """
+    value, shares = identifier(feature), [(2 * n + 1) / (2 * most) for n in range(most)]
+    usual = (
+        f"SELECT {value} AS usual, count(*) AS rows FROM {rows} GROUP BY {value} ORDER BY rows DESC LIMIT 1"
+    )
+    found = (
+        f"SELECT quantile_disc(__known, {shares}) AS instants FROM {rows}, ({usual}) u "
+        f"WHERE {value} IS DISTINCT FROM u.usual HAVING count(*) * {USUAL} <= (SELECT count(*) FROM {rows})"
+    )
+    return f"SELECT unnest(instants) FROM ({found})"
 
 
 def known_instant(view: FeatureView) -> str:

@@ -22,6 +22,8 @@ GROWN = 400 * 86400
 """So many seconds later the watermark is when there is more data: in another year."""
 LEAK_INSTANTS = 5
 """So many are tried in a partition: a leak shows only while something is told and not known yet."""
+RARE_INSTANTS = 2
+"""So many more of each feature that nearly always has one value: a leak may be in the few other rows."""
 
 
 def view_tests(
@@ -85,13 +87,23 @@ def _leak_test(
     read = WATERMARK_TABLE in view.inputs
     extra = {WATERMARK_TABLE: watermark_row(task)} if read else {}
     grown = {WATERMARK_TABLE: watermark_row(task, GROWN)} if read else {}
-    maker.run(sql.some_instants(built, LEAK_INSTANTS), view)
-    instants = [row[0] for row in maker.connection.fetchall()]
+    instants = _instants(maker, view, built)
     for at in instants:
         inputs = [_leak_input(s, _around(task.view, s, at, given[s.name])) for s in task.sources]
         if leaks := find_leaks(maker.connection, view, inputs, at, extra, view.kind == "feature", grown):
             raise InvalidRequest(_told(task, leaks))
     return {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z" for at in instants]}
+
+
+def _instants(maker: ViewMaker, view: FeatureView, built: ViewFiles) -> list[datetime]:
+    maker.run(sql.some_instants(built, LEAK_INSTANTS), view)
+    found = {row[0] for row in maker.connection.fetchall()}
+    maker.run(f"CREATE OR REPLACE TEMP TABLE __seen AS {sql.known_rows(built)}", view)
+    for feature in sql.feature_names(built):
+        maker.run(sql.rare_instants("__seen", feature, RARE_INSTANTS), view)
+        found |= {row[0] for row in maker.connection.fetchall()}
+    maker.run("DROP TABLE __seen", view)
+    return sorted(found)
 
 
 def _always_known_test(maker: ViewMaker, task: ViewTask, given: Mapping[str, str]) -> Mapping[str, Any]:
