@@ -279,6 +279,20 @@ def test_labels_of_a_file_are_joined_and_what_is_left_out_is_told(place: Workpla
     assert pq.read_table(target).to_pylist()[0]["warmth"] == 5.12
 
 
+def test_a_training_set_is_parquet_by_name_too(place: Workplace, tmp_path: Path) -> None:
+    code, text = place.run("dataset", "training-set", "visit", "--out", str(tmp_path / "visits.csv"))
+    assert (code, text) == (2, "")
+    assert "Parquet is written, to a name in .parquet" in place.notes
+    assert list(tmp_path.glob("*.csv")) == []
+
+
+def test_a_time_without_rows_is_told(place: Workplace, tmp_path: Path) -> None:
+    out = str(tmp_path / "none.parquet")
+    code, text = place.run("dataset", "training-set", "visit", "--from", "2030-01-01", "--out", out)
+    assert code == 0
+    assert "no row is of that time: those of v1 are of 2024-01-01T10:30:00.000Z" in " ".join(text.split())
+
+
 def test_a_training_set_needs_a_folder_to_go_to(place: Workplace, tmp_path: Path) -> None:
     code, _ = place.run("data", "training-set", "visit", "--out", str(tmp_path / "no" / "t.parquet"))
     assert (code, "there is no folder" in place.notes) == (1, True)
