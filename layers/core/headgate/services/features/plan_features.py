@@ -115,7 +115,8 @@ class PlanFeatures:
             plans = work.plan(stage)
             missing = work.missing(plans)
             told["views"] += [_view(p, steps) for p, steps in zip(plans, missing, strict=True)]
-            told["stages"].append(self._stage(number, [v.name for v in stage], work.task_bytes(missing)))
+            makes = [p.view.name for p, steps in zip(plans, missing, strict=True) if steps]
+            told["stages"].append(self._stage(number, makes, work.task_bytes(missing)))
             for plan, steps in zip(plans, missing, strict=True):
                 work.built[plan.view.name] = _presumed(work, plan, steps)
         joins = work.join_steps()
