@@ -53,7 +53,7 @@ def _qualified(sql: str, tables: Mapping[str, Sequence[str]]) -> "exp.Expr":
     from sqlglot import exp, parse
     from sqlglot.optimizer.qualify import qualify
 
-    from headgate.adapters.engines.lineage_names import with_calls
+    from headgate.adapters.engines.lineage_names import with_calls, with_renamed
 
     statements = [tree for tree in parse(sql, dialect="duckdb") if tree is not None]
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
@@ -66,7 +66,7 @@ def _qualified(sql: str, tables: Mapping[str, Sequence[str]]) -> "exp.Expr":
     _require(not any(w.args.get("recursive") for w in tree.find_all(exp.With)), "it recurses")
     schema: dict[str, object] = {name: dict.fromkeys(columns, "UNKNOWN") for name, columns in tables.items()}
     return qualify(
-        with_calls(tree),
+        with_renamed(with_calls(tree)),
         dialect="duckdb",
         schema=schema,
         validate_qualify_columns=False,

@@ -41,6 +41,20 @@ def with_calls(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+def with_renamed(tree: exp.Expr) -> exp.Expr:
+    """``tree`` with ``t AS x(p, q)`` as a subquery of that name, whose columns sqlglot renames."""
+    for table in [*tree.find_all(exp.Table)]:
+        if table.alias_column_names and isinstance(table.this, exp.Identifier):
+            alias, joins = table.args["alias"], table.args.get("joins")
+            plain = table.copy()
+            plain.set("alias", None)
+            plain.set("joins", None)
+            renamed = exp.Subquery(this=exp.select("*").from_(plain), alias=alias.copy())
+            renamed.set("joins", joins)
+            table.replace(renamed)
+    return tree
+
+
 def is_value(name: exp.Expr) -> bool:
     """Whether a bare name stands where a value does, and no lambda or list comprehension gives it."""
     parent = name.parent

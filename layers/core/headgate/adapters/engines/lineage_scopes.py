@@ -193,9 +193,6 @@ class Scopes:
         if source.db or source.name.lower() not in self.tables:
             raise unknown(f"it reads {source.name}, which is none of its tables")
         dataset, columns = self.tables[source.name.lower()]
-        renamed = [each.lower() for each in source.alias_column_names]
-        if name.lower() in renamed:
-            name = [*columns][renamed.index(name.lower())]
         if name.lower() not in columns:
             raise unknown(f"{dataset} has no column {name}")
         return [ColumnSource(dataset, columns[name.lower()], *IDENTITY)]
