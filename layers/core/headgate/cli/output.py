@@ -15,6 +15,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from headgate.cli.fitting_table import FittingTable
+
 Row = Mapping[str, Any]
 NARROW = 20
 """Cells up to this long, such as times and digests, are never broken over lines."""
@@ -71,9 +73,9 @@ class Output:
 
 
 def table(rows: Sequence[Row], columns: Sequence[Column], title: str | None = None) -> Table:
-    """Columns in which no row has a value are left out."""
+    """Columns in which no row has a value are left out; nothing is cut off on a narrow terminal."""
     shown = [(heading, field) for heading, field in columns if any(reach(r, field) is not None for r in rows)]
-    result = Table(title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
+    result = FittingTable(title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
     for heading, field in shown:
         numeric = all(isinstance(reach(r, field), int | float | None) for r in rows)
         cells = [shown_value(reach(row, field)) for row in rows]
