@@ -132,6 +132,9 @@ def test_a_manifest_is_what_it_was_after_storage() -> None:
         ({"entity": ["shop; DROP"]}, "is no identifier"),
         ({"event_time": None}, "a spine needs an event_time"),
         ({"inputs": ["../visits"]}, "is no identifier"),
+        ({"available_after": 3600}, "available_after is for feature views: what a spine yields is known at"),
+        ({"known_at": "visited_at"}, "known_at is for feature views"),
+        ({"max_age_seconds": 60}, "max_age is for feature views"),
     ],
 )
 def test_a_malformed_view_is_refused(fields: dict[str, Any], reason: str) -> None:

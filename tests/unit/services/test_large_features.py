@@ -90,6 +90,8 @@ def test_a_plan_names_the_partitions_that_a_drop_touches_and_why_a_view_is_whole
     assert told["catalogue"]["build"] == "whole"
     assert "no event_time" in told["catalogue"]["because"]
     assert told["visit"]["because"] is None
+    assert plan(desk)["training"]["names"] == ["2024-03"]
+    desk.drop("prices", "item", ["north", "south", "west"])
     # a whole view is in every training row
     assert plan(desk)["training"]["names"] == ["2024-01", "2024-02", "2024-03"]
 

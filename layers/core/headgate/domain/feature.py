@@ -97,6 +97,8 @@ class FeatureView:
             yield "entity", "no entity columns"
         if self.kind == "spine" and not self.event_time:
             yield "event_time", "a spine needs an event_time"
+        if self.kind == "spine":
+            yield from self._told_of_labels()
         if self.partition not in GRAINS:
             yield "partition", f"partition is {self.partition!r}; known: {', '.join(GRAINS)}"
         if self.known_at and not self.event_time:
@@ -116,6 +118,17 @@ class FeatureView:
             yield "inputs", "the watermark is that of inputs with a window; there is none"
         if self.build == "incremental" and (reason := self.whole_because) is not None:
             yield "build", f"cannot be incremental: {reason}"
+
+    def _told_of_labels(self) -> Iterator[tuple[str, str]]:
+        """A label's time is the prediction's: all of its columns are known by then, and none is too old."""
+        told = {
+            "known_at": self.known_at,
+            "available_after": self.available_after,
+            "max_age": self.max_age_seconds,
+        }
+        for key, value in told.items():
+            if value:
+                yield key, f"{key} is for feature views: what a spine yields is known at its event_time"
 
     @property
     def whole_because(self) -> str | None:

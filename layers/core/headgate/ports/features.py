@@ -31,6 +31,8 @@ class Source:
     """Its primary key: what the generated tests leave as it is."""
     known_at: Mapping[str, str] = field(default_factory=dict)
     """Column to a SQL expression: from when on its value is known."""
+    rows_known_at: str = ""
+    """A SQL expression: from when on a row is known to be there; '' when as soon as it happened."""
 
 
 @dataclass(frozen=True)

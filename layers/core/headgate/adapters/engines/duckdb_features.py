@@ -11,6 +11,7 @@ from headgate.adapters.engines.column_lineage import column_lineage
 from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session
 from headgate.adapters.engines.feature_sketch import sketches
+from headgate.adapters.engines.on_demand_rows import on_demand_rows
 from headgate.adapters.engines.plain_rows import dictionaries
 from headgate.adapters.engines.sql_guard import require_select
 from headgate.adapters.engines.versioned_relation import relation_sql
@@ -133,7 +134,7 @@ class DuckDbFeatureSession:
         self, feature_set: FeatureSet, spine: ViewFiles, views: Sequence[ViewFiles], rows: str
     ) -> tuple[str, tuple[FeatureColumn, ...]]:
         self.maker.execute(f"CREATE OR REPLACE TEMP VIEW __spine AS {rows}", "the labels")
-        on_demand, key = self._on_demand(feature_set)
+        on_demand, key = on_demand_rows(self.maker, feature_set)
         joined = [sql.JoinedView(files, f"v{n}") for n, files in enumerate(views)]
         query = sql.joined(spine, on_demand, key, joined)
         return query, self._joined_columns(feature_set, spine, on_demand, joined, query)
@@ -166,30 +167,6 @@ class DuckDbFeatureSession:
     @property
     def maker(self) -> ViewMaker:
         return ViewMaker(self.connection)
-
-    def _on_demand(self, feature_set: FeatureSet) -> tuple[list[str], list[str]]:
-        """The on-demand features of the spine's rows, and the columns that find them again."""
-        view = feature_set.on_demand
-        if view is None:
-            return [], []
-        require_select(view.sql, f"view {view.name}")
-        label = f" EXCLUDE ({identifier(feature_set.label)})" if feature_set.label else ""
-        self.maker.run(f"CREATE OR REPLACE TEMP VIEW request AS SELECT *{label} FROM __spine", view)
-        self.maker.run(f"CREATE OR REPLACE TEMP TABLE __on_demand AS SELECT * FROM ({view.sql})", view)
-        made = [row[0] for row in self.connection.execute("DESCRIBE __on_demand").fetchall()]
-        if missing := [c for c in view.entity if c not in made]:
-            raise InvalidRequest(
-                f"view {view.name}: does not yield its declared column(s) {', '.join(missing)}"
-            )
-        time = feature_set.spine.event_time
-        key = [*view.entity, *([time] if time in made and time not in view.entity and time else [])]
-        row = self.connection.execute(sql.repeated_keys(key, "__on_demand")).fetchone()
-        if row and row[0]:
-            raise InvalidRequest(
-                f"view {view.name}: {row[0]} rows share their {', '.join(key)} with another; with "
-                f"{time} among its columns a row is found by that too"
-            )
-        return [c for c in made if c not in key], key
 
     def _joined_columns(
         self,

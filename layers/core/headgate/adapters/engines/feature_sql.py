@@ -20,6 +20,8 @@ STAMP = quoted("%Y-%m-%dT%H:%M:%S.%gZ")
 _NAMES: dict[Grain, str] = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 CHUNK = "__chunk"
 """The rows a view makes, before they are written."""
+USUAL = 5
+"""A value is usual when at most one row in so many has another."""
 
 
 def names(columns: Sequence[str], prefix: str = "") -> str:
@@ -131,7 +133,8 @@ class JoinedView:
 
     def _known(self, rows: str) -> str:
         """Its rows with the instant they became known. News of what is older than what was known already is
-        no news: it is left out, so that the newest known row is the newest of all that was known.
+        no news: it is left out, so that the newest known row is the newest of all that was known. Of what was
+        said of one event before anything of it counts as known, the last word counts, as it does online.
         """
         view, known = self.view, known_instant(self.view)
         everything = f"SELECT *, {known} AS __known FROM ({rows})"
@@ -142,7 +145,7 @@ class JoinedView:
         return (
             f"SELECT * FROM ({everything}) "
             f"QUALIFY {event} >= max({event}) OVER ({so_far}) "
-            f"AND row_number() OVER (PARTITION BY {entity}, __known ORDER BY {event} DESC) = 1"
+            f"AND row_number() OVER (PARTITION BY {entity}, __known ORDER BY {_newest_first(view)}) = 1"
         )
 
     def _fresh(self, column: str) -> str:
@@ -184,6 +187,28 @@ def some_instants(files: ViewFiles, most: int) -> str:
     return f"SELECT DISTINCT unnest(quantile_disc({known}, {shares})) AS known FROM ({rows}) ORDER BY known"
 
 
+def known_rows(files: ViewFiles) -> str:
+    """The features of a built view, and when each row of them became known as ``__known``."""
+    rows = relation_sql(files.data.files, files.data.schema)
+    columns = ", ".join([f"{known_instant(files.view)} AS __known", *map(identifier, feature_names(files))])
+    return f"SELECT {columns} FROM ({rows})"
+
+
+def rare_instants(rows: str, feature: str, most: int) -> str:
+    """Instants at which rows became known that do not hold the usual value of a feature, where nearly all
+    rows do. ``rows`` is a table of `known_rows`.
+    """
+    value, shares = identifier(feature), [(2 * n + 1) / (2 * most) for n in range(most)]
+    usual = (
+        f"SELECT {value} AS usual, count(*) AS rows FROM {rows} GROUP BY {value} ORDER BY rows DESC LIMIT 1"
+    )
+    found = (
+        f"SELECT quantile_disc(__known, {shares}) AS instants FROM {rows}, ({usual}) u "
+        f"WHERE {value} IS DISTINCT FROM u.usual HAVING count(*) * {USUAL} <= (SELECT count(*) FROM {rows})"
+    )
+    return f"SELECT unnest(instants) FROM ({found})"
+
+
 def known_instant(view: FeatureView) -> str:
     """When a row of a view became known."""
     event = identifier(view.event_time or "")
@@ -193,14 +218,17 @@ def known_instant(view: FeatureView) -> str:
     return f"greatest({known}, coalesce({identifier(view.known_at)}, {known}))"
 
 
+def _newest_first(view: FeatureView) -> str:
+    """Each row of an entity has a place of its own: one that does not say when it was known comes last."""
+    return ", ".join(f"{identifier(time)} DESC NULLS LAST" for time in view.times)
+
+
 def newest_rows(files: ViewFiles) -> str:
     """The newest row of every entity: entity columns, event time ('' without one), features."""
     view, rows = files.view, f"({relation_sql(files.data.files, files.data.schema)})"
     entity, features = names(view.entity), names(feature_names(files))
     if view.event_time is None:
         return f"SELECT {entity}, '' AS __time, {features} FROM {rows} ORDER BY {entity}"
-    time = identifier(view.event_time)
-    order = f"{time} DESC" + (f", {identifier(view.known_at)} DESC" if view.known_at else "")
-    selected = f"{entity}, strftime({time}, {STAMP}) AS __time, {features}"
-    newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {order}) = 1"
+    selected = f"{entity}, strftime({identifier(view.event_time)}, {STAMP}) AS __time, {features}"
+    newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {_newest_first(view)}) = 1"
     return f"SELECT {selected} FROM {rows} QUALIFY {newest} ORDER BY {entity}"

@@ -14,7 +14,7 @@ from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView
 from headgate.domain.feature_version import FeatureColumn
-from headgate.domain.partition import WHOLE, Interval, interval
+from headgate.domain.partition import WHOLE, Interval, before, interval
 from headgate.ports import BuiltPartition, ViewTask
 
 if TYPE_CHECKING:
@@ -167,8 +167,9 @@ class ViewMaker:
             raise InvalidRequest(f"{where}: {str(error).splitlines()[0]}") from error
 
 
-def watermark_row(task: ViewTask) -> str:
-    at = sql.instant(task.watermark) if task.watermark else "CAST(NULL AS TIMESTAMP)"
+def watermark_row(task: ViewTask, later: int = 0) -> str:
+    """The table of one row that a view reads, or as it were ``later`` seconds on."""
+    at = sql.instant(before(task.watermark, -later)) if task.watermark else "CAST(NULL AS TIMESTAMP)"
     return f"SELECT {at} AS {WATERMARK_COLUMN}"
 
 

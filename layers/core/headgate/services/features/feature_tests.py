@@ -64,8 +64,8 @@ class FeatureTests:
 
 def _recipe(work: FeatureWork, plan: ViewPlan) -> str:
     """What the view is, and what its inputs say of when their values are known."""
-    known_at = {each.name: dict(each.known_at) for each in plan.inputs}
-    return digest([work.built[plan.view.name].recipe, known_at])
+    told = {i.name: [i.time, i.key, dict(i.known_at), i.rows_known_at] for i in plan.inputs}
+    return digest([work.built[plan.view.name].recipe, told])
 
 
 def _largest(work: FeatureWork, plan: ViewPlan) -> tuple[Step, Partition] | None:

@@ -39,6 +39,7 @@ class PlannedInput:
     time: str | None
     key: tuple[str, ...] = ()
     known_at: Mapping[str, str] = field(default_factory=dict)
+    rows_known_at: str = ""
 
     @property
     def watermark(self) -> datetime | None:
@@ -55,7 +56,7 @@ class PlannedInput:
 
     def source(self, files: Sequence[PlannedFile], start: datetime | None, end: datetime | None) -> Source:
         data = DatasetInput(self.schema, tuple(f.file for f in files))
-        return Source(self.name, data, self.time, start, end, self.key, self.known_at)
+        return Source(self.name, data, self.time, start, end, self.key, self.known_at, self.rows_known_at)
 
 
 def dataset_input_plan(
@@ -88,6 +89,7 @@ def view_input(view: FeatureView, built: ViewVersion, uris: Mapping[str, str]) -
         time=view.event_time,
         key=(*view.entity, *view.times),
         known_at={c.name: known for c in built.columns if c.role == "feature"} if known else {},
+        rows_known_at=known,
     )
 
 
