@@ -52,10 +52,11 @@ class DuckDbFeatureEngine:
 
     @contextmanager
     def session(
-        self, readable: Sequence[str], scratch: Path, seed: int = 0
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
     ) -> Iterator["DuckDbFeatureSession"]:
+        """Two threads share rows as they come: sums of DOUBLE, first values and ties differ between runs."""
         with open_session(
-            self.limits,
+            replace(self.limits, threads=1) if repeatable else self.limits,
             scratch,
             readable=[*dict.fromkeys(readable)],
             s3=self.s3,
