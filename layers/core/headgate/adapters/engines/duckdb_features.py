@@ -12,7 +12,8 @@ from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session
 from headgate.adapters.engines.feature_sketch import sketches
 from headgate.adapters.engines.plain_rows import dictionaries
-from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.sql_guard import require_inputs, require_select
+from headgate.adapters.engines.sql_view import require_known_at, require_view
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.adapters.engines.view_tests import view_tests
@@ -81,6 +82,7 @@ class DuckDbFeatureEngine:
         not fit its type.
         """
         require_select(view.sql, f"view {view.name}")
+        require_inputs(view.sql, view.inputs, f"view {view.name}")
         with open_session(self.limits, self.scratch, prepare=_seeded(seed)) as connection:
             return answer(connection, view, request, types)
 
@@ -92,7 +94,7 @@ class DuckDbFeatureSession:
     connection: "DuckDBPyConnection"
 
     def build_view(self, task: ViewTask, target: Path) -> BuiltView:
-        require_select(task.view.sql, f"view {task.view.name}")
+        require_view(task.view)
         columns = self.maker.make(task)
         self.maker.declared_tests(task.view)
         partitions = self.maker.write(task, target)
@@ -162,6 +164,9 @@ class DuckDbFeatureSession:
     def test(
         self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None
     ) -> Iterator[Mapping[str, Any]]:
+        require_view(task.view)
+        for source in task.sources:
+            require_known_at(source.known_at, f"view {task.view.name}, input {source.name}")
         return view_tests(self.maker, task, wide, built, label)
 
     @property
@@ -173,10 +178,10 @@ class DuckDbFeatureSession:
         view = feature_set.on_demand
         if view is None:
             return [], []
-        require_select(view.sql, f"view {view.name}")
+        require_view(view)
         label = f" EXCLUDE ({identifier(feature_set.label)})" if feature_set.label else ""
         self.maker.run(f"CREATE OR REPLACE TEMP VIEW request AS SELECT *{label} FROM __spine", view)
-        self.maker.run(f"CREATE OR REPLACE TEMP TABLE __on_demand AS SELECT * FROM ({view.sql})", view)
+        self.maker.run(f"CREATE OR REPLACE TEMP TABLE __on_demand AS SELECT * FROM {sql.rows_of(view)}", view)
         made = [row[0] for row in self.connection.execute("DESCRIBE __on_demand").fetchall()]
         if missing := [c for c in view.entity if c not in made]:
             raise InvalidRequest(

@@ -111,7 +111,7 @@ class ViewMaker:
     def declared_tests(self, view: FeatureView) -> None:
         for test in view.tests:
             where = f"view {view.name}, test {test}"
-            self.execute(f"SELECT count(*) FILTER (NOT ({test})), count(*) FROM {sql.CHUNK}", where)
+            self.execute(f"SELECT count(*) FILTER (NOT ({test}\n)), count(*) FROM {sql.CHUNK}", where)
             row = self.connection.fetchone()
             if row and row[0]:
                 raise InvalidRequest(f"view {view.name}: {row[0]} of {row[1]} rows fail the test: {test}")

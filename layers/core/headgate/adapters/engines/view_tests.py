@@ -75,7 +75,7 @@ def _leak_test(
     """
     view = task.view
     if label is not None:
-        view = replace(view, sql=f"SELECT * EXCLUDE ({identifier(label)}) FROM ({view.sql})")
+        view = replace(view, sql=f"SELECT * EXCLUDE ({identifier(label)}) FROM {sql.rows_of(view)}")
     extra = {WATERMARK_TABLE: watermark_row(task)} if WATERMARK_TABLE in view.inputs else {}
     restricted = any(c.classification == "restricted" for s in task.sources for c in s.data.schema)
     maker.run(sql.some_instants(built, LEAK_INSTANTS), view)
