@@ -102,6 +102,19 @@ def test_sql_may_end_in_a_comment_and_name_its_inputs_in_any_case(tmp_path: Path
     assert built(tmp_path, SENSOR, commented, tests=True).rows == built(tmp_path, SENSOR, wanted).rows
 
 
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT shop, known_at, warmth AS __time FROM sensor", "__time: only the platform's names begin"),
+        ("SELECT shop, TIMESTAMP '290000-03-15' AS known_at, warmth FROM sensor", "outside the years 1 to"),
+        ("SELECT shop, TIMESTAMP 'infinity' AS known_at, warmth FROM sensor", "outside the years 1 to 9999"),
+    ],
+)
+def test_what_the_platform_could_not_tell_apart_is_refused(tmp_path: Path, sql: str, said: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^view sensor_now.*{said}"):
+        built(tmp_path, SENSOR, changed(sql=sql))
+
+
 def test_the_view_of_a_request_reads_the_request_alone(tmp_path: Path) -> None:
     wanted = feature_set(asked={"sql": "SELECT visit_id, __row AS n FROM __rows"})
     assert wanted.on_demand is not None

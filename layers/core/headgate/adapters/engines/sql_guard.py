@@ -8,6 +8,7 @@ own parser, in `headgate.adapters.engines.sql_text`.
 import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
+from typing import Any
 
 from headgate.adapters.engines.sql_text import Node, called, line_of, nodes, syntax_tree, tables_read
 from headgate.domain.errors import InvalidRequest
@@ -77,8 +78,13 @@ def select_problems(sql: str) -> tuple[Problem, ...]:
         tree = syntax_tree(sql)
     except InvalidRequest as refused:
         return ((None, str(refused)),)
-    found = [(line_of(sql, node), problem) for node in nodes(tree) for problem in _problems_of(node)]
-    return tuple(sorted(dict.fromkeys(found), key=lambda each: each[0] or 0))
+    found: dict[Any, Problem] = {}
+    for node in nodes(tree):
+        for problem in _problems_of(node):
+            # a table function stands where the function stands that it is
+            line, place = line_of(sql, node), node.get("query_location")
+            found.setdefault(problem if line is None else place, (line, problem))
+    return tuple(sorted(found.values(), key=lambda each: each[0] or 0))
 
 
 def input_problems(sql: str, inputs: Collection[str]) -> Iterator[Problem]:
