@@ -113,8 +113,10 @@ class SlowEngine:
         return self.inner.version
 
     @contextmanager
-    def session(self, readable: Sequence[str], scratch: Path, seed: int = 0) -> Iterator[FeatureSession]:
-        with self.inner.session(readable, scratch, seed) as session:
+    def session(
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
+    ) -> Iterator[FeatureSession]:
+        with self.inner.session(readable, scratch, seed, repeatable) as session:
             yield session
         while self.meanwhile:
             self.meanwhile.pop()()

@@ -22,6 +22,10 @@ WATERMARK_COLUMN = "reached"
 A view that names it among its inputs may leave out rows later than ``reached``, and depend on it in no other
 way.
 """
+PLATFORM_PREFIX = "__"
+"""What the platform calls its own tables and columns begins so."""
+LONGEST_SECONDS = 36_525 * 86_400
+"""A hundred years: sums of instants and longer durations may be no instants."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,13 @@ class FeatureView:
             yield "available_after", "available_after needs an event_time that it counts from"
         if self.build not in ("incremental", "full"):
             yield "build", f"build is {self.build!r}; known: incremental, full"
+        for key, seconds in (
+            ("available_after", self.available_after),
+            ("max_age", self.max_age_seconds or 0),
+            *(("window", max(abs(w.earliest), abs(w.latest))) for w in self.windows),
+        ):
+            if seconds > LONGEST_SECONDS:
+                yield key, f"{seconds // 86_400} days are too long; {LONGEST_SECONDS // 86_400}d are the most"
         for window in self.windows:
             if window.input not in self.inputs:
                 yield "window", f"the window is of {window.input!r}, which is no input"

@@ -139,8 +139,12 @@ class FeatureEngine(Protocol):
     def version(self) -> str: ...
 
     def session(
-        self, readable: Sequence[str], scratch: Path, seed: int = 0
-    ) -> AbstractContextManager[FeatureSession]: ...
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
+    ) -> AbstractContextManager[FeatureSession]:
+        """``repeatable`` is for making views: rows are taken in one order, so that what their SQL adds up or
+        picks is the same to the last bit each time. It may be slower.
+        """
+        ...
 
     def lineage(
         self, view: FeatureView, tables: Mapping[str, Sequence[str]], columns: Sequence[str]

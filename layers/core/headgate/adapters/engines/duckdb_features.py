@@ -13,7 +13,8 @@ from headgate.adapters.engines.duckdb_session import Limits, identifier, open_se
 from headgate.adapters.engines.feature_sketch import sketches
 from headgate.adapters.engines.on_demand_rows import on_demand_rows
 from headgate.adapters.engines.plain_rows import dictionaries
-from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.sql_guard import require_inputs, require_select
+from headgate.adapters.engines.sql_view import require_known_at, require_view
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.adapters.engines.view_tests import view_tests
@@ -53,10 +54,11 @@ class DuckDbFeatureEngine:
 
     @contextmanager
     def session(
-        self, readable: Sequence[str], scratch: Path, seed: int = 0
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
     ) -> Iterator["DuckDbFeatureSession"]:
+        """Two threads share rows as they come: sums of DOUBLE, first values and ties differ between runs."""
         with open_session(
-            self.limits,
+            replace(self.limits, threads=1) if repeatable else self.limits,
             scratch,
             readable=[*dict.fromkeys(readable)],
             s3=self.s3,
@@ -81,6 +83,7 @@ class DuckDbFeatureEngine:
         not fit its type.
         """
         require_select(view.sql, f"view {view.name}")
+        require_inputs(view.sql, view.inputs, f"view {view.name}")
         with open_session(self.limits, self.scratch, prepare=_seeded(seed)) as connection:
             return answer(connection, view, request, types)
 
@@ -92,7 +95,7 @@ class DuckDbFeatureSession:
     connection: "DuckDBPyConnection"
 
     def build_view(self, task: ViewTask, target: Path) -> BuiltView:
-        require_select(task.view.sql, f"view {task.view.name}")
+        require_view(task.view)
         columns = self.maker.make(task)
         self.maker.declared_tests(task.view)
         partitions = self.maker.write(task, target)
@@ -162,6 +165,9 @@ class DuckDbFeatureSession:
     def test(
         self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None
     ) -> Iterator[Mapping[str, Any]]:
+        require_view(task.view)
+        for source in task.sources:
+            require_known_at(source.known_at, f"view {task.view.name}, input {source.name}")
         return view_tests(self.maker, task, wide, built, label)
 
     @property

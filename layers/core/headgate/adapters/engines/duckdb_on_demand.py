@@ -70,7 +70,7 @@ def _many(
     if missing:
         raise InvalidRequest(f"several rows at once need the entity column(s) {', '.join(missing)}")
     equal = " AND ".join(f"v.{identifier(c)} IS NOT DISTINCT FROM r.{identifier(c)}" for c in entity)
-    joined = f"SELECT v.*, r.{ROW} FROM ({view.sql}) v JOIN __rows r ON {equal}"
+    joined = f"SELECT v.*, r.{ROW} FROM {sql.rows_of(view)} v JOIN __rows r ON {equal}"
     found = list(dictionaries(connection, f"{joined} ORDER BY r.{ROW}, {sql.names(entity, 'v')}"))
     if len(found) != rows or len({row[ROW] for row in found}) != rows:
         raise InvalidRequest(f"the rows of one request need distinct values of {', '.join(entity)}")

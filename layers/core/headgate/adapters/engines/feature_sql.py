@@ -48,6 +48,11 @@ def rows_within(source: Source, rows: str) -> str:
     return f"SELECT * FROM ({rows}) WHERE {bounds}"
 
 
+def rows_of(view: FeatureView) -> str:
+    """What the view yields, as a table of a FROM; its text may end in a comment."""
+    return f"({view.sql}\n)"
+
+
 def view_query(view: FeatureView) -> str:
     """The view with its times as UTC TIMESTAMPs; rows without an event time are left out, save those of a
     spine, which may lose none.
@@ -55,7 +60,7 @@ def view_query(view: FeatureView) -> str:
     times = ", ".join(f"CAST({identifier(t)} AS TIMESTAMP) AS {identifier(t)}" for t in view.times)
     if not times:
         return view.sql
-    query = f"SELECT * REPLACE ({times}) FROM ({view.sql})"
+    query = f"SELECT * REPLACE ({times}) FROM {rows_of(view)}"
     if view.kind == "spine":
         return query
     return f"{query} WHERE {identifier(view.event_time or '')} IS NOT NULL"

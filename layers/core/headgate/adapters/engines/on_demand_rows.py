@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import identifier
-from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.sql_view import require_view
 from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureView
@@ -29,7 +29,7 @@ def on_demand_rows(maker: ViewMaker, feature_set: FeatureSet) -> tuple[list[str]
     view = feature_set.on_demand
     if view is None:
         return [], []
-    require_select(view.sql, f"view {view.name}")
+    require_view(view)
     label = f" EXCLUDE ({identifier(feature_set.label)})" if feature_set.label else ""
     rows = _Rows(maker, view, f"SELECT *{label} FROM __spine")
     features, key = rows.made(feature_set.spine.event_time or "")
@@ -46,7 +46,7 @@ class _Rows:
 
     def made(self, time: str) -> tuple[list[str], list[str]]:
         self._run(f"CREATE OR REPLACE TEMP VIEW request AS {self.requests}")
-        self._run(f"CREATE OR REPLACE TEMP TABLE {MADE} AS SELECT * FROM ({self.view.sql}\n)")
+        self._run(f"CREATE OR REPLACE TEMP TABLE {MADE} AS SELECT * FROM {sql.rows_of(self.view)}")
         columns = [row[0] for row in self.maker.connection.execute(f"DESCRIBE {MADE}").fetchall()]
         if missing := [c for c in self.view.entity if c not in columns]:
             raise InvalidRequest(
@@ -85,7 +85,7 @@ class _Rows:
             self._run(
                 f"CREATE OR REPLACE TEMP VIEW request AS SELECT * EXCLUDE (__n) FROM __few WHERE __n = {n}"
             )
-            self._run(f"CREATE OR REPLACE TEMP TABLE __alone AS SELECT * FROM ({self.view.sql}\n)")
+            self._run(f"CREATE OR REPLACE TEMP TABLE __alone AS SELECT * FROM {sql.rows_of(self.view)}")
             self._compare(features, key)
 
     def _compare(self, features: Sequence[str], key: Sequence[str]) -> None:

@@ -81,7 +81,7 @@ class FeatureWork:
     def make_views(self, plans: Sequence[ViewPlan], missing: Sequence[Sequence[Step]]) -> None:
         if any(missing):
             uris = [f.file.uri for p in plans for i in p.inputs for f in i.files]
-            with self.engine.session(uris, self.directory, self.feature_set.seed) as session:
+            with self.engine.session(uris, self.directory, self.feature_set.seed, repeatable=True) as session:
                 for plan, steps in zip(plans, missing, strict=True):
                     for chunk in chunks(steps, self.chunk_bytes):
                         self.make_chunk(session, plan, chunk)

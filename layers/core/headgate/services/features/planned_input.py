@@ -55,7 +55,11 @@ class PlannedInput:
         return tuple(f for f in self.files if f.span and f.span.meets(start, end))
 
     def source(self, files: Sequence[PlannedFile], start: datetime | None, end: datetime | None) -> Source:
-        data = DatasetInput(self.schema, tuple(f.file for f in files))
+        """Files are read in an order of their own, whatever history put them together: which of two comes
+        first does not depend on what others there are.
+        """
+        ordered = sorted(files, key=lambda f: (sorted(f.file.columns), f.sha256))
+        data = DatasetInput(self.schema, tuple(f.file for f in ordered))
         return Source(self.name, data, self.time, start, end, self.key, self.known_at, self.rows_known_at)
 
 
