@@ -31,6 +31,7 @@ from headgate.services.features.feature_compute import PRICED_AS, FeatureJobs
 from headgate.services.features.feature_facts import features_built, features_lineage
 from headgate.services.features.feature_lineage import recorded_lineage
 from headgate.services.features.feature_manifests import load_features
+from headgate.services.features.under_way import UnderWay
 from headgate.services.products import AppliedProduct, Products
 
 SERVICE = Principal("service/build_features")
@@ -124,7 +125,8 @@ class BuildFeatures:
             self.jobs,
             lambda: self._declares(product, feature_set),
         )
-        with self.scratch.directory() as directory:
+        under_way = UnderWay(self.lake, self.clock).noted(product, feature_set.name)
+        with under_way, self.scratch.directory() as directory:
             build = FeatureBuild(parts, applied.product, feature_set, inputs, name, directory)
             outcome = build.run(made)
         if outcome.state == "built" and outcome.record is not None:
