@@ -173,6 +173,8 @@ class ErasureRecord:
     rewritten: tuple[Rewrite, ...] = ()
     committed: tuple[int, ...] = ()
     """Ordinals of the versions that took the rows away from branches."""
+    taken_at: str = ""
+    """When rows were taken away last: features that began to be made before may still bring them back."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ErasureRecord":

@@ -194,6 +194,12 @@ class FeatureVersionRecord:
         """
         return any(self.input_ordinals.get(dataset, 0) > ordinal for dataset, ordinal in inputs.items())
 
+    def stands(self, head: "FeatureVersionRecord") -> bool:
+        """False when this version has to become the newest once more: one of another recipe or engine took
+        its place, of inputs that are not newer.
+        """
+        return head.build_id == self.build_id or head.supersedes(self.input_ordinals)
+
 
 def partitions_between(partitions: Iterable[Partition], start: str, end: str) -> tuple[Partition, ...]:
     """Partitions with rows whose interval overlaps [start, end); bounds are ISO dates. In the order of

@@ -12,7 +12,7 @@ from datetime import datetime
 from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.domain.feature import FeatureView
-from headgate.domain.partition import Grain, Interval
+from headgate.domain.partition import LAST, Grain, Interval
 from headgate.ports import Source, ViewFiles
 
 STAMP = quoted("%Y-%m-%dT%H:%M:%S.%gZ")
@@ -44,7 +44,7 @@ def rows_within(source: Source, rows: str) -> str:
     if source.time is None or source.start is None or source.end is None:
         return rows
     time = identifier(source.time)
-    bounds = f"{time} >= {instant(source.start)} AND {time} < {instant(source.end)}"
+    bounds = f"{time} >= {instant(source.start)} AND {time} {_up_to(source.end)}"
     return f"SELECT * FROM ({rows}) WHERE {bounds}"
 
 
@@ -72,7 +72,12 @@ def chunk_table(query: str) -> str:
 
 def within(event_time: str, cut: Interval) -> str:
     time = identifier(event_time)
-    return f"{time} >= {instant(cut.start)} AND {time} < {instant(cut.end)}"
+    return f"{time} >= {instant(cut.start)} AND {time} {_up_to(cut.end)}"
+
+
+def _up_to(end: datetime) -> str:
+    """Before ``end``; the last instant of the calendar is within what ends there."""
+    return f"{'<=' if end == LAST else '<'} {instant(end)}"
 
 
 def only_first(key: Sequence[str], columns: Sequence[str]) -> str:
@@ -87,6 +92,13 @@ def repeated_keys(key: Sequence[str], table: str = CHUNK) -> str:
     """How many rows share their key with an earlier one. Rows with a null in the key count."""
     grouped = f"SELECT count(*) AS n FROM {table} GROUP BY {names(key)} HAVING count(*) > 1"
     return f"SELECT coalesce(sum(n - 1), 0) FROM ({grouped})"
+
+
+def outside_calendar(event_time: str) -> str:
+    """How many of the chunk's rows have a time that no partition can be named of, and one such time."""
+    time = identifier(event_time)
+    inside = f"{time} >= DATE '0001-01-01' AND {time} < DATE '10000-01-01'"
+    return f"SELECT count(*), CAST(min({time}) AS VARCHAR) FROM {CHUNK} WHERE NOT ({inside})"
 
 
 def grain_names(event_time: str, grain: Grain) -> str:

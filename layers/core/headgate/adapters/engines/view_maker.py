@@ -125,12 +125,24 @@ class ViewMaker:
             return list(task.partitions)
         if task.view.event_time is None:
             return [None]
+        self._refuse_uncalendared(task.view, task.view.event_time)
         found = self.connection.execute(sql.grain_names(task.view.event_time, task.view.partition)).fetchall()
         try:
             return [interval(row[0]) for row in found]
         except ValueError as far:
             where = f"view {task.view.name}, {task.view.event_time}"
             raise InvalidRequest(f"{where}: an instant outside the years 1 to 9999: {far}") from far
+
+    def _refuse_uncalendared(self, view: FeatureView, event_time: str) -> None:
+        """A row without a time is known at no time, and left out; one whose time no calendar has is told."""
+        time = identifier(event_time)
+        self.connection.execute(f"DELETE FROM {sql.CHUNK} WHERE {time} IS NULL")
+        row = self.connection.execute(sql.outside_calendar(event_time)).fetchone()
+        if row and row[0]:
+            raise InvalidRequest(
+                f"view {view.name}: {row[0]} rows have a {event_time} outside of the years 1 to 9999, such "
+                f"as {row[1]}: leave them out in its SQL, or bound the column in the contract"
+            )
 
     def _written(self, view: FeatureView, cut: Interval | None, target: Path) -> BuiltPartition:
         name = cut.name if cut else WHOLE

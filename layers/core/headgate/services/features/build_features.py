@@ -31,6 +31,7 @@ from headgate.services.features.feature_compute import PRICED_AS, FeatureJobs
 from headgate.services.features.feature_facts import features_built, features_lineage
 from headgate.services.features.feature_lineage import recorded_lineage
 from headgate.services.features.feature_manifests import load_features
+from headgate.services.features.under_way import UnderWay
 from headgate.services.products import AppliedProduct, Products
 
 SERVICE = Principal("service/build_features")
@@ -109,19 +110,39 @@ class BuildFeatures:
     ) -> BuildOutcome:
         product = applied.product.name
         name = build_id(feature_set, {d: h.digest for d, h in inputs.items()}, self.engine.version)
-        if (known := self.features.feature_version_of_build(product, feature_set.name, name)) is not None:
+        if (known := self._standing(product, feature_set.name, name)) is not None:
             self._publish(known)
             return BuildOutcome(feature_set.name, "unchanged", known)
         self.guard.require(
             applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}"
         )
-        parts = BuildParts(self.features, self.lake, self.engine, self.online, self.clock, self.jobs)
-        with self.scratch.directory() as directory:
+        parts = BuildParts(
+            self.features,
+            self.lake,
+            self.engine,
+            self.online,
+            self.clock,
+            self.jobs,
+            lambda: self._declares(product, feature_set),
+        )
+        under_way = UnderWay(self.lake, self.clock).noted(product, feature_set.name)
+        with under_way, self.scratch.directory() as directory:
             build = FeatureBuild(parts, applied.product, feature_set, inputs, name, directory)
             outcome = build.run(made)
         if outcome.state == "built" and outcome.record is not None:
             self._publish(outcome.record)
         return outcome
+
+    def _standing(self, product: str, feature_set: str, name: str) -> FeatureVersionRecord | None:
+        """The version of this build, where nothing is to be done."""
+        known = self.features.feature_version_of_build(product, feature_set, name)
+        head = self.features.feature_head(product, feature_set) if known else None
+        return known if known and head and known.stands(head) else None
+
+    def _declares(self, product: str, feature_set: FeatureSet) -> bool:
+        """Whether the product still declares the set as it is built."""
+        declared = self.products.get(product).product.feature_sets.get(feature_set.name)
+        return declared is not None and declared.recipe_digest() == feature_set.recipe_digest()
 
     def _publish_cost(self, ended: EndedFeatureJob) -> None:
         """What the job took, at the list price of its machine; a repeated event is the same line."""

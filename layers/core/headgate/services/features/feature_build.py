@@ -5,7 +5,7 @@ are content-addressed or conditional on event time, so a repeated build ends in 
 older inputs never replaces one of newer inputs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class BuildOutcome:
 
 @dataclass(frozen=True)
 class BuildParts:
-    """What a build is made with."""
+    """What a build is made with; ``declared`` says whether the set is still declared as it is built."""
 
     features: FeatureCatalog
     lake: ObjectStore
@@ -61,6 +61,7 @@ class BuildParts:
     online: OnlineStore
     clock: Clock
     jobs: FeatureJobs | None
+    declared: Callable[[], bool]
 
 
 class FeatureBuild:
@@ -117,7 +118,7 @@ class FeatureBuild:
             work.make_joins(session, joins)
             manifest = self._stored_manifest()
             head = self._newest_head()
-            if head is not None and head.supersedes(ordinals):
+            if (head is not None and head.supersedes(ordinals)) or not self._parts.declared():
                 return BuildOutcome(self._set.name, "superseded", head)
             parity = self._write_online(session, manifest)
         record = self._commit(manifest, ordinals, parity)
@@ -221,13 +222,17 @@ class FeatureBuild:
     def _commit(
         self, manifest: FeatureManifest, ordinals: Mapping[str, int], parity: Mapping[str, Any]
     ) -> FeatureVersionRecord | None:
-        """Moves the head; None when a build of newer inputs got there first."""
+        """Moves the head; None when a build of newer inputs got there first, and when the set is declared
+        otherwise by now.
+        """
         parts = self._parts
         problem = Conflict("no attempt was made")
         for attempt in range(COMMIT_ATTEMPTS):
             head = parts.features.feature_head(manifest.product, manifest.feature_set)
             if head is not None and (head.build_id == self._name or head.supersedes(ordinals)):
                 return head if head.build_id == self._name else None
+            if not parts.declared():
+                return None
             record = self._record(manifest, ordinals, parity, 1 if head is None else head.ordinal + 1)
             try:
                 parts.features.commit_features(record)
