@@ -51,7 +51,9 @@ class FeatureCatalog(Protocol):
     ) -> Sequence[FeatureVersionRecord]: ...
 
     def commit_features(self, record: FeatureVersionRecord) -> None:
-        """Add ``record`` (its ordinal is one more than the head's) and move the head. Raises Conflict."""
+        """Add ``record`` (its ordinal is one more than the head's) and move the head; its build may be one of
+        before, which is the newest again then. Raises Conflict, also when it is the newest already.
+        """
         ...
 
 

@@ -6,6 +6,8 @@ from headgate.adapters import documents
 from headgate.adapters.aws.dynamo import ABSENT, Item, Put, Table, next_head, text
 from headgate.domain.feature_version import FeatureVersionRecord
 
+NOT_THE_NEWEST = "attribute_not_exists(#pk) OR #ordinal < :newest"
+
 
 class DynamoFeatureCatalog:
     """The FeatureCatalog port."""
@@ -37,7 +39,11 @@ class DynamoFeatureCatalog:
             [
                 next_head({**kept, "sk": "HEAD"}, record.ordinal),
                 Put({**kept, "sk": f"V#{record.ordinal:010d}"}, ABSENT),
-                Put({**kept, "sk": f"DIGEST#{record.build_id}"}, ABSENT),
+                Put(
+                    {**kept, "sk": f"DIGEST#{record.build_id}"},
+                    NOT_THE_NEWEST,
+                    {":newest": record.ordinal - 1},
+                ),
             ]
         )
 

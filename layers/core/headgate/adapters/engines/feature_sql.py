@@ -194,13 +194,16 @@ def known_instant(view: FeatureView) -> str:
 
 
 def newest_rows(files: ViewFiles) -> str:
-    """The newest row of every entity: entity columns, event time ('' without one), features."""
+    """The newest row of every entity: entity columns, features, ``__time`` ('' without an event time) and
+    ``__known``, from when on it is known ('' where no column says so).
+    """
     view, rows = files.view, f"({relation_sql(files.data.files, files.data.schema)})"
     entity, features = names(view.entity), names(feature_names(files))
     if view.event_time is None:
-        return f"SELECT {entity}, '' AS __time, {features} FROM {rows} ORDER BY {entity}"
+        return f"SELECT {entity}, '' AS __time, '' AS __known, {features} FROM {rows} ORDER BY {entity}"
     time = identifier(view.event_time)
     order = f"{time} DESC" + (f", {identifier(view.known_at)} DESC" if view.known_at else "")
-    selected = f"{entity}, strftime({time}, {STAMP}) AS __time, {features}"
+    known = f"coalesce(strftime({identifier(view.known_at)}, {STAMP}), '')" if view.known_at else "''"
+    selected = f"{entity}, strftime({time}, {STAMP}) AS __time, {known} AS __known, {features}"
     newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {order}) = 1"
     return f"SELECT {selected} FROM {rows} QUALIFY {newest} ORDER BY {entity}"
