@@ -5,8 +5,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from headgate.domain.entity_key import entity_key
 from headgate.domain.errors import Corrupted, InvalidRequest
-from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet, graph_problems
 from headgate.domain.feature_version import (
     FeatureManifest,

@@ -19,9 +19,9 @@ from headgate.services.features.feature_manifests import features_manifest_key, 
 
 from tests.support.crash_points import after_every_crash, side_effects
 from tests.support.memory_platform import MemoryPlatform
-from tests.support.small_product import POLICY, bundle, sensor_csv, visits_csv
+from tests.support.small_product import POLICY, bundle, sensor_csv, space, visits_csv
 
-NORTH, SOUTH = ("sensor_now", "north"), ("sensor_now", "south")
+NORTH, SOUTH = (space(), "north"), (space(), "south")
 
 
 @pytest.fixture
@@ -248,8 +248,10 @@ def test_a_changed_recipe_writes_the_online_rows_again(fed: MemoryPlatform) -> N
     # When the view says Fahrenheit of the very same data
     fed.apply_product(in_fahrenheit())
     assert build(fed).state == "built"
-    # Then a prediction reads Fahrenheit too
-    assert fed.online.read("shops", [NORTH])[NORTH].values["warmth"] == pytest.approx(28.12 * 1.8 + 32)
+    # Then the rows are in Fahrenheit, where nobody takes them for degrees
+    place = (space(document=in_fahrenheit()), "north")
+    assert place != NORTH
+    assert fed.online.read("shops", [place])[place].values["warmth"] == pytest.approx(28.12 * 1.8 + 32)
 
 
 def in_fahrenheit() -> dict[str, Any]:

@@ -4,7 +4,7 @@ What views make together is in `headgate.domain.feature_set`, what was built of 
 `headgate.domain.feature_version`, how time is cut into partitions in `headgate.domain.partition`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -163,19 +163,3 @@ class FeatureView:
     def times(self) -> tuple[str, ...]:
         """Its columns that say when, not what."""
         return tuple(t for t in (self.event_time, self.known_at) if t)
-
-
-def entity_key(parts: Sequence[Any]) -> str:
-    """The online store's key of an entity: its columns' values, escaped and joined by ``|``.
-
-    Equal values have one key: null is not the empty text, and 5.0 is 5.
-    """
-    return "|".join(map(_key_part, parts))
-
-
-def _key_part(part: Any) -> str:
-    if part is None:
-        return "\\N"
-    if isinstance(part, float) and part.is_integer():
-        part = int(part)
-    return str(part).replace("\\", "\\\\").replace("|", "\\|")

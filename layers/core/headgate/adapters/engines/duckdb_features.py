@@ -12,15 +12,16 @@ from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session
 from headgate.adapters.engines.feature_sketch import sketches
 from headgate.adapters.engines.on_demand_rows import on_demand_rows
-from headgate.adapters.engines.plain_rows import dictionaries
+from headgate.adapters.engines.plain_rows import plain, raw_rows
 from headgate.adapters.engines.sql_guard import require_inputs, require_select
 from headgate.adapters.engines.sql_view import require_known_at, require_view
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.adapters.engines.view_tests import view_tests
 from headgate.domain.column_lineage import ColumnLineage
+from headgate.domain.entity_key import entity_key
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureColumn
 from headgate.ports import (
@@ -155,12 +156,14 @@ class DuckDbFeatureSession:
         return int(written)
 
     def newest(self, files: ViewFiles, keys: Sequence[str] | None = None) -> Iterator[OnlineValue]:
-        features = sql.feature_names(files)
+        features, entity = sql.feature_names(files), files.view.entity
+        types = {c.name: c.type for c in files.data.schema}
         wanted = None if keys is None else set(keys)
-        for row in dictionaries(self.connection, sql.newest_rows(files)):
-            key = entity_key([row[c] for c in files.view.entity])
+        for row in raw_rows(self.connection, sql.newest_rows(files)):
+            key = entity_key([row[c] for c in entity], [types[c] for c in entity])
             if wanted is None or key in wanted:
-                yield OnlineValue(key, row["__time"], {c: row[c] for c in features})
+                values = {c: plain(row[c]) for c in features}
+                yield OnlineValue(key, row["__time"], values, row["__known"])
 
     def test(
         self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None

@@ -241,11 +241,15 @@ def _newest_first(view: FeatureView) -> str:
 
 
 def newest_rows(files: ViewFiles) -> str:
-    """The newest row of every entity: entity columns, event time ('' without one), features."""
+    """The newest row of every entity: entity columns, features, ``__time`` ('' without an event time) and
+    ``__known``, from when on it is known ('' where no column says so).
+    """
     view, rows = files.view, f"({relation_sql(files.data.files, files.data.schema)})"
     entity, features = names(view.entity), names(feature_names(files))
     if view.event_time is None:
-        return f"SELECT {entity}, '' AS __time, {features} FROM {rows} ORDER BY {entity}"
-    selected = f"{entity}, strftime({identifier(view.event_time)}, {STAMP}) AS __time, {features}"
+        return f"SELECT {entity}, '' AS __time, '' AS __known, {features} FROM {rows} ORDER BY {entity}"
+    known = f"coalesce(strftime({identifier(view.known_at)}, {STAMP}), '')" if view.known_at else "''"
+    time = f"strftime({identifier(view.event_time)}, {STAMP}) AS __time"
+    selected = f"{entity}, {time}, {known} AS __known, {features}"
     newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {_newest_first(view)}) = 1"
     return f"SELECT {selected} FROM {rows} QUALIFY {newest} ORDER BY {entity}"

@@ -13,6 +13,7 @@ from headgate.domain.feature_job import EndedFeatureJob
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureVersionRecord, build_id
 from headgate.domain.identity import Principal
+from headgate.domain.online_space import online_spaces
 from headgate.domain.version import VersionRecord
 from headgate.ports import (
     Clock,
@@ -20,6 +21,7 @@ from headgate.ports import (
     EventBus,
     FeatureCatalog,
     FeatureEngine,
+    ModelCatalog,
     ObjectStore,
     OnlineStore,
     Scratch,
@@ -31,6 +33,7 @@ from headgate.services.features.feature_compute import PRICED_AS, FeatureJobs
 from headgate.services.features.feature_facts import features_built, features_lineage
 from headgate.services.features.feature_lineage import recorded_lineage
 from headgate.services.features.feature_manifests import load_features
+from headgate.services.features.live_models import LiveModels
 from headgate.services.features.under_way import UnderWay
 from headgate.services.products import AppliedProduct, Products
 
@@ -52,6 +55,7 @@ class BuildFeatures:
     clock: Clock
     scratch: Scratch
     jobs: FeatureJobs | None = None
+    models: ModelCatalog | None = None
 
     def on_dataset_version(self, product: str, dataset: str) -> list[BuildOutcome]:
         """Builds every feature set that reads the dataset, from the newest version of every input.
@@ -110,12 +114,7 @@ class BuildFeatures:
     ) -> BuildOutcome:
         product = applied.product.name
         name = build_id(feature_set, {d: h.digest for d, h in inputs.items()}, self.engine.version)
-        if (known := self._standing(product, feature_set.name, name)) is not None:
-            self._publish(known)
-            return BuildOutcome(feature_set.name, "unchanged", known)
-        self.guard.require(
-            applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}"
-        )
+        answered = self._answered(applied, feature_set)
         parts = BuildParts(
             self.features,
             self.lake,
@@ -125,9 +124,17 @@ class BuildFeatures:
             self.jobs,
             lambda: self._declares(product, feature_set),
         )
+        if (known := self._standing(product, feature_set.name, name)) is not None:
+            self._publish(known)
+            with self.scratch.directory() as directory:
+                parts.follow(product, feature_set, answered).heal(known, directory)
+            return BuildOutcome(feature_set.name, "unchanged", known)
+        self.guard.require(
+            applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}"
+        )
         under_way = UnderWay(self.lake, self.clock).noted(product, feature_set.name)
         with under_way, self.scratch.directory() as directory:
-            build = FeatureBuild(parts, applied.product, feature_set, inputs, name, directory)
+            build = FeatureBuild(parts, applied.product, feature_set, inputs, name, directory, answered)
             outcome = build.run(made)
         if outcome.state == "built" and outcome.record is not None:
             self._publish(outcome.record)
@@ -143,6 +150,13 @@ class BuildFeatures:
         """Whether the product still declares the set as it is built."""
         declared = self.products.get(product).product.feature_sets.get(feature_set.name)
         return declared is not None and declared.recipe_digest() == feature_set.recipe_digest()
+
+    def _answered(self, applied: AppliedProduct, feature_set: FeatureSet) -> frozenset[str]:
+        """The online spaces that live models are answered from."""
+        if self.models is None:
+            return frozenset()
+        live = LiveModels(self.products, self.models).declared(applied, feature_set.name)
+        return frozenset(space for each in live for space in online_spaces(each).values())
 
     def _publish_cost(self, ended: EndedFeatureJob) -> None:
         """What the job took, at the list price of its machine; a repeated event is the same line."""
