@@ -30,8 +30,10 @@ def get_feature_version(plane: ControlPlane, call: Call) -> Document:
     "partitions", "rows", "bytes", "columns", "online", "content", "tests": [{"name", "passed", "instants"}],
     "untested"}], "columns": [{"name", "type", "role", "view", "statistics": {"kind", "rows", "nulls",
     "minimum", "maximum", "mean", "deviation", "edges", "shares"} or {"kind", "rows", "nulls", "values":
-    {value: rows}, "others"}, or null}]}; "instants" were tried in a leak test, "untested" is why generated
-    tests were not run; values of restricted columns are masked.
+    {value: rows}, "others"}, or null, "sources": [{"dataset", "column", "type": "DIRECT"|"INDIRECT",
+    "subtype"}] or null}], "untraced": {view: why}}; "instants" were tried in a leak test, "untested" is why
+    generated tests were not run, "untraced" why columns have no sources; values of restricted columns are
+    masked.
     """
     return plane.features.show(call.principal, call.product, _set(call), call.path["reference"])
 

@@ -57,5 +57,6 @@ def features_of(api: ApiClient, product: str, given: str | None, view: str | Non
         return FeaturesClient(api, product, fitting[0])
     known = ", ".join(sorted(sets)) or "none"
     if view is not None and not fitting:
-        raise CommandFailed(f"no feature set of {product} joins the view {view}; it has {known}")
+        joined = ", ".join(sorted({v for each in sets.values() for v in each["views"]})) or "none"
+        raise CommandFailed(f"no feature set of {product} joins the view {view}; joined are {joined}")
     raise CommandFailed(f"which feature set of {product} is meant? it has {', '.join(fitting) or known}")

@@ -5,10 +5,13 @@ Owns the two consoles. With ``--json`` standard output holds the document alone;
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -41,6 +44,18 @@ class Output:
     def note(self, text: str) -> None:
         """A line about progress: for people, beside the answer."""
         self.notes.print(Text(text, style="dim"))
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Says what is waited for: with the seconds that went by on a terminal, as one line elsewhere."""
+        if not self.notes.is_terminal:
+            self.note(text)
+            yield
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}", style="dim"), TimeElapsedColumn())
+        with Progress(*columns, console=self.notes, transient=True) as bar:
+            bar.add_task(escape(text), total=None)
+            yield
 
     def rows(self, document: Any, rows: Sequence[Row], columns: Sequence[Column], none: str) -> None:
         """A table of ``rows``, or the sentence ``none`` without any; ``document`` is the JSON answer."""

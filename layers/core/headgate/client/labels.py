@@ -1,6 +1,8 @@
 """Rows of the reader's own, joined with a version's views by the engine that joins training sets."""
 
 import os
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,38 +36,72 @@ class Joined:
 
 
 def label_table(labels: Any, folder: Path) -> Path:
-    """The labels as a Parquet file: of a pyarrow Table, a pandas DataFrame, or a path of Parquet or CSV.
-    Raises CommandFailed for anything else.
+    """The labels as a Parquet file: of a path of Parquet or CSV, or of a table of pyarrow, pandas, polars or
+    whatever hands out Arrow. Named indexes of pandas come as columns, others are left out. Raises
+    CommandFailed for anything else, and where two columns have one name.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if isinstance(labels, str | os.PathLike):
         return _label_file(Path(labels), folder)
-    if not isinstance(labels, pa.Table) and type(labels).__module__.startswith("pandas."):
-        labels = pa.Table.from_pandas(labels, preserve_index=False)
-    if not isinstance(labels, pa.Table):
-        raise CommandFailed(
-            f"labels are a pyarrow Table, a pandas DataFrame or a path, not {type(labels).__name__}"
-        )
     path = folder / LABELS
-    pq.write_table(labels, path)
+    try:
+        table = _arrow_table(labels)
+        if twice := [name for name, n in Counter(map(str.lower, table.column_names)).items() if n > 1]:
+            raise CommandFailed(f"two columns of the labels have one name: {', '.join(twice)}")
+        pq.write_table(table, path)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise CommandFailed(f"the labels are no table that Arrow can read: {_first_line(error)}") from error
     return path
 
 
-def limits_of(labels: Path, event_time: str) -> tuple[str | None, str | None]:
-    """The first event time, and an instant after the last; None without rows. Raises CommandFailed when a row
-    has none.
+def _arrow_table(labels: Any) -> Any:
+    import pyarrow as pa
+
+    if hasattr(labels, "__arrow_c_stream__"):
+        table = pa.RecordBatchReader.from_stream(labels).read_all()
+    elif type(labels).__module__.startswith("pandas.") and type(labels).__name__ == "DataFrame":
+        table = pa.Table.from_pandas(labels)
+    else:
+        raise CommandFailed(
+            "labels are a table of pyarrow, pandas or polars, or a path, not of the type "
+            f"{type(labels).__name__}"
+        )
+    return table.drop_columns([name for name in table.column_names if _UNNAMED_INDEX.fullmatch(name)])
+
+
+def moments(start: str | None, end: str | None) -> None:
+    """Raises CommandFailed unless both are dates or instants, and ``start`` comes before ``end``."""
+    for text in (start, end):
+        if text is not None:
+            _asked(f"SELECT {_moment(text)}", f"{text!r} is no date or instant: 2013-10-01 is needed")
+    if (
+        start is not None
+        and end is not None
+        and not _asked(f"SELECT {_moment(start)} < {_moment(end)}", "")[0]
+    ):
+        raise CommandFailed(f"no time is from {start} on and before {end}")
+
+
+def limits_of(labels: Path, event_time: str, start: str | None, end: str | None) -> tuple[str, str]:
+    """The first event time from ``start`` on, and an instant after the last before ``end``. Raises
+    CommandFailed when a row has none, or no row is of that time.
     """
+    if event_time.lower() not in {name.lower() for name in _described(labels)}:
+        raise CommandFailed(f"the labels have no column {event_time}, which says what was known by then")
     query = (
-        f"SELECT count(*) - count(t), strftime(min(t), {_STAMP}), "
-        f"strftime(max(t) + INTERVAL 1 SECOND, {_STAMP}) "
-        f"FROM (SELECT {_utc(event_time)} AS t FROM {_parquet(labels)})"
+        f"SELECT count(*) - count(t), strftime(min(t) FILTER (meant), {_STAMP}), "
+        f"strftime(max(t) FILTER (meant) + INTERVAL 1 SECOND, {_STAMP}) "
+        f"FROM (SELECT *, {within('t', start, end)} AS meant FROM "
+        f"(SELECT {_utc(event_time)} AS t FROM {_parquet(labels)}))"
     )
     row = _asked(query, f"the column {event_time} of the labels")
     if row[0]:
         raise CommandFailed(f"{row[0]:,} of the labels have no {event_time}: nothing was known at no time")
-    return row[1], row[2]
+    if row[1] is None:
+        raise CommandFailed("there is no row among the labels that is asked for")
+    return str(row[1]), str(row[2])
 
 
 def join_labels(
@@ -81,8 +117,9 @@ def join_labels(
     are left out first. Raises CommandFailed for what does not fit.
     """
     declared = _declared(told["declared"])
-    types = {c["name"]: c["type"] for view, _ in views for c in view["columns"] if c["role"] == "entity"}
     place = PLACE if keep_order else None
+    _refuse_features(declared, [view for view, _ in views], labels)
+    types = {c["name"]: c["type"] for view, _ in views for c in view["columns"] if c["role"] == "entity"}
     rows, spine, notes = _spine(declared, labels, types, (start, end), place)
     feature_set = replace(declared, spine=spine.view, label=None)
     if notes:
@@ -97,8 +134,6 @@ def join_labels(
             columns, count = session.join_labels(feature_set, rows, spine, joined, path, place)
     except InvalidRequest as wrong:
         raise CommandFailed(f"the labels cannot be joined: {wrong}") from wrong
-    if not count:
-        raise CommandFailed("there is no row among the labels that is asked for")
     return Joined(path, count, tuple((c.name, c.role) for c in columns), notes)
 
 
@@ -106,6 +141,20 @@ def _declared(document: Mapping[str, Any]) -> FeatureSet:
     views = {name: FeatureView.from_document(view) for name, view in document["views"].items()}
     shallow = {name: replace(view, inputs=()) for name, view in views.items() if view.kind != "on_demand"}
     return FeatureSet.from_document(document["feature_set"], {**views, **shallow})
+
+
+def _refuse_features(declared: FeatureSet, views: Sequence[Mapping[str, Any]], labels: Path) -> None:
+    """Raises CommandFailed when a column of the labels has the name of a feature."""
+    known = {view.name: {*view.entity, *view.times} for view in declared.views}
+    made = {
+        column["name"].lower(): view["view"]
+        for view in views
+        for column in view["columns"]
+        if column["name"] not in known[view["view"]]
+    }
+    for name in _described(labels):
+        if (view := made.get(name.lower())) is not None:
+            raise CommandFailed(f"the labels have a column {name}, and the view {view} makes one: rename it")
 
 
 def _spine(
@@ -137,13 +186,7 @@ def _spine(
     source = _parquet(labels, "file_row_number=true")
     selected += [f"file_row_number AS {place}"] if place else []
     rows = f"SELECT {', '.join(selected)} FROM {source}"
-    limits = [
-        f"{identifier(time)} {sign} CAST(CAST({quoted(bound)} AS TIMESTAMPTZ) AS TIMESTAMP)"
-        for bound, sign in zip(bounds, (">=", "<"), strict=True)
-        if bound is not None
-    ]
-    where = f" WHERE {' AND '.join(limits)}" if limits else ""
-    asked = f"SELECT * FROM ({rows}){where}"
+    asked = f"SELECT * FROM ({rows}) WHERE {within(time, *bounds)}"
     columns = _columns(asked)
     entity = tuple(sorted(needed - {time}))
     view = replace(declared.spine, name="labels", sql="", inputs=(), entity=entity)
@@ -248,4 +291,22 @@ def _cast(column: str, type_: str | None) -> str:
     return name if type_ is None else f"CAST({name} AS {type_})"
 
 
+def _moment(text: str) -> str:
+    """A date or an instant as a UTC TIMESTAMP; what says no zone is UTC."""
+    return f"CAST(CAST({quoted(text)} AS TIMESTAMPTZ) AS TIMESTAMP)"
+
+
+def within(column: str, start: str | None, end: str | None) -> str:
+    """The SQL condition that a UTC TIMESTAMP is from ``start`` on and before ``end``."""
+    limits = [(start, ">="), (end, "<")]
+    asked = [f"{identifier(column)} {sign} {_moment(bound)}" for bound, sign in limits if bound is not None]
+    return " AND ".join(asked) or "true"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 _STAMP = quoted("%Y-%m-%dT%H:%M:%S.%fZ")
+_UNNAMED_INDEX = re.compile(r"__index_level_[0-9]+__")
+"""What pandas calls an index without a name."""

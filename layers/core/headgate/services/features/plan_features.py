@@ -85,8 +85,8 @@ class PlanFeatures:
         }
         if not told["waiting"]:
             known = self.features.feature_version_of_build(product, feature_set, told["build_id"])
-            head = self.features.feature_head(product, feature_set)
-            told["unchanged"] = known.ordinal if known and head and known.stands(head) else None
+            newest = self.features.feature_head(product, feature_set)
+            told["unchanged"] = known.ordinal if known and newest and known.stands(newest) else None
             self._fill(told, self._work(product, declared, inputs))
         made = [*told["views"], told["training"]]
         counted = {n: sum(each[n] for each in made) for n in ("partitions", "to_build", "bytes")}
@@ -116,7 +116,8 @@ class PlanFeatures:
             plans = work.plan(stage)
             missing = work.missing(plans)
             told["views"] += [_view(p, steps) for p, steps in zip(plans, missing, strict=True)]
-            told["stages"].append(self._stage(number, [v.name for v in stage], work.task_bytes(missing)))
+            makes = [p.view.name for p, steps in zip(plans, missing, strict=True) if steps]
+            told["stages"].append(self._stage(number, makes, work.task_bytes(missing)))
             for plan, steps in zip(plans, missing, strict=True):
                 work.built[plan.view.name] = _presumed(work, plan, steps)
         joins = work.join_steps()
