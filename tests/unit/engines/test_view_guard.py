@@ -106,8 +106,14 @@ def test_sql_may_end_in_a_comment_and_name_its_inputs_in_any_case(tmp_path: Path
     ("sql", "said"),
     [
         ("SELECT shop, known_at, warmth AS __time FROM sensor", "__time: only the platform's names begin"),
-        ("SELECT shop, TIMESTAMP '290000-03-15' AS known_at, warmth FROM sensor", "outside the years 1 to"),
-        ("SELECT shop, TIMESTAMP 'infinity' AS known_at, warmth FROM sensor", "outside the years 1 to 9999"),
+        (
+            "SELECT shop, TIMESTAMP '290000-03-15' AS known_at, warmth FROM sensor",
+            "outside of the years 1 to 9999",
+        ),
+        (
+            "SELECT shop, TIMESTAMP 'infinity' AS known_at, warmth FROM sensor",
+            "outside of the years 1 to 9999",
+        ),
     ],
 )
 def test_what_the_platform_could_not_tell_apart_is_refused(tmp_path: Path, sql: str, said: str) -> None:

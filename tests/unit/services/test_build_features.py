@@ -289,7 +289,9 @@ def test_a_build_of_a_recipe_that_is_declared_no_more_replaces_nothing(fed: Memo
     (outcome,) = slow.on_dataset_version("shops", "visits")
     assert outcome.state == "superseded"
     (record,) = versions(fed)
-    assert fed.online.read("shops", [NORTH])[NORTH].feature_version == record.digest
+    assert fed.online.read("shops", [NORTH]) == {}
+    place = (space(document=in_fahrenheit()), "north")
+    assert fed.online.read("shops", [place])[place].feature_version == record.digest
 
 
 def test_a_crash_at_any_side_effect_is_healed_by_redelivery(fed: MemoryPlatform) -> None:
