@@ -60,12 +60,12 @@ class OnlineRows:
         self,
         session: FeatureSession,
         views: Iterable[FeatureView],
-        others: frozenset[str],
+        stays: Callable[[str], bool],
         still: Callable[[], bool],
     ) -> None:
-        """Takes back every row of the set that is none of this version's, ``others`` being the spaces that
-        somebody is answered from all the same. Reads the whole store, and does nothing when the version is
-        not ``still`` the newest then.
+        """Takes back every row of the set that is none of this version's, but in other spaces that ``stays``
+        says somebody is answered from. Reads the whole store, and does nothing when the version is not
+        ``still`` the newest then.
         """
         by_space = {self._version(v).space: v for v in views}
         newest = {s: self._times(session, v) for s, v in by_space.items()}
@@ -75,7 +75,7 @@ class OnlineRows:
             if space_names(row.space)[0] != self.manifest.feature_set or row.feature_version in self.writing:
                 continue
             if row.space not in newest:
-                lost += [] if row.space in others else [(row.space, row.key, row.event_time)]
+                lost += [] if stays(row.space) else [(row.space, row.key, row.event_time)]
             elif (time := newest[row.space].get(row.key)) is None or time < row.event_time:
                 lost.append((row.space, row.key, row.event_time))
                 again[row.space] += [] if time is None else [row.key]
