@@ -100,7 +100,7 @@ class OnlineRows:
             key=lambda v: sha256((self.version + v.key).encode()).digest(),
         )
         names = [(now.space, v.key) for v in chosen]
-        online = self.store.read(self.manifest.product, names) if names else {}
+        online = self.store.read(self.manifest.product, names, True) if names else {}
         older = [v.key for v in chosen if _is_newer(online.get((now.space, v.key)), v)]
         if older and len(added) < len(now.partitions):
             newest = {v.key: v for v in self._newest(session, view, now, now.partitions, older)}
@@ -113,7 +113,7 @@ class OnlineRows:
         """Adds the comparison of every one of ``values`` to ``parity``."""
         remaining, space = iter(values), self._version(view).space
         while batch := list(islice(remaining, BATCH_ROWS)):
-            online = self.store.read(self.manifest.product, [(space, v.key) for v in batch])
+            online = self.store.read(self.manifest.product, [(space, v.key) for v in batch], True)
             for value in batch:
                 self._compared(view, value, online.get((space, value.key)), parity)
 
