@@ -75,6 +75,15 @@ class TestOnlineStore:
             str(n) for n in range(0, 230, 46)
         }
 
+    def test_a_key_too_long_for_the_store_comes_back_whole(self, backend: Backend) -> None:
+        keys = ["k" * 3000, "k" * 2999 + "l"]
+        backend.online.write([records.online_row(key) for key in keys])
+
+        assert set(backend.online.read("shop", [("spend", key) for key in keys])) == {
+            ("spend", key) for key in keys
+        }
+        assert sorted(row.key for row in backend.online.rows("shop")) == keys
+
     def test_nothing_to_write_is_no_problem(self, backend: Backend) -> None:
         assert backend.online.write([]) == 0
 

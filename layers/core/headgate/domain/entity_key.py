@@ -18,7 +18,7 @@ from headgate.domain.errors import InvalidRequest
 NULL = "\\N"
 DEFAULT_SCALE = 3
 """Of a DECIMAL that does not say it, in DuckDB."""
-_PART = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)")
+_PART = re.compile(r"((?:[^\\|]|\\.)*)(\||$)", re.DOTALL)
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\s*(?:\(\s*\d+\s*(?:,\s*(\d+)\s*)?\))?")
 _INTEGERS = frozenset({"HUGEINT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "INT", "INT8", "INT4", "INT2"})
 _WIDE = Context(prec=80)
@@ -45,8 +45,8 @@ def entity_parts(key: str) -> tuple[str, ...]:
         if found is None:
             raise ValueError(f"{key!r} is no entity key")
         part = found.group(1)
-        parts.append(part if part == NULL else re.sub(r"\\(.)", r"\1", part))
-        if found.end() == len(key) and not found.group(0).endswith("|"):
+        parts.append(part if part == NULL else re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL))
+        if not found.group(2):
             return tuple(parts)
         rest = found.end()
 
@@ -100,7 +100,7 @@ def _double(part: Any) -> str:
 
 
 def _float(part: Any) -> str:
-    return _plain(struct.unpack("f", struct.pack("f", float(part)))[0])
+    return _plain(struct.unpack("<f", struct.pack("<f", float(part)))[0])
 
 
 def _boolean(part: Any) -> str:

@@ -109,6 +109,8 @@ class FeatureView:
             yield "known_at", "known_at needs an event_time: the newest of what is known is the value"
         if self.available_after and not self.event_time:
             yield "available_after", "available_after needs an event_time that it counts from"
+        if self.max_age_seconds is not None and self.kind == "feature" and not self.event_time:
+            yield "max_age", "max_age needs an event_time that the age counts from"
         if self.build not in ("incremental", "full"):
             yield "build", f"build is {self.build!r}; known: incremental, full"
         for key, seconds in (

@@ -196,8 +196,12 @@ class OnlineStore(Protocol):
         """Rows by (space, key, event time) are gone unless another event time is there by now."""
         ...
 
-    def read(self, product: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], OnlineRow]:
-        """Rows by (space, key); absent ones are left out. What has expired may be there still."""
+    def read(
+        self, product: str, keys: Sequence[tuple[str, str]], written: bool = False
+    ) -> Mapping[tuple[str, str], OnlineRow]:
+        """Rows by (space, key); absent ones are left out. What has expired may be there still, and what was
+        ``written`` a moment ago is seen for sure only by who asks for it, at twice the price.
+        """
         ...
 
     def rows(self, product: str) -> Iterator[OnlineRow]:

@@ -48,12 +48,14 @@ class DynamoOnlineStore:
         """Transactions of up to 100 rows, four at a time: 5,000 rows are 50 requests, not 5,000."""
         return self._write((_put(row), _size(row)) for row in documents.newest_rows(rows).values())
 
-    def read(self, product: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], OnlineRow]:
+    def read(
+        self, product: str, keys: Sequence[tuple[str, str]], written: bool = False
+    ) -> Mapping[tuple[str, str], OnlineRow]:
         names = {_pk(product, space, key): (space, key) for space, key in keys}
         wanted = list(names)
         found: dict[tuple[str, str], OnlineRow] = {}
         for start in range(0, len(wanted), READ_KEYS):
-            for item in self._read_group(wanted[start : start + READ_KEYS]):
+            for item in self._read_group(wanted[start : start + READ_KEYS], written):
                 space, key = names[item["pk"]["S"]]
                 found[space, key] = _row(product, space, key, item)
         return found
@@ -114,10 +116,11 @@ class DynamoOnlineStore:
                 pause(self._clock, attempt)
         raise Throttled(f"scanning {self._table.name}: throttled {PATIENCE} times")
 
-    def _read_group(self, keys: list[str]) -> list[dict[str, Any]]:
+    def _read_group(self, keys: list[str], written: bool) -> list[dict[str, Any]]:
         """One request, and more only for what DynamoDB left unprocessed."""
         name = self._table.name
-        request: dict[str, Any] = {name: {"Keys": [marshal({"pk": key}) for key in keys]}}
+        wanted = [marshal({"pk": key}) for key in keys]
+        request: dict[str, Any] = {name: {"Keys": wanted, "ConsistentRead": written}}
         items: list[dict[str, Any]] = []
         for attempt in range(READ_ATTEMPTS):
             with translated(f"reading {name}", write=False):

@@ -23,7 +23,12 @@ class MemoryOnlineStore:
             self._rows.update(accepted)
             return len(accepted)
 
-    def read(self, product: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], OnlineRow]:
+    def read(
+        self,
+        product: str,
+        keys: Sequence[tuple[str, str]],
+        written: bool = False,  # noqa: ARG002 - here every reader sees what was written
+    ) -> Mapping[tuple[str, str], OnlineRow]:
         with self._faults.read("online.read"), self._lock:
             found = {(space, key): self._rows.get((product, space, key)) for space, key in keys}
         return {name: row for name, row in found.items() if row is not None}

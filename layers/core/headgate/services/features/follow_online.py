@@ -127,7 +127,7 @@ class FollowOnline:
                 rows.follow(session, view, [] if between else befores)
         if unknown or between:
             others = self._answered(now.writing - {version})
-            rows.tidy(session, self.views, others, lambda: self._is_newest(version))
+            rows.tidy(session, self.views, others.__contains__, lambda: self._is_newest(version))
         self.notes.end({version})
         if self._is_newest(version):
             self.notes.end(before.notes.left, before.notes.marks)

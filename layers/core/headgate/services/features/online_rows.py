@@ -60,12 +60,12 @@ class OnlineRows:
         self,
         session: FeatureSession,
         views: Iterable[FeatureView],
-        others: frozenset[str],
+        stays: Callable[[str], bool],
         still: Callable[[], bool],
     ) -> None:
-        """Takes back every row of the set that is none of this version's, ``others`` being the spaces that
-        somebody is answered from all the same. Reads the whole store, and does nothing when the version is
-        not ``still`` the newest then.
+        """Takes back every row of the set that is none of this version's, but in other spaces that ``stays``
+        says somebody is answered from. Reads the whole store, and does nothing when the version is not
+        ``still`` the newest then.
         """
         by_space = {self._version(v).space: v for v in views}
         newest = {s: self._times(session, v) for s, v in by_space.items()}
@@ -75,7 +75,7 @@ class OnlineRows:
             if space_names(row.space)[0] != self.manifest.feature_set or row.feature_version in self.writing:
                 continue
             if row.space not in newest:
-                lost += [] if row.space in others else [(row.space, row.key, row.event_time)]
+                lost += [] if stays(row.space) else [(row.space, row.key, row.event_time)]
             elif (time := newest[row.space].get(row.key)) is None or time < row.event_time:
                 lost.append((row.space, row.key, row.event_time))
                 again[row.space] += [] if time is None else [row.key]
@@ -100,7 +100,7 @@ class OnlineRows:
             key=lambda v: sha256((self.version + v.key).encode()).digest(),
         )
         names = [(now.space, v.key) for v in chosen]
-        online = self.store.read(self.manifest.product, names) if names else {}
+        online = self.store.read(self.manifest.product, names, True) if names else {}
         older = [v.key for v in chosen if _is_newer(online.get((now.space, v.key)), v)]
         if older and len(added) < len(now.partitions):
             newest = {v.key: v for v in self._newest(session, view, now, now.partitions, older)}
@@ -113,7 +113,7 @@ class OnlineRows:
         """Adds the comparison of every one of ``values`` to ``parity``."""
         remaining, space = iter(values), self._version(view).space
         while batch := list(islice(remaining, BATCH_ROWS)):
-            online = self.store.read(self.manifest.product, [(space, v.key) for v in batch])
+            online = self.store.read(self.manifest.product, [(space, v.key) for v in batch], True)
             for value in batch:
                 self._compared(view, value, online.get((space, value.key)), parity)
 

@@ -114,7 +114,9 @@ class Infer:
         parameters: dict[str, Any] = {"alias": found.alias} if found.alias else {}
         if request.id is not None:
             parameters["request_id"] = request.id
-        parameters |= _told(assembled.views) if assembled else {}
+        if assembled is not None:
+            parameters |= _told(assembled.views)
+            parameters |= {"features.redeclared": True} if self._redeclared(found) else {}
         return response(
             model=name,
             version=found.model.version,
@@ -175,6 +177,13 @@ class Infer:
         if learnt is None or name not in found.applied.product.feature_sets:
             raise NotFound(f"product {model.product} no longer declares the feature set {name}")
         return learnt
+
+    def _redeclared(self, found: _Resolved) -> bool:
+        """Whether the product declares the features otherwise than the model learnt them."""
+        if found.model.spec in ("", found.applied.record.spec):
+            return False
+        now = found.applied.product.feature_sets[found.model.feature_set]
+        return now.recipe_digest() != self._feature_set(found).recipe_digest()
 
     def _log(
         self,
