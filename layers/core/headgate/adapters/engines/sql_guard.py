@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import Any
 
-from headgate.adapters.engines.sql_text import Node, called, line_of, nodes, syntax_tree, tables_read
+from headgate.adapters.engines.sql_text import Node, called, line_of, nodes, syntax_tree, tables_read, words
 from headgate.domain.errors import InvalidRequest
 
 TABLE_FUNCTIONS = frozenset({"generate_series", "range", "repeat", "repeat_row", "unnest"})
@@ -78,13 +78,24 @@ def select_problems(sql: str) -> tuple[Problem, ...]:
         tree = syntax_tree(sql)
     except InvalidRequest as refused:
         return ((None, str(refused)),)
-    found: dict[Any, Problem] = {}
+    found: dict[Any, Problem] = {place: (line, _AGAIN) for place, line in _planned_again(sql)}
     for node in nodes(tree):
         for problem in _problems_of(node):
             # a table function stands where the function stands that it is
             line, place = line_of(sql, node), node.get("query_location")
             found.setdefault(problem if line is None else place, (line, problem))
     return tuple(sorted(found.values(), key=lambda each: each[0] or 0))
+
+
+_AGAIN = "NOT MATERIALIZED is refused: what reads itself twice over so takes all memory before it runs"
+
+
+def _planned_again(sql: str) -> Iterator[tuple[int, int]]:
+    """Where a query of a WITH is to be planned anew for each that reads it; the tree does not tell."""
+    found = [(place, line, word.lower()) for place, line, word in words(sql)]
+    for n, (place, line, _) in enumerate(found):
+        if [word for *_, word in found[n : n + 4]] == ["as", "not", "materialized", "("]:
+            yield place, line
 
 
 def input_problems(sql: str, inputs: Collection[str]) -> Iterator[Problem]:

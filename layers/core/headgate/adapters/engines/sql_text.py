@@ -4,6 +4,7 @@ A comment, a quoted name or a string that looks like one hides nothing from it. 
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Node = Mapping[str, Any]
+_WORD = re.compile(rb"\w+|.", re.DOTALL)
 
 
 @lru_cache(maxsize=64)
@@ -92,15 +94,23 @@ def line_of(sql: str, node: Node) -> int | None:
     """The line of a node; the parser counts bytes from the text's start."""
     text = sql.encode()
     place = node.get("query_location", len(text))
-    return _line_at(text, place) if place < len(text) else None
+    return text.count(b"\n", 0, place) + 1 if place < len(text) else None
 
 
 def first_line(sql: str) -> int:
     """The line on which the SQL begins, after the comments at its head."""
+    return next((line for _, line, _ in words(sql)), 1)
+
+
+def words(sql: str) -> Iterator[tuple[int, int, str]]:
+    """The words of a text without its comments: (place in bytes, line, word or the first sign of another)."""
     import duckdb
 
-    found = duckdb.tokenize(sql)
-    return _line_at(sql.encode(), found[0][0]) if found else 1
+    text, line, reached = sql.encode(), 1, 0
+    for place, _ in duckdb.tokenize(sql):
+        line, reached = line + text.count(b"\n", reached, place), place
+        found = _WORD.match(text, place)
+        yield place, line, found[0].decode(errors="replace") if found else ""
 
 
 def without_end(sql: str) -> str:
@@ -113,7 +123,3 @@ def without_end(sql: str) -> str:
             break
         text[place : place + 1] = b" "
     return text.decode().rstrip()
-
-
-def _line_at(text: bytes, place: int) -> int:
-    return text[:place].count(b"\n") + 1
