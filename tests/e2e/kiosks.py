@@ -43,10 +43,6 @@ def bundle(leaky: bool = False) -> dict[str, Any]:
     document["datasets"]["sensor"]["operation"] = "append"
     for column in document["datasets"]["visits"]["columns"]:
         column.pop("allowed", None)
-    document["views"]["catalogue"] |= {
-        "inputs": ["prices"],
-        "sql": "SELECT item AS shop, length(item) AS letters FROM prices",
-    }
     document["policy"] = {**small_product.POLICY}
     document["policy"]["Statement"] = [*small_product.POLICY["Statement"], SEES, BLIND]
     if leaky:

@@ -30,7 +30,7 @@ SELECT shop, hour_at, warmest - lag(warmest) OVER (PARTITION BY shop ORDER BY ho
 FROM recent
 QUALIFY hour_at - lag(hour_at) OVER (PARTITION BY shop ORDER BY hour_at) <= INTERVAL 1 HOUR
 """
-CATALOGUE = "SELECT shop, count(*) AS visits FROM visits GROUP BY shop"
+CATALOGUE = "SELECT item AS shop, length(item) AS letters FROM prices"
 
 
 def incremental_bundle() -> dict[str, Any]:
@@ -57,9 +57,7 @@ def incremental_bundle() -> dict[str, Any]:
         "windows": [window("recent", 0, 3600)],
         "available_after": 600,
     }
-    views["catalogue"] = view(
-        "catalogue", ["visits"], None, "SELECT shop, count(*) AS visits FROM visits GROUP BY shop"
-    )
+    views["catalogue"] = view("catalogue", ["prices"], None, CATALOGUE)
     document["feature_sets"]["visit"]["views"] = ["sensor_now", "change", "recent", "catalogue"]
     document["training"] = None
     return document
@@ -92,7 +90,9 @@ class Desk:
     def open(cls, folder: Path) -> "Desk":
         platform = MemoryPlatform(folder / "platform")
         platform.apply_product(incremental_bundle())
-        return cls(platform, folder)
+        desk = cls(platform, folder)
+        desk.drop("prices", "item", ["north", "south"])
+        return desk
 
     def drop(self, dataset: str, header: str, lines: list[str]) -> None:
         self.drops += 1

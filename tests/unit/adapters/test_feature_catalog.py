@@ -37,7 +37,7 @@ class TestFeatureCatalog:
     @pytest.mark.parametrize(
         "late", [records.features(1, "b9"), records.features(3, "b9"), records.features(2, "b1")]
     )
-    def test_a_version_out_of_line_or_of_a_known_build_conflicts(
+    def test_a_version_out_of_line_or_of_the_heads_build_conflicts(
         self, backend: Backend, late: FeatureVersionRecord
     ) -> None:
         backend.features.commit_features(records.features(1))
@@ -55,3 +55,14 @@ class TestFeatureCatalog:
         winners = [rival for rival, error in outcomes if error is None]
         assert len(winners) == 1
         assert backend.features.feature_head("shop", "spend") == winners[0]
+
+    def test_a_build_that_was_replaced_may_be_the_newest_once_more(self, backend: Backend) -> None:
+        made = [records.features(1, "b1"), records.features(2, "b2"), records.features(3, "b1")]
+        for record in made:
+            backend.features.commit_features(record)
+
+        assert backend.features.feature_head("shop", "spend") == made[2]
+        assert backend.features.feature_version_of_build("shop", "spend", "b1") == made[2]
+        assert backend.features.feature_versions("shop", "spend") == made[::-1]
+        with pytest.raises(Conflict):
+            backend.features.commit_features(records.features(4, "b1"))

@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.in_process_api import InProcessApi
 from tests.support.memory_platform import MemoryPlatform
-from tests.support.small_product import bundle, sensor_csv
+from tests.support.small_product import bundle, sensor_csv, space
 from tests.support.trained_run import build, take_in
 from tests.unit.cli.fake_platform import Workplace
 
@@ -280,7 +280,7 @@ def test_equal_rows_are_told_view_by_view(place: Workplace) -> None:
 
 
 def test_rows_that_differ_are_told_and_make_the_command_fail(place: Workplace, desk: FeatureDesk) -> None:
-    row = OnlineRow("shops", "sensor_now", "north", "2024-02-29T12:00:00.000Z", {"warmth": 99.5}, "f" * 64)
+    row = OnlineRow("shops", space(), "north", "2024-02-29T12:00:00.000Z", {"warmth": 99.5}, "f" * 64)
     desk.platform.online.write([row])
     code, text = place.run("features", "parity", "visit")
     assert code == 1

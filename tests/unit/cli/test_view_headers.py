@@ -140,6 +140,10 @@ def test_a_wrong_header_is_a_problem_at_its_line(tmp_path: Path, header: str, sa
             "4: available_after: available_after needs an event_time",
         ),
         (
+            ("kind: feature", "inputs: orders", "entity: shop", "max_age: 1h"),
+            "4: max_age: max_age needs an event_time that the age counts from",
+        ),
+        (
             ("kind: feature", "inputs: orders, watermark", "entity: shop", "event_time: at"),
             "2: inputs: the watermark is that of inputs with a window; there is none",
         ),

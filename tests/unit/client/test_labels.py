@@ -107,6 +107,50 @@ def test_labels_may_be_a_file(client: Client, tmp_path: Path, suffix: str) -> No
     assert [row["warmth"] for row in found.to_arrow().to_pylist()] == [5.12]
 
 
+@pytest.mark.parametrize("name", ["shop=south/l", "day=2024-01-09/l", "labels*", "labels[12]", "l?"])
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_file_is_what_is_in_it_wherever_it_lies(
+    client: Client, tmp_path: Path, name: str, suffix: str
+) -> None:
+    """An engine would take columns from folders such as ``shop=south``, in place of the file's own."""
+    path = tmp_path / f"{name}{suffix}"
+    path.parent.mkdir(exist_ok=True)
+    row = {"shop": "north", "visited_at": datetime(2024, 1, 5, 12, 30)}
+    for file, at in ((path, row["visited_at"]), (tmp_path / f"labels1{suffix}", FIRST)):
+        if suffix == ".csv":
+            file.write_text(f"shop,visited_at\nnorth,{at}\n")
+        else:
+            pq.write_table(pa.Table.from_pylist([{**row, "visited_at": at}]), file)
+    with pytest.warns(UserWarning):
+        found = client.training_set("visit", labels=path)
+    assert found.to_arrow().to_pylist() == [{**row, "warmth": 5.12}]
+
+
+def test_columns_that_nothing_is_joined_by_come_back_as_they_are(client: Client) -> None:
+    row = {"shop": "north", "visited_at": datetime(2024, 1, 5, 12, 30), "known_at": "never", "size": 1.5}
+    with pytest.warns(UserWarning, match="the labels lack visit_id"):
+        found = client.training_set("visit", labels=pa.Table.from_pylist([row]))
+    assert found.to_arrow().to_pylist() == [{**row, "warmth": 5.12}]
+
+
+def test_a_value_that_would_be_rounded_is_refused(client: Client) -> None:
+    row = {"visit_id": "x", "shop": "north", "visited_at": datetime(2024, 1, 5, 12, 30)}
+    sizes = [{**row, "size": size, "visit_id": f"{size}"} for size in (7.0, 1.5)]
+    with pytest.raises(CommandFailed, match=r"size of the labels is joined as INTEGER, and 1 of .* as 1\.5"):
+        client.training_set("visit", labels=pa.Table.from_pylist(sizes))
+    found = client.training_set("visit", labels=pa.Table.from_pylist(sizes[:1]))
+    assert found.to_arrow().column("double_size").to_pylist() == [14]
+
+
+def test_an_entity_may_be_asked_about_at_several_times(client: Client) -> None:
+    rows = [
+        {"visit_id": "x", "shop": "north", "visited_at": datetime(2024, 1, 5, 12, minute), "size": 4}
+        for minute in (40, 30, 30)
+    ]
+    found = client.training_set("visit", labels=pa.Table.from_pylist(rows)).to_arrow().to_pylist()
+    assert found == [{**row, "double_size": 8, "hour": 12, "warmth": 5.12} for row in rows]
+
+
 def test_instants_with_a_zone_are_brought_to_utc(client: Client) -> None:
     zone = [{"shop": "north", "visited_at": datetime(2024, 1, 5, 12, 30, tzinfo=UTC)}]
     table = pa.Table.from_pylist(

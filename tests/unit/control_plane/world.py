@@ -53,6 +53,8 @@ from headgate.domain.model import (
     prediction_node,
 )
 from headgate.domain.model_card import RunEvidence
+from headgate.domain.online_space import online_spaces
+from headgate.domain.product import Product
 from headgate.domain.reproduction import Reproduction
 from headgate.domain.reproduction_verdict import Reason, Verdict
 from headgate.domain.row_diff import RowDiff, SampleRow, Samples
@@ -621,9 +623,9 @@ def _give_features(world: World) -> None:
     )
     store_statistics(lake, "flights", "late", STATISTICS)
     values = {"flights_now": 3}
-    world.online.write(
-        [OnlineRow("flights", "carrier_now", "UA", "2013-01-31T00:00:00.000Z", values, FEATURES_DIGEST)]
-    )
+    (place,) = online_spaces(Product.from_document(_BUNDLE).feature_sets["late"]).values()
+    row = OnlineRow("flights", place, "UA", "2013-01-31T00:00:00.000Z", values, FEATURES_DIGEST)
+    world.online.write([row])
     built = FeatureReport(FeatureRequest("build", "flights", "late", "b-1", ALICE.id, at))
     FeatureReports(lake).put(built.done(at, {"outcome": "unchanged", "detail": "", "version": 1}))
     view = {"view": "carrier_now", "checked": 9, "equal": 8, "different": 1}

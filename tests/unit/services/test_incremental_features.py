@@ -54,14 +54,11 @@ def online_is_newest(desk: Desk, manifest: FeatureManifest) -> bool:
     platform = desk.platform
     feature_set = platform.products.get("shops").product.feature_sets["visit"]
     uris = {p.sha256: platform.lake.uri(p.key) for p in manifest.stored}
-    rows = OnlineRows(platform.online, platform.clock, manifest, uris)
-    for view in feature_set.views:
-        if not view.online:
-            continue
-        engine = platform.build.engine
-        with engine.session(list(uris.values()), desk.folder / "platform") as session:
-            parity = rows.everything(session, view)
-        assert parity.equal == parity.checked, (view.name, parity.to_document())
-        keys = set(platform.online.keys("shops", view.name))
-        assert len(keys) == parity.checked, (view.name, keys)
+    rows = OnlineRows(platform.online, platform.clock, manifest, manifest.digest, uris)
+    online, engine = [view for view in feature_set.views if view.online], platform.build.engine
+    with engine.session(list(uris.values()), desk.folder / "platform") as session:
+        found = rows.everything(session, online)
+    for name, parity in found.items():
+        assert parity.equal == parity.checked, (name, parity.to_document())
+    assert len(list(platform.online.rows("shops"))) == sum(parity.checked for parity in found.values())
     return True

@@ -90,6 +90,8 @@ def test_a_plan_names_the_partitions_that_a_drop_touches_and_why_a_view_is_whole
     assert told["catalogue"]["build"] == "whole"
     assert "no event_time" in told["catalogue"]["because"]
     assert told["visit"]["because"] is None
+    assert plan(desk)["training"]["names"] == ["2024-03"]
+    desk.drop("prices", "item", ["north", "south", "west"])
     # a whole view is in every training row
     assert plan(desk)["training"]["names"] == ["2024-01", "2024-02", "2024-03"]
 
@@ -100,6 +102,39 @@ def test_a_plan_says_where_it_runs_and_what_that_costs(desk: Desk, monkeypatch: 
     assert {s["kind"] for s in away["stages"]} == {"array"}
     assert 0 < here["total"]["usd"] < away["total"]["usd"]
     assert (decide(0).place([5]).kind, decide(0).place([5, 5]).workers) == ("job", 2)
+
+
+def test_a_date_that_reaches_too_many_partitions_makes_a_view_whole_and_is_told(desk: Desk) -> None:
+    build(desk.platform.build)
+    reading = "north,{},3"
+    desk.drop(
+        "sensor",
+        "shop,known_at,warmth",
+        [reading.format("2024-01-01 00:05:00"), reading.format("2064-01-01 00:05:00")],
+    )
+
+    told = {v["view"]: v for v in plan(desk)["views"]}
+    outcome = build(desk.platform.build)
+
+    assert "2024-01-01 to 2064-01-01 and reach 14,611 partitions by day" in told["sensor_now"]["because"]
+    assert told["visit"]["because"] is None
+    assert outcome.record is not None and outcome.record.partitions == 3
+
+
+@pytest.mark.parametrize("at", ["9999-12-31 00:00:00", "9999-12-31 23:59:59.999999"])
+def test_the_end_of_the_calendar_is_a_time_like_any_other(desk: Desk, at: str) -> None:
+    desk.drop("visits", "visit_id,visited_at,shop,size,bought", [f"last,{at},north,3,true"])
+    manifest = desk.build()
+    assert [p.name for p in manifest.partitions][-1] == "9999-12"
+    assert manifest.rows == manifest.label_rows == 5
+    assert contents(manifest) == contents_of(desk.from_nothing(), manifest)
+
+
+@pytest.mark.parametrize("at", ["12024-01-01 00:00:00", "infinity", "0044-03-15 (BC) 00:00:00"])
+def test_a_time_that_no_calendar_has_is_refused_by_name(desk: Desk, at: str) -> None:
+    desk.drop("visits", "visit_id,visited_at,shop,size,bought", [f"odd,{at},north,3,true"])
+    with pytest.raises(InvalidRequest, match=r"view visit: 1 rows have a visited_at outside of the years"):
+        build(desk.platform.build)
 
 
 def test_a_plan_that_waits_says_for_what(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
-from tests.support.small_product import bundle
+from tests.support.small_product import bundle, space
 from tests.unit.adapters.backends import make_table
 
 HAPPENED = "2024-02-29T12:00:00.000Z"
@@ -108,7 +108,7 @@ def test_one_row_is_one_request_to_the_store(desk: FeatureDesk) -> None:
 
     desk.platform.online.read = counted  # type: ignore[method-assign]
     desk.row("north")
-    assert asked == [("shops", [("sensor_now", "north")])]
+    assert asked == [("shops", [(space(), "north")])]
 
 
 def test_one_row_is_one_request_to_dynamodb(desk: FeatureDesk) -> None:
@@ -117,7 +117,7 @@ def test_one_row_is_one_request_to_dynamodb(desk: FeatureDesk) -> None:
         clients = AwsClients(session)
         make_table(clients, "online", sort_key=False)
         online = DynamoOnlineStore(Table(clients, "online", desk.platform.clock), desk.platform.clock)
-        row = OnlineRow("shops", "sensor_now", "north", HAPPENED, {"warmth": 29.12}, "f" * 64)
+        row = OnlineRow("shops", space(), "north", HAPPENED, {"warmth": 29.12}, "f" * 64)
         online.write([row])
         sent: list[str] = []
         events = clients.client("dynamodb").meta.events

@@ -138,10 +138,10 @@ def event_detail(event: DomainEvent) -> str:
 
 
 def newest_rows(rows: Iterable[OnlineRow]) -> dict[tuple[str, str, str], OnlineRow]:
-    """The newest row of each (product, view, key); of equally old ones the last. Values went through JSON."""
+    """The newest row by product, space and key; of equally old ones the last. Values went through JSON."""
     newest: dict[tuple[str, str, str], OnlineRow] = {}
     for row in rows:
-        name = (row.product, row.view, row.key)
+        name = (row.product, row.space, row.key)
         if name not in newest or row.event_time >= newest[name].event_time:
             newest[name] = row
     return {name: replace(row, values=document_of(text_of(row.values))) for name, row in newest.items()}

@@ -18,6 +18,7 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
     from headgate.adapters.aws.batch import AwsBatchCompute
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.online import DynamoOnlineStore
     from headgate.services.features.build_features import BuildFeatures
     from headgate.services.features.feature_compute import FeatureCompute, FeatureJobs
@@ -38,6 +39,7 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
         clock=parts.clock,
         scratch=parts.scratch,
         jobs=FeatureJobs(compute, parts.lake, decide, parts.clock),
+        models=DynamoModelCatalog(parts.catalog),
     )
 
 

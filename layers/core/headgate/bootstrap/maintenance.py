@@ -68,9 +68,11 @@ def diff_versions(environ: Mapping[str, str]) -> "DiffVersions":
 
 def erase_subject(environ: Mapping[str, str]) -> "EraseSubject":
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
+    from headgate.adapters.aws.sqs import SqsQueue
     from headgate.services.erasure.erase_data import EraseData
     from headgate.services.erasure.erase_made import EraseMade
     from headgate.services.erasure.erase_subject import EraseSubject
+    from headgate.services.features.under_way import UnderWay
 
     settings = MaintainSettings.from_env(environ)
     parts = parts_of(settings)
@@ -80,7 +82,11 @@ def erase_subject(environ: Mapping[str, str]) -> "EraseSubject":
         *(finder.online, finder.engine, parts.scratch, parts.clock),
     )
     data = EraseData(datasets, finder.engine, parts.scratch)
-    return EraseSubject(finder, data, made, DynamoErasureCatalog(parts.catalog), datasets)
+    return EraseSubject(
+        *(finder, data, made, DynamoErasureCatalog(parts.catalog), datasets),
+        queue=SqsQueue(parts.clients, settings.maintain_queue_url),
+        under_way=UnderWay(parts.lake, parts.clock),
+    )
 
 
 def _finder(parts: Parts, settings: MaintainSettings) -> "FindSubject":

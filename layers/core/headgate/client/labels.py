@@ -19,6 +19,7 @@ from headgate.domain.manifest import SchemaColumn
 from headgate.ports import ViewFiles
 
 MEMORY_BYTES = 2 << 30
+LABELS = "labels.parquet"
 PLACE = "__place"
 """Where a row stood among the labels: they come back in their order."""
 Columns = tuple[tuple[str, str], ...]
@@ -44,7 +45,7 @@ def label_table(labels: Any, folder: Path) -> Path:
 
     if isinstance(labels, str | os.PathLike):
         return _label_file(Path(labels), folder)
-    path = folder / "labels.parquet"
+    path = folder / LABELS
     try:
         table = _arrow_table(labels)
         if twice := [name for name, n in Counter(map(str.lower, table.column_names)).items() if n > 1]:
@@ -93,7 +94,7 @@ def limits_of(labels: Path, event_time: str, start: str | None, end: str | None)
         f"SELECT count(*) - count(t), strftime(min(t) FILTER (meant), {_STAMP}), "
         f"strftime(max(t) FILTER (meant) + INTERVAL 1 SECOND, {_STAMP}) "
         f"FROM (SELECT *, {within('t', start, end)} AS meant FROM "
-        f"(SELECT {_utc(event_time)} AS t FROM read_parquet({quoted(str(labels))})))"
+        f"(SELECT {_utc(event_time)} AS t FROM {_parquet(labels)}))"
     )
     row = _asked(query, f"the column {event_time} of the labels")
     if row[0]:
@@ -118,7 +119,7 @@ def join_labels(
     declared = _declared(told["declared"])
     place = PLACE if keep_order else None
     _refuse_features(declared, [view for view, _ in views], labels)
-    types = {c["name"]: c["type"] for view, _ in views for c in view["columns"]}
+    types = {c["name"]: c["type"] for view, _ in views for c in view["columns"] if c["role"] == "entity"}
     rows, spine, notes = _spine(declared, labels, types, (start, end), place)
     feature_set = replace(declared, spine=spine.view, label=None)
     if notes:
@@ -175,19 +176,41 @@ def _spine(
         )
     if taken := {PLACE, "file_row_number"} & set(there):
         raise CommandFailed(f"the labels may have no column {', '.join(taken)}")
-    meant = {**types, **{c.name: c.type for c in declared.request}}
+    left_out = _left_out(declared, set(there))
+    meant = {**types, **({} if left_out else {c.name: c.type for c in declared.request})}
+    _require_kept(labels, {name: (kind, meant[name]) for name, kind in there.items() if name in meant})
     selected = [
         f"{_utc(name, kind) if name == time else _cast(name, meant.get(name))} AS {identifier(name)}"
         for name, kind in there.items()
     ]
-    source = f"read_parquet({quoted(str(labels))}, file_row_number=true)"
+    source = _parquet(labels, "file_row_number=true")
     selected += [f"file_row_number AS {place}"] if place else []
     rows = f"SELECT {', '.join(selected)} FROM {source}"
     asked = f"SELECT * FROM ({rows}) WHERE {within(time, *bounds)}"
     columns = _columns(asked)
     entity = tuple(sorted(needed - {time}))
     view = replace(declared.spine, name="labels", sql="", inputs=(), entity=entity)
-    return asked, _files(view, columns, []), _left_out(declared, set(there))
+    return asked, _files(view, columns, []), left_out
+
+
+def _require_kept(labels: Path, casts: Mapping[str, tuple[str, str]]) -> None:
+    """Raises CommandFailed where a number or an instant is not what it was in the type that is joined by: the
+    engine would round it, and find features of something else.
+    """
+    for name, (kind, wanted) in casts.items():
+        if kind == wanted or kind.startswith(("VARCHAR", "ENUM")):
+            continue
+        changed = f"CAST({_cast(name, wanted)} AS {kind}) IS DISTINCT FROM {identifier(name)}"
+        found = _asked(
+            f"SELECT count(*) FILTER ({changed}), CAST(any_value({identifier(name)}) FILTER ({changed}) AS "
+            f"VARCHAR) FROM {_parquet(labels)}",
+            f"the column {name} of the labels, which is joined as {wanted}",
+        )
+        if found[0]:
+            raise CommandFailed(
+                f"the column {name} of the labels is joined as {wanted}, and {found[0]:,} of its values are "
+                f"none, such as {found[1]}"
+            )
 
 
 def _left_out(declared: FeatureSet, there: set[str]) -> tuple[str, ...]:
@@ -209,19 +232,28 @@ def _files(view: FeatureView, columns: Columns, paths: Sequence[Path]) -> ViewFi
 
 
 def _label_file(path: Path, folder: Path) -> Path:
+    """Under a name of its own: an engine takes more from a path than a file (``*``, ``key=value/``)."""
     if not path.is_file():
         raise CommandFailed(f"{path}: there is no such file of labels")
-    if path.suffix == ".parquet":
-        return path.resolve()
-    if path.suffix != ".csv":
+    if path.suffix not in (".parquet", ".csv"):
         raise CommandFailed(f"{path}: labels are read from .parquet or .csv")
-    target = folder / "labels.parquet"
-    _asked(f"COPY (FROM read_csv({quoted(str(path))})) TO {quoted(str(target))} (FORMAT parquet)", str(path))
+    target = folder / LABELS
+    if path.suffix == ".parquet":
+        target.symlink_to(path.resolve())
+        return target
+    given = folder / "labels.csv"
+    given.symlink_to(path.resolve())
+    read = f"read_csv({quoted(str(given))}, hive_partitioning=false)"
+    _asked(f"COPY (FROM {read}) TO {quoted(str(target))} (FORMAT parquet)", str(path))
     return target
 
 
+def _parquet(path: Path, *options: str) -> str:
+    return f"read_parquet({', '.join([quoted(str(path)), 'hive_partitioning=false', *options])})"
+
+
 def _described(path: Path) -> dict[str, str]:
-    return dict(_columns(f"FROM read_parquet({quoted(str(path))})"))
+    return dict(_columns(f"FROM {_parquet(path)}"))
 
 
 def _columns(query: str) -> Columns:

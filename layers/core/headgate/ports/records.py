@@ -44,14 +44,18 @@ class FeatureCatalog(Protocol):
 
     def feature_version_of_build(
         self, product: str, feature_set: str, build_id: str
-    ) -> FeatureVersionRecord | None: ...
+    ) -> FeatureVersionRecord | None:
+        """The newest version of that build."""
+        ...
 
     def feature_versions(
         self, product: str, feature_set: str, limit: int = 100
     ) -> Sequence[FeatureVersionRecord]: ...
 
     def commit_features(self, record: FeatureVersionRecord) -> None:
-        """Add ``record`` (its ordinal is one more than the head's) and move the head. Raises Conflict."""
+        """Add ``record`` (its ordinal is one more than the head's) and move the head. Raises Conflict, also
+        when the head is of this very build; one that was replaced since may be the newest once more.
+        """
         ...
 
 

@@ -33,11 +33,12 @@ class DynamoFeatureCatalog:
     def commit_features(self, record: FeatureVersionRecord) -> None:
         pk, document = _pk(record.product, record.feature_set), documents.text_of_record(record)
         kept: Item = {"pk": pk, "ordinal": record.ordinal, "document": document}
+        again = f"{ABSENT} OR #ordinal < :head"
         self._table.write(
             [
                 next_head({**kept, "sk": "HEAD"}, record.ordinal),
                 Put({**kept, "sk": f"V#{record.ordinal:010d}"}, ABSENT),
-                Put({**kept, "sk": f"DIGEST#{record.build_id}"}, ABSENT),
+                Put({**kept, "sk": f"DIGEST#{record.build_id}"}, again, {":head": record.ordinal - 1}),
             ]
         )
 

@@ -11,14 +11,17 @@ from headgate.adapters.engines.column_lineage import column_lineage
 from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session
 from headgate.adapters.engines.feature_sketch import sketches
-from headgate.adapters.engines.plain_rows import dictionaries
-from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.on_demand_rows import on_demand_rows
+from headgate.adapters.engines.plain_rows import plain, raw_rows
+from headgate.adapters.engines.sql_guard import require_inputs, require_select
+from headgate.adapters.engines.sql_view import require_known_at, require_view
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.adapters.engines.view_tests import view_tests
 from headgate.domain.column_lineage import ColumnLineage
+from headgate.domain.entity_key import entity_key
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureColumn
 from headgate.ports import (
@@ -52,10 +55,11 @@ class DuckDbFeatureEngine:
 
     @contextmanager
     def session(
-        self, readable: Sequence[str], scratch: Path, seed: int = 0
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
     ) -> Iterator["DuckDbFeatureSession"]:
+        """Two threads share rows as they come: sums of DOUBLE, first values and ties differ between runs."""
         with open_session(
-            self.limits,
+            replace(self.limits, threads=1) if repeatable else self.limits,
             scratch,
             readable=[*dict.fromkeys(readable)],
             s3=self.s3,
@@ -80,6 +84,7 @@ class DuckDbFeatureEngine:
         not fit its type.
         """
         require_select(view.sql, f"view {view.name}")
+        require_inputs(view.sql, view.inputs, f"view {view.name}")
         with open_session(self.limits, self.scratch, prepare=_seeded(seed)) as connection:
             return answer(connection, view, request, types)
 
@@ -91,7 +96,7 @@ class DuckDbFeatureSession:
     connection: "DuckDBPyConnection"
 
     def build_view(self, task: ViewTask, target: Path) -> BuiltView:
-        require_select(task.view.sql, f"view {task.view.name}")
+        require_view(task.view)
         columns = self.maker.make(task)
         self.maker.declared_tests(task.view)
         partitions = self.maker.write(task, target)
@@ -133,7 +138,7 @@ class DuckDbFeatureSession:
         self, feature_set: FeatureSet, spine: ViewFiles, views: Sequence[ViewFiles], rows: str
     ) -> tuple[str, tuple[FeatureColumn, ...]]:
         self.maker.execute(f"CREATE OR REPLACE TEMP VIEW __spine AS {rows}", "the labels")
-        on_demand, key = self._on_demand(feature_set)
+        on_demand, key = on_demand_rows(self.maker, feature_set)
         joined = [sql.JoinedView(files, f"v{n}") for n, files in enumerate(views)]
         query = sql.joined(spine, on_demand, key, joined)
         return query, self._joined_columns(feature_set, spine, on_demand, joined, query)
@@ -151,45 +156,26 @@ class DuckDbFeatureSession:
         return int(written)
 
     def newest(self, files: ViewFiles, keys: Sequence[str] | None = None) -> Iterator[OnlineValue]:
-        features = sql.feature_names(files)
+        features, entity = sql.feature_names(files), files.view.entity
+        types = {c.name: c.type for c in files.data.schema}
         wanted = None if keys is None else set(keys)
-        for row in dictionaries(self.connection, sql.newest_rows(files)):
-            key = entity_key([row[c] for c in files.view.entity])
+        for row in raw_rows(self.connection, sql.newest_rows(files)):
+            key = entity_key([row[c] for c in entity], [types[c] for c in entity])
             if wanted is None or key in wanted:
-                yield OnlineValue(key, row["__time"], {c: row[c] for c in features})
+                values = {c: plain(row[c]) for c in features}
+                yield OnlineValue(key, row["__time"], values, row["__known"])
 
     def test(
         self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None
     ) -> Iterator[Mapping[str, Any]]:
+        require_view(task.view)
+        for source in task.sources:
+            require_known_at(source.known_at, f"view {task.view.name}, input {source.name}")
         return view_tests(self.maker, task, wide, built, label)
 
     @property
     def maker(self) -> ViewMaker:
         return ViewMaker(self.connection)
-
-    def _on_demand(self, feature_set: FeatureSet) -> tuple[list[str], list[str]]:
-        """The on-demand features of the spine's rows, and the columns that find them again."""
-        view = feature_set.on_demand
-        if view is None:
-            return [], []
-        require_select(view.sql, f"view {view.name}")
-        label = f" EXCLUDE ({identifier(feature_set.label)})" if feature_set.label else ""
-        self.maker.run(f"CREATE OR REPLACE TEMP VIEW request AS SELECT *{label} FROM __spine", view)
-        self.maker.run(f"CREATE OR REPLACE TEMP TABLE __on_demand AS SELECT * FROM ({view.sql})", view)
-        made = [row[0] for row in self.connection.execute("DESCRIBE __on_demand").fetchall()]
-        if missing := [c for c in view.entity if c not in made]:
-            raise InvalidRequest(
-                f"view {view.name}: does not yield its declared column(s) {', '.join(missing)}"
-            )
-        time = feature_set.spine.event_time
-        key = [*view.entity, *([time] if time in made and time not in view.entity and time else [])]
-        row = self.connection.execute(sql.repeated_keys(key, "__on_demand")).fetchone()
-        if row and row[0]:
-            raise InvalidRequest(
-                f"view {view.name}: {row[0]} rows share their {', '.join(key)} with another; with "
-                f"{time} among its columns a row is found by that too"
-            )
-        return [c for c in made if c not in key], key
 
     def _joined_columns(
         self,

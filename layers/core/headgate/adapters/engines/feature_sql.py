@@ -12,7 +12,7 @@ from datetime import datetime
 from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.domain.feature import FeatureView
-from headgate.domain.partition import Grain, Interval
+from headgate.domain.partition import LAST, Grain, Interval
 from headgate.ports import Source, ViewFiles
 
 STAMP = quoted("%Y-%m-%dT%H:%M:%S.%gZ")
@@ -20,6 +20,8 @@ STAMP = quoted("%Y-%m-%dT%H:%M:%S.%gZ")
 _NAMES: dict[Grain, str] = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 CHUNK = "__chunk"
 """The rows a view makes, before they are written."""
+USUAL = 5
+"""A value is usual when at most one row in so many has another."""
 
 
 def names(columns: Sequence[str], prefix: str = "") -> str:
@@ -42,8 +44,13 @@ def rows_within(source: Source, rows: str) -> str:
     if source.time is None or source.start is None or source.end is None:
         return rows
     time = identifier(source.time)
-    bounds = f"{time} >= {instant(source.start)} AND {time} < {instant(source.end)}"
+    bounds = f"{time} >= {instant(source.start)} AND {time} {_up_to(source.end)}"
     return f"SELECT * FROM ({rows}) WHERE {bounds}"
+
+
+def rows_of(view: FeatureView) -> str:
+    """What the view yields, as a table of a FROM; its text may end in a comment."""
+    return f"({view.sql}\n)"
 
 
 def view_query(view: FeatureView) -> str:
@@ -53,7 +60,7 @@ def view_query(view: FeatureView) -> str:
     times = ", ".join(f"CAST({identifier(t)} AS TIMESTAMP) AS {identifier(t)}" for t in view.times)
     if not times:
         return view.sql
-    query = f"SELECT * REPLACE ({times}) FROM ({view.sql})"
+    query = f"SELECT * REPLACE ({times}) FROM {rows_of(view)}"
     if view.kind == "spine":
         return query
     return f"{query} WHERE {identifier(view.event_time or '')} IS NOT NULL"
@@ -65,7 +72,12 @@ def chunk_table(query: str) -> str:
 
 def within(event_time: str, cut: Interval) -> str:
     time = identifier(event_time)
-    return f"{time} >= {instant(cut.start)} AND {time} < {instant(cut.end)}"
+    return f"{time} >= {instant(cut.start)} AND {time} {_up_to(cut.end)}"
+
+
+def _up_to(end: datetime) -> str:
+    """Before ``end``; the last instant of the calendar is within what ends there."""
+    return f"{'<=' if end == LAST else '<'} {instant(end)}"
 
 
 def only_first(key: Sequence[str], columns: Sequence[str]) -> str:
@@ -80,6 +92,13 @@ def repeated_keys(key: Sequence[str], table: str = CHUNK) -> str:
     """How many rows share their key with an earlier one. Rows with a null in the key count."""
     grouped = f"SELECT count(*) AS n FROM {table} GROUP BY {names(key)} HAVING count(*) > 1"
     return f"SELECT coalesce(sum(n - 1), 0) FROM ({grouped})"
+
+
+def outside_calendar(event_time: str) -> str:
+    """How many of the chunk's rows have a time that no partition can be named of, and one such time."""
+    time = identifier(event_time)
+    inside = f"{time} >= DATE '0001-01-01' AND {time} < DATE '10000-01-01'"
+    return f"SELECT count(*), CAST(min({time}) AS VARCHAR) FROM {CHUNK} WHERE NOT ({inside})"
 
 
 def grain_names(event_time: str, grain: Grain) -> str:
@@ -131,7 +150,8 @@ class JoinedView:
 
     def _known(self, rows: str) -> str:
         """Its rows with the instant they became known. News of what is older than what was known already is
-        no news: it is left out, so that the newest known row is the newest of all that was known.
+        no news: it is left out, so that the newest known row is the newest of all that was known. Of what was
+        said of one event before anything of it counts as known, the last word counts, as it does online.
         """
         view, known = self.view, known_instant(self.view)
         everything = f"SELECT *, {known} AS __known FROM ({rows})"
@@ -142,7 +162,7 @@ class JoinedView:
         return (
             f"SELECT * FROM ({everything}) "
             f"QUALIFY {event} >= max({event}) OVER ({so_far}) "
-            f"AND row_number() OVER (PARTITION BY {entity}, __known ORDER BY {event} DESC) = 1"
+            f"AND row_number() OVER (PARTITION BY {entity}, __known ORDER BY {_newest_first(view)}) = 1"
         )
 
     def _fresh(self, column: str) -> str:
@@ -184,6 +204,28 @@ def some_instants(files: ViewFiles, most: int) -> str:
     return f"SELECT DISTINCT unnest(quantile_disc({known}, {shares})) AS known FROM ({rows}) ORDER BY known"
 
 
+def known_rows(files: ViewFiles) -> str:
+    """The features of a built view, and when each row of them became known as ``__known``."""
+    rows = relation_sql(files.data.files, files.data.schema)
+    columns = ", ".join([f"{known_instant(files.view)} AS __known", *map(identifier, feature_names(files))])
+    return f"SELECT {columns} FROM ({rows})"
+
+
+def rare_instants(rows: str, feature: str, most: int) -> str:
+    """Instants at which rows became known that do not hold the usual value of a feature, where nearly all
+    rows do. ``rows`` is a table of `known_rows`.
+    """
+    value, shares = identifier(feature), [(2 * n + 1) / (2 * most) for n in range(most)]
+    usual = (
+        f"SELECT {value} AS usual, count(*) AS rows FROM {rows} GROUP BY {value} ORDER BY rows DESC LIMIT 1"
+    )
+    found = (
+        f"SELECT quantile_disc(__known, {shares}) AS instants FROM {rows}, ({usual}) u "
+        f"WHERE {value} IS DISTINCT FROM u.usual HAVING count(*) * {USUAL} <= (SELECT count(*) FROM {rows})"
+    )
+    return f"SELECT unnest(instants) FROM ({found})"
+
+
 def known_instant(view: FeatureView) -> str:
     """When a row of a view became known."""
     event = identifier(view.event_time or "")
@@ -193,14 +235,21 @@ def known_instant(view: FeatureView) -> str:
     return f"greatest({known}, coalesce({identifier(view.known_at)}, {known}))"
 
 
+def _newest_first(view: FeatureView) -> str:
+    """Each row of an entity has a place of its own: one that does not say when it was known comes last."""
+    return ", ".join(f"{identifier(time)} DESC NULLS LAST" for time in view.times)
+
+
 def newest_rows(files: ViewFiles) -> str:
-    """The newest row of every entity: entity columns, event time ('' without one), features."""
+    """The newest row of every entity: entity columns, features, ``__time`` ('' without an event time) and
+    ``__known``, from when on it is known ('' where no column says so).
+    """
     view, rows = files.view, f"({relation_sql(files.data.files, files.data.schema)})"
     entity, features = names(view.entity), names(feature_names(files))
     if view.event_time is None:
-        return f"SELECT {entity}, '' AS __time, {features} FROM {rows} ORDER BY {entity}"
-    time = identifier(view.event_time)
-    order = f"{time} DESC" + (f", {identifier(view.known_at)} DESC" if view.known_at else "")
-    selected = f"{entity}, strftime({time}, {STAMP}) AS __time, {features}"
-    newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {order}) = 1"
+        return f"SELECT {entity}, '' AS __time, '' AS __known, {features} FROM {rows} ORDER BY {entity}"
+    known = f"coalesce(strftime({identifier(view.known_at)}, {STAMP}), '')" if view.known_at else "''"
+    time = f"strftime({identifier(view.event_time)}, {STAMP}) AS __time"
+    selected = f"{entity}, {time}, {known} AS __known, {features}"
+    newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {_newest_first(view)}) = 1"
     return f"SELECT {selected} FROM {rows} QUALIFY {newest} ORDER BY {entity}"

@@ -32,6 +32,7 @@ class LeakInput:
 
     ``known_at`` maps a column to a SQL expression over the row. A column without one is known when the row
     happened, which ``event_time`` says; without that it is known always, and so are the columns of ``key``.
+    A row is there from when it happened, or from ``rows_known_at``, an expression over it as well.
     """
 
     name: str
@@ -40,6 +41,12 @@ class LeakInput:
     event_time: str | None
     key: tuple[str, ...]
     known_at: Mapping[str, str]
+    rows_known_at: str = ""
+
+    @property
+    def dated(self) -> bool:
+        """Whether there is anything that is not known always."""
+        return bool(self.event_time or self.known_at)
 
     @property
     def changeable(self) -> tuple[str, ...]:
@@ -62,12 +69,17 @@ def future_of(given: LeakInput, future: Future, at: str, columns: Collection[str
     return _shifted(given, at, changed) if changed else given.relation
 
 
+def before_all(given: LeakInput) -> str:
+    """A SELECT of an instant at which nothing of a dated input was known; null without rows."""
+    times = [f"CAST({identifier(given.event_time)} AS TIMESTAMP)"] if given.event_time else []
+    times += [_instant(given, column) for column in given.known_at]
+    firsts = ", ".join(f"min({time})" for time in times)
+    return f"SELECT least({firsts}) - INTERVAL 1 SECOND FROM ({given.relation}\n) AS this"
+
+
 def _hidden(given: LeakInput, at: str, columns: list[str], rows: bool) -> str:
-    later = (
-        f"WHERE (CAST({identifier(given.event_time)} AS TIMESTAMP) > {at}) IS NOT TRUE"
-        if (rows and given.event_time)
-        else ""
-    )
+    there = given.rows_known_at or (identifier(given.event_time) if given.event_time else "")
+    later = f"WHERE (CAST(({there}\n) AS TIMESTAMP) > {at}) IS NOT TRUE" if rows and there else ""
     values = [f"CASE WHEN {_instant(given, c)} > {at} THEN NULL ELSE {identifier(c)} END" for c in columns]
     return f"SELECT *{_replaced(columns, values)} FROM ({given.relation}\n) AS this {later}"
 

@@ -5,11 +5,12 @@ inputs' names as temporary views.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
+from headgate.adapters.engines.feature_sql import rows_of
 from headgate.adapters.engines.leak_futures import FUTURES, Future, LeakInput, future_of
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureView
@@ -56,13 +57,16 @@ def find_leaks(
     at: datetime,
     extra: Mapping[str, str] = {},
     come_and_go: bool = True,
+    grown: Mapping[str, str] = {},
 ) -> list[Leak]:
     """What of the rows of ``view`` that were known at ``at`` depends on what was known only later.
 
     Without ``come_and_go`` only values of rows that are there both times count: which rows a spine has is
-    told by the label. ``extra`` are further relations that the view reads, name to SELECT; they stay as they
-    are. A view without an event time has no row that is known later than another: all are compared. At the
-    end the names are bound to the relations as given. Values are compared to the last bit.
+    told by the label. ``extra`` are further relations that the view reads, name to SELECT; ``grown`` is what
+    they are when there is more data: there may be more rows then, and none of them has other values.
+
+    A view without an event time has no row that is known later than another: all are compared. At the end
+    the names are bound to the relations as given. Values are compared to the last bit.
 
     Raises InvalidRequest when the view cannot be computed, or not of what was known.
     """
@@ -74,6 +78,8 @@ def find_leaks(
         test.bind_all({})
         test.compute("__leak_honest")
         found = [leak for future in FUTURES for leak in test.leaks_in(future)]
+        for name, relation in grown.items():
+            found += replace(test, come_and_go=False).leaks_of(name, relation, extra[name])
     finally:
         test.bind_all({})
         for table in _TABLES:
@@ -124,13 +130,20 @@ class _Test:
             found += self._leaks({given.name: whole[given.name]}, given.name, ROWS)
         return found or self._leaks(whole, " and ".join(g.name for g in self.inputs), ROWS)
 
+    def leaks_of(self, name: str, grown: str, relation: str) -> list[Leak]:
+        """Values that depend on what is no input."""
+        self.bind(name, grown)
+        found = self._leaks({}, name, ROWS)
+        self.bind(name, relation)
+        return found
+
     def compute(self, table: str) -> None:
         """The view's rows known by the instant, as its inputs are bound now."""
         import duckdb
 
         try:
             self.connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM ({self.view.sql}\n) {self._known()}"
+                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM {rows_of(self.view)} {self._known()}"
             )
         except duckdb.OutOfMemoryException:
             raise

@@ -2,14 +2,15 @@
 became known later changes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import identifier
-from headgate.adapters.engines.leak_test import LeakInput, find_leaks
+from headgate.adapters.engines.leak_futures import before_all
+from headgate.adapters.engines.leak_test import Leak, LeakInput, find_leaks
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.adapters.engines.view_maker import ViewMaker, watermark_row
 from headgate.domain.errors import InvalidRequest
@@ -17,15 +18,19 @@ from headgate.domain.feature import WATERMARK_TABLE, FeatureView
 from headgate.ports import Source, ViewFiles, ViewTask
 
 LEAK_MARGIN = timedelta(days=1)
+GROWN = 400 * 86400
+"""So many seconds later the watermark is when there is more data: in another year."""
 LEAK_INSTANTS = 5
 """So many are tried in a partition: a leak shows only while something is told and not known yet."""
+RARE_INSTANTS = 2
+"""So many more of each feature that nearly always has one value: a leak may be in the few other rows."""
 
 
 def view_tests(
     maker: ViewMaker, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None
 ) -> Iterator[Mapping[str, Any]]:
     """What each test found. The inputs are read once, and kept while the tests run."""
-    if task.view.event_time is None:
+    if task.view.event_time is None and not any(_leak_input(s, "").dated for s in wide.sources):
         return
     given = {source.name: _kept(maker, wide, n, source) for n, source in enumerate(wide.sources)}
     if task.partitions:
@@ -33,7 +38,10 @@ def view_tests(
         for relations in (needed, given):
             rows = _window_test(maker, task, built, relations)
         yield {"name": "window", "passed": True, "rows": rows}
-    yield _leak_test(maker, wide, built, given, label)
+    if task.view.event_time is None:
+        yield _always_known_test(maker, wide, given)
+    else:
+        yield _leak_test(maker, wide, built, given, label)
     for n in range(len(wide.sources)):
         maker.connection.execute(f"DROP TABLE {_table(n)}")
 
@@ -75,17 +83,56 @@ def _leak_test(
     """
     view = task.view
     if label is not None:
-        view = replace(view, sql=f"SELECT * EXCLUDE ({identifier(label)}) FROM ({view.sql})")
-    extra = {WATERMARK_TABLE: watermark_row(task)} if WATERMARK_TABLE in view.inputs else {}
-    restricted = any(c.classification == "restricted" for s in task.sources for c in s.data.schema)
-    maker.run(sql.some_instants(built, LEAK_INSTANTS), view)
-    instants = [row[0] for row in maker.connection.fetchall()]
+        view = replace(view, sql=f"SELECT * EXCLUDE ({identifier(label)}) FROM {sql.rows_of(view)}")
+    read = WATERMARK_TABLE in view.inputs
+    extra = {WATERMARK_TABLE: watermark_row(task)} if read else {}
+    grown = {WATERMARK_TABLE: watermark_row(task, GROWN)} if read else {}
+    instants = _instants(maker, view, built)
     for at in instants:
         inputs = [_leak_input(s, _around(task.view, s, at, given[s.name])) for s in task.sources]
-        if leaks := find_leaks(maker.connection, view, inputs, at, extra, view.kind == "feature"):
-            told = [replace(leak, example="hidden") if restricted else leak for leak in leaks]
-            raise InvalidRequest("; ".join(leak.sentence for leak in told))
+        if leaks := find_leaks(maker.connection, view, inputs, at, extra, view.kind == "feature", grown):
+            raise InvalidRequest(_told(task, leaks))
     return {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z" for at in instants]}
+
+
+def _instants(maker: ViewMaker, view: FeatureView, built: ViewFiles) -> list[datetime]:
+    maker.run(sql.some_instants(built, LEAK_INSTANTS), view)
+    found = {row[0] for row in maker.connection.fetchall()}
+    maker.run(f"CREATE OR REPLACE TEMP TABLE __seen AS {sql.known_rows(built)}", view)
+    for feature in sql.feature_names(built):
+        maker.run(sql.rare_instants("__seen", feature, RARE_INSTANTS), view)
+        found |= {row[0] for row in maker.connection.fetchall()}
+    maker.run("DROP TABLE __seen", view)
+    return sorted(found)
+
+
+def _always_known_test(maker: ViewMaker, task: ViewTask, given: Mapping[str, str]) -> Mapping[str, Any]:
+    """A view without an event time is joined to labels of any time: it must be the same when nothing of its
+    inputs that has a time is known yet.
+    """
+    view, inputs = task.view, [_leak_input(s, given[s.name]) for s in task.sources]
+    befores = [before for each in inputs if (before := _before(maker, view, each)) is not None]
+    if not befores:
+        return {"name": "leak", "passed": True, "instants": []}
+    at = min(befores)
+    if leaks := find_leaks(maker.connection, view, inputs, at):
+        why = f"it has no event_time, so that rows of any time see it: give {view.name} one"
+        raise InvalidRequest(f"{_told(task, leaks)}; {why}")
+    return {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z"]}
+
+
+def _before(maker: ViewMaker, view: FeatureView, given: LeakInput) -> datetime | None:
+    if not given.dated:
+        return None
+    maker.run(before_all(given), view)
+    row: tuple[datetime | None, ...] = maker.connection.fetchone() or (None,)
+    return row[0]
+
+
+def _told(task: ViewTask, leaks: Sequence[Leak]) -> str:
+    restricted = any(c.classification == "restricted" for s in task.sources for c in s.data.schema)
+    told = [replace(leak, example="hidden") if restricted else leak for leak in leaks]
+    return "; ".join(leak.sentence for leak in told)
 
 
 def _around(view: FeatureView, source: Source, at: datetime, rows: str) -> str:
@@ -100,4 +147,5 @@ def _around(view: FeatureView, source: Source, at: datetime, rows: str) -> str:
 
 def _leak_input(source: Source, relation: str) -> LeakInput:
     columns = tuple((c.name, c.type) for c in source.data.schema)
-    return LeakInput(source.name, relation, columns, source.time, source.key, source.known_at)
+    known = (source.time, source.key, source.known_at, source.rows_known_at)
+    return LeakInput(source.name, relation, columns, *known)

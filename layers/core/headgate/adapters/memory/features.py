@@ -43,10 +43,11 @@ class MemoryFeatures(CatalogPart):
         with self._faults.effect("catalog.commit_features"), self._lock:
             name = (record.product, record.feature_set)
             versions = self._feature_versions.get(name, [])
-            if record.ordinal != len(versions) + 1 or (*name, record.build_id) in self._builds:
+            is_head = self._builds.get((*name, record.build_id), 0) == len(versions) > 0
+            if record.ordinal != len(versions) + 1 or is_head:
                 name_of_set = f"{record.product}/{record.feature_set}"
                 raise Conflict(
-                    f"feature set {name_of_set} has moved, or holds this build: read its head again"
+                    f"feature set {name_of_set} has moved, or is of this build: read its head again"
                 )
             self._feature_versions.setdefault(name, []).append(documents.text_of_record(record))
             self._builds[(*name, record.build_id)] = record.ordinal

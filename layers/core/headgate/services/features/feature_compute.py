@@ -1,8 +1,9 @@
 """Where a stage of a feature build runs: here, in one Batch job, or in an array of them; the cost."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from headgate.domain.canonical import canonical_json
@@ -106,6 +107,23 @@ class FeatureJobs:
 
     def _note(self, job: FeatureJob, said: dict[str, Any]) -> None:
         self.lake.put(_note_key(job), canonical_json(said), "application/json")
+
+
+def job_notes(lake: ObjectStore, prefix: str, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Of the jobs below ``prefix`` (of a set or of a product) that have not ended: when each was submitted,
+    and when it is given up for lost.
+    """
+    for entry in lake.entries(prefix):
+        if not entry.is_latest or "/jobs/" not in entry.key:
+            continue
+        try:
+            noted = json.loads(lake.get(entry.key))
+        except NotFound:
+            continue
+        submitted = parse_iso(noted["submitted_at"])
+        lost = submitted + timedelta(seconds=LOST_SECONDS)
+        if not noted["ended"] and lost >= now:
+            yield submitted, lost
 
 
 def _note_key(job: FeatureJob) -> str:

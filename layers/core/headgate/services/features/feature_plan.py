@@ -15,9 +15,12 @@ from headgate.domain.feature import WATERMARK_TABLE, FeatureView
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import Partition, ViewVersion
 from headgate.domain.manifest import SchemaColumn
-from headgate.domain.partition import WHOLE, Interval, before, intervals
+from headgate.domain.partition import WHOLE, Interval, before, count, intervals
 from headgate.ports import JoinTask, Source, ViewFiles, ViewTask
 from headgate.services.features.planned_input import PlannedFile, PlannedInput, span_of
+
+MOST_PARTITIONS = 10_000
+"""Of one view: 27 years of days. More come of a date that is wrong, and each is a record and a task."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def plan_view(
 ) -> ViewPlan:
     """``inputs`` are those of the view's datasets and of the views it reads."""
     read = tuple(inputs[name] for name in view.inputs if name != WATERMARK_TABLE)
-    whole = feature_set.whole_because(view) or _unknown_times(view, read)
+    whole = feature_set.whole_because(view) or _unknown_times(view, read) or _too_many(view, read)
     made_of = {"view": asdict(view), "engine": engine, "seed": feature_set.seed}
     steps = [] if whole else [_step(view, read, cut, made_of) for cut in _cuts(view, read)]
     if not steps:
@@ -160,6 +163,22 @@ def _unknown_times(view: FeatureView, inputs: Sequence[PlannedInput]) -> str | N
     for each in inputs:
         if view.window(each.name) and each.unknown:
             return f"a file of {each.name} does not tell the times of its rows: {each.unknown.file.uri}"
+    return None
+
+
+def _too_many(view: FeatureView, inputs: Sequence[PlannedInput]) -> str | None:
+    for each in inputs:
+        window = view.window(each.name)
+        for file in each.files if window else ():
+            if window is None or file.span is None:
+                continue
+            found = count(file.span.moved(window.earliest, window.latest), view.partition)
+            if found > MOST_PARTITIONS:
+                first, last = file.span.first.date(), file.span.last.date()
+                return (
+                    f"rows of one file of {each.name} are of {first} to {last} and reach {found:,} "
+                    f"partitions by {view.partition}, more than {MOST_PARTITIONS:,}: {file.file.uri}"
+                )
     return None
 
 

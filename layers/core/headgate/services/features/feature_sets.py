@@ -101,7 +101,7 @@ class FeatureSets:
                 "digest are needed"
             )
         every = self.catalog.feature_versions(head.product, head.feature_set, head.ordinal)
-        found = [record for record in every if record.digest.startswith(start)]
+        found = list({r.digest: r for r in reversed(every) if r.digest.startswith(start)}.values())
         if not found:
             raise NotFound(
                 f"{head.product}/{head.feature_set} has no version whose digest starts with {start}"

@@ -49,7 +49,7 @@ class FeatureTests:
         if not untested:
             return
         uris = [*(f.file.uri for p, *_ in untested for i in p.inputs for f in i.files), *work.uris().values()]
-        with work.engine.session(uris, work.directory, work.feature_set.seed) as session:
+        with work.engine.session(uris, work.directory, work.feature_set.seed, repeatable=True) as session:
             for plan, told, step, partition in untested:
                 built = view_files(plan.view, work.built[plan.view.name], [partition], work.uris())
                 wide = plan.task([step], _widened(plan.view))
@@ -64,8 +64,8 @@ class FeatureTests:
 
 def _recipe(work: FeatureWork, plan: ViewPlan) -> str:
     """What the view is, and what its inputs say of when their values are known."""
-    known_at = {each.name: dict(each.known_at) for each in plan.inputs}
-    return digest([work.built[plan.view.name].recipe, known_at])
+    told = {i.name: [i.time, i.key, dict(i.known_at), i.rows_known_at] for i in plan.inputs}
+    return digest([work.built[plan.view.name].recipe, told])
 
 
 def _largest(work: FeatureWork, plan: ViewPlan) -> tuple[Step, Partition] | None:

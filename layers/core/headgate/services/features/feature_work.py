@@ -5,12 +5,14 @@ Order of side effects of a step: its files, then its record. A build that is cut
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from headgate.domain.canonical import digest
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import Partition, ViewVersion
+from headgate.domain.online_space import online_spaces
 from headgate.ports import BuiltPartition, FeatureEngine, FeatureSession, ObjectStore
 from headgate.services.features.feature_memo import FeatureMemo, Made
 from headgate.services.features.feature_plan import (
@@ -59,6 +61,10 @@ class FeatureWork:
     """The ids of the steps that were made here."""
     local: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def spaces(self) -> Mapping[str, str]:
+        return online_spaces(self.feature_set)
+
     def stages(self) -> list[tuple[FeatureView, ...]]:
         """Views by how deep they read other views: those of a stage need only the stages before."""
         depth: dict[str, int] = {}
@@ -81,7 +87,7 @@ class FeatureWork:
     def make_views(self, plans: Sequence[ViewPlan], missing: Sequence[Sequence[Step]]) -> None:
         if any(missing):
             uris = [f.file.uri for p in plans for i in p.inputs for f in i.files]
-            with self.engine.session(uris, self.directory, self.feature_set.seed) as session:
+            with self.engine.session(uris, self.directory, self.feature_set.seed, repeatable=True) as session:
                 for plan, steps in zip(plans, missing, strict=True):
                     for chunk in chunks(steps, self.chunk_bytes):
                         self.make_chunk(session, plan, chunk)
@@ -133,6 +139,7 @@ class FeatureWork:
                 columns=parts[0].columns if parts else (),
                 partitions=tuple(p for part in parts for p in part.partitions),
                 whole_because=plan.whole_because,
+                space=self.spaces.get(plan.view.name, ""),
             )
 
     def join_steps(self) -> list[JoinStep]:

@@ -67,8 +67,8 @@ class PlanFeatures:
         self.guard.require(applied, principal, ACTION, hrn(product, "features", feature_set))
         declared = applied.product.feature_sets.get(feature_set)
         if declared is None:
-            known = ", ".join(sorted(applied.product.feature_sets)) or "none"
-            raise NotFound(f"product {product} has no feature set {feature_set!r}; it has {known}")
+            there = ", ".join(sorted(applied.product.feature_sets)) or "none"
+            raise NotFound(f"product {product} has no feature set {feature_set!r}; it has {there}")
         heads = {d: self.datasets.dataset_head(product, d) for d in declared.inputs}
         inputs = {d: head for d, head in heads.items() if head is not None}
         told: dict[str, Any] = {
@@ -84,8 +84,9 @@ class PlanFeatures:
             "stages": [],
         }
         if not told["waiting"]:
-            known_build = self.features.feature_version_of_build(product, feature_set, told["build_id"])
-            told["unchanged"] = known_build.ordinal if known_build else None
+            known = self.features.feature_version_of_build(product, feature_set, told["build_id"])
+            head = self.features.feature_head(product, feature_set)
+            told["unchanged"] = known.ordinal if known and head and known.stands(head) else None
             self._fill(told, self._work(product, declared, inputs))
         made = [*told["views"], told["training"]]
         counted = {n: sum(each[n] for each in made) for n in ("partitions", "to_build", "bytes")}

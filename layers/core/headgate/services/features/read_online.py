@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from headgate.domain.entity_key import entity_key
 from headgate.domain.errors import InvalidRequest, NotFound
-from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature import FeatureView
 from headgate.domain.feature_masking import Hidden
 from headgate.domain.identity import Principal
+from headgate.domain.online_space import online_space
 from headgate.ports import OnlineRow, OnlineStore
 from headgate.services.clock import iso, parse_iso
-from headgate.services.features.entity_rows import unusable
+from headgate.services.features.entity_rows import MISSING, known_at, unusable
 from headgate.services.features.feature_sets import READ, FeatureSets, GrantedSet
 
 
@@ -45,9 +47,11 @@ class ReadOnline:
                 f"view {view} is by {', '.join(asked.entity)}: {len(asked.entity)} key(s) are needed in this "
                 f"order, found {len(keys)}"
             )
-        key = entity_key(list(keys))
-        row = self.online.read(product, [(view, key)]).get((view, key))
-        why = "there is no row" if row is None else unusable(asked, row, iso(moment))
+        types = {c.name: c.type for c in granted.feature_set.request}
+        key = entity_key(list(keys), [types.get(column) for column in asked.entity])
+        place = (online_space(granted.feature_set, asked), key)
+        row = self.online.read(product, [place]).get(place)
+        why = MISSING if row is None else unusable(asked, row, iso(moment))
         return {
             "view": view,
             "entity": dict(zip(asked.entity, keys, strict=True)),
@@ -86,12 +90,10 @@ def _told(view: FeatureView, row: OnlineRow | None, at: datetime, hidden: Hidden
         names = ("values", "event_time", "known_at", "age_seconds", "feature_version")
         return dict.fromkeys(names)
     times: dict[str, Any] = {"event_time": None, "known_at": None, "age_seconds": None}
-    if row.event_time:
-        happened = parse_iso(row.event_time)
-        known = happened + timedelta(seconds=view.available_after)
+    if (known := known_at(view, row)) is not None:
         times = {
             "event_time": row.event_time,
             "known_at": iso(known),
-            "age_seconds": round((at - happened).total_seconds(), 3),
+            "age_seconds": round((at - parse_iso(row.event_time)).total_seconds(), 3),
         }
     return {"values": hidden.row(row.values), **times, "feature_version": row.feature_version}
