@@ -27,7 +27,7 @@ def syntax_tree(sql: str) -> Node:
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise InvalidRequest(f"exactly one SELECT is needed, found {len(statements)} statement(s)")
-        with _parser().cursor() as connection:
+        with parser().cursor() as connection:
             row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     except duckdb.Error as error:
         raise InvalidRequest(str(error).splitlines()[0]) from error
@@ -41,7 +41,7 @@ def syntax_tree(sql: str) -> Node:
 
 
 @lru_cache(maxsize=1)
-def _parser() -> "DuckDBPyConnection":
+def parser() -> "DuckDBPyConnection":
     """An empty database that only parses: opening one takes longer than parsing."""
     import duckdb
 
