@@ -65,8 +65,12 @@ def called(node: Node) -> str | None:
     return str(node.get("function_name", "")).lower() if node.get("class") in ("FUNCTION", "WINDOW") else None
 
 
-def tables_read(sql: str) -> Iterator[tuple[Node, str]]:
-    """Every table that one SELECT reads and does not make itself: (its node, its name as written)."""
+@lru_cache(maxsize=256)
+def tables_read(sql: str) -> tuple[tuple[int | None, str], ...]:
+    """Every table that one SELECT reads and does not make itself: (line, its name as written). A text is
+    looked through once a process: that of a request is asked for each.
+    """
+    found = []
     waiting: list[tuple[Any, frozenset[str]]] = [(syntax_tree(sql), frozenset())]
     while waiting:
         node, made = waiting.pop()
@@ -74,8 +78,9 @@ def tables_read(sql: str) -> Iterator[tuple[Node, str]]:
             waiting.extend((each, made) for each in node)
         elif isinstance(node, dict):
             if node.get("type") == "BASE_TABLE" and str(node["table_name"]).lower() not in made:
-                yield node, str(node["table_name"])
+                found.append((line_of(sql, node), str(node["table_name"])))
             waiting.extend(_within(node, made))
+    return tuple(sorted(found, key=lambda each: each[0] or 0))
 
 
 def _within(node: Node, made: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
