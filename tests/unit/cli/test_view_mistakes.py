@@ -92,6 +92,14 @@ TEXTS = {
         "SELECT * EXCLUDE (shopp) FROM orders",
         '5: Binder Error: Column "shopp" in EXCLUDE',
     ),
+    "no such month": (
+        "SELECT shop, placed_at AS at FROM orders\nWHERE placed_at < TIMESTAMP '2013-13-01'",
+        '6: Conversion Error: timestamp field value out of range: "2013-13-01"',
+    ),
+    "no number": (
+        "SELECT shop, placed_at AS at,\n CAST('x' AS INTEGER) AS n FROM orders",
+        "6: Conversion Error: Could not convert string 'x' to INT32",
+    ),
     "structure of data": (
         "SELECT shop, placed_at AS at,\n json_structure(shop) AS x FROM orders",
         "6: the function json_structure is refused: what is nested deeply would end the process",
@@ -148,6 +156,10 @@ def test_a_file_that_is_not_utf8_is_a_problem(tmp_path: Path, raw: bytes, line: 
         HEADER + SQL + ";",
         HEADER + SQL + " ; -- done",
         HEADER + SQL + "\n-- done",
+        HEADER
+        + "SELECT shop, placed_at AS at, TRY(CAST('x' AS INT)) AS n, TRY_CAST('x' AS INT) AS m FROM orders",
+        HEADER
+        + "SELECT shop, placed_at AS at, DATE '2013-02-28' AS d, '[1]'::INT[] AS l, 1::HUGEINT FROM orders",
         HEADER + "--\n-- The window: an hour.\n-- Note: test this.\n" + SQL,
     ],
 )

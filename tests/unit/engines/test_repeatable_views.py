@@ -72,6 +72,28 @@ def test_the_order_of_the_files_of_a_version_makes_no_difference(tmp_path: Path)
     assert partitions("forth", parts) == partitions("back", parts[::-1])
 
 
+def test_a_partition_is_the_same_made_alone_or_with_others(tmp_path: Path, sensor: Path) -> None:
+    day = "date_trunc('day', known_at) + INTERVAL 1 DAY AS known_at"
+    picked = "avg(warmth) AS a, last(warmth) AS b, arg_max(warmth, tie) AS c, list(tie) AS d"
+    view = changed(
+        sql=f"SELECT shop, {day}, {picked} FROM sensor GROUP BY ALL",
+        windows=(Window("sensor", 0, 86_400),),
+        build="incremental",
+        partition="day",
+    )
+    inputs = {
+        "visits": planned_input("visits", [write(tmp_path / "v.parquet", VISITS, "visited_at")], None),
+        "sensor": planned_input("sensor", [sensor], "known_at"),
+    }
+
+    together = build_locally(view, inputs, tmp_path / "together")
+    alone = build_locally(view, inputs, tmp_path / "alone", chunk_bytes=1)
+
+    partitions = together.work.built["sensor_now"].partitions
+    assert len(partitions) > 20
+    assert partitions == alone.work.built["sensor_now"].partitions
+
+
 @pytest.mark.parametrize(("repeatable", "threads"), [(True, 1), (False, LIMITS.threads)])
 def test_only_what_makes_views_runs_on_one_thread(tmp_path: Path, repeatable: bool, threads: int) -> None:
     with DuckDbFeatureEngine(LIMITS, tmp_path).session([], tmp_path, repeatable=repeatable) as session:

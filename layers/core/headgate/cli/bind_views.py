@@ -16,6 +16,7 @@ from headgate.adapters.engines.sql_guard import (
     require_expression,
     select_problems,
 )
+from headgate.adapters.engines.sql_literals import wrong_literals
 from headgate.adapters.engines.sql_repeatable import require_repeatable, unrepeatable
 from headgate.adapters.engines.sql_row_alone import row_alone_problems
 from headgate.adapters.engines.sql_text import first_line
@@ -78,7 +79,8 @@ def bind_view(source: ViewSource, inputs: Mapping[str, Columns]) -> Columns | No
 
 
 def _unlike(source: ViewSource, sql: str) -> Iterator[Problem]:
-    """Where the view may be another one in another run, or among other rows."""
+    """Where the view fails on its first row, or may be another one in another run or among other rows."""
+    yield from wrong_literals(sql)
     yield from unrepeatable(sql)
     if source.document["kind"] == "on_demand":
         yield from row_alone_problems(sql)

@@ -15,6 +15,7 @@ HEADERS = (
     *("build", "window", "partition", "test"),
 )
 REPEATED = ("window", "test")
+NEEDED = ("kind", "inputs", "entity")
 _HEADER = re.compile(r"^\s*--\s*([A-Za-z_]+)\s*:\s*(.*?)\s*$")
 _NEARLY = re.compile(r"^\s*--\s*([A-Za-z_]+(?:[ -][A-Za-z_]+)?)\s*[:=]\s*(.*?)\s*$")
 """A line that means a header, and is none where it stands or as it is written."""
@@ -71,6 +72,8 @@ class ViewHeader:
         elif key in self._values and key not in REPEATED:
             self._problem(line, key, "is declared twice")
         else:
+            if not value and key not in NEEDED:
+                self._problem(line, key, "is empty; give it a value or leave the line out")
             self._values.setdefault(key, []).append((line, value))
             if key not in REPEATED:
                 self.lines[key] = [line]
@@ -134,6 +137,8 @@ class ViewHeader:
 
     def _window(self, line: int, value: str) -> dict[str, Any] | None:
         found = _WINDOW.match(value)
+        if not value:
+            return None
         if found is None:
             self._problem(line, "window", f"{value!r} is no window; write `-- window: input 0s..26h`")
             return None
@@ -146,7 +151,6 @@ class ViewHeader:
         tests = []
         for line, value in self._each("test"):
             if not value:
-                self._problem(line, "test", "is empty; write a condition on the view's columns")
                 continue
             self.lines.setdefault("test", []).append(line)
             tests.append(value)

@@ -101,10 +101,10 @@ def _planned_again(sql: str) -> Iterator[tuple[int, int]]:
 def input_problems(sql: str, inputs: Collection[str]) -> Iterator[Problem]:
     """Every table of ``sql``, one SELECT, that is none of ``inputs``. SQL does not tell cases apart."""
     known = {name.lower() for name in inputs}
-    for node, name in tables_read(sql):
+    for line, name in tables_read(sql):
         if name.lower() not in known:
             declared = ", ".join(inputs) or "none"
-            yield line_of(sql, node), f"reads {name}, which is not among its inputs: {declared}"
+            yield line, f"reads {name}, which is not among its inputs: {declared}"
 
 
 def _problems_of(node: Node) -> Iterator[str]:

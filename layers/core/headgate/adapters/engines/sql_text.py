@@ -27,7 +27,7 @@ def syntax_tree(sql: str) -> Node:
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise InvalidRequest(f"exactly one SELECT is needed, found {len(statements)} statement(s)")
-        with _parser().cursor() as connection:
+        with parser().cursor() as connection:
             row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     except duckdb.Error as error:
         raise InvalidRequest(str(error).splitlines()[0]) from error
@@ -41,7 +41,7 @@ def syntax_tree(sql: str) -> Node:
 
 
 @lru_cache(maxsize=1)
-def _parser() -> "DuckDBPyConnection":
+def parser() -> "DuckDBPyConnection":
     """An empty database that only parses: opening one takes longer than parsing."""
     import duckdb
 
@@ -65,8 +65,12 @@ def called(node: Node) -> str | None:
     return str(node.get("function_name", "")).lower() if node.get("class") in ("FUNCTION", "WINDOW") else None
 
 
-def tables_read(sql: str) -> Iterator[tuple[Node, str]]:
-    """Every table that one SELECT reads and does not make itself: (its node, its name as written)."""
+@lru_cache(maxsize=256)
+def tables_read(sql: str) -> tuple[tuple[int | None, str], ...]:
+    """Every table that one SELECT reads and does not make itself: (line, its name as written). A text is
+    looked through once a process: that of a request is asked for each.
+    """
+    found = []
     waiting: list[tuple[Any, frozenset[str]]] = [(syntax_tree(sql), frozenset())]
     while waiting:
         node, made = waiting.pop()
@@ -74,8 +78,9 @@ def tables_read(sql: str) -> Iterator[tuple[Node, str]]:
             waiting.extend((each, made) for each in node)
         elif isinstance(node, dict):
             if node.get("type") == "BASE_TABLE" and str(node["table_name"]).lower() not in made:
-                yield node, str(node["table_name"])
+                found.append((line_of(sql, node), str(node["table_name"])))
             waiting.extend(_within(node, made))
+    return tuple(sorted(found, key=lambda each: each[0] or 0))
 
 
 def _within(node: Node, made: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
