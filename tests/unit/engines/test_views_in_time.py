@@ -1,4 +1,4 @@
-"""What is known when: delays, corrections, staleness, the watermark, windows, labels, and views over views."""
+"""What is known when: delays, corrections, staleness, watermark and windows, labels, views over views."""
 
 from dataclasses import replace
 from pathlib import Path
