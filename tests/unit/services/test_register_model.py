@@ -142,7 +142,9 @@ def test_a_failing_gate_refuses_and_names_value_and_bound(submitted: MemoryPlatf
 def test_a_model_too_good_to_be_true_is_refused(submitted: MemoryPlatform) -> None:
     end(submitted, "FAILED")
     outcome = train_next(submitted, GOOD, gates={"max_auc": 0.95})
-    assert outcome.run.reason == "max_auc: 1 is not <= 0.95"
+    assert outcome.run.reason == (
+        "max_auc: 1 is not <= 0.95 (AUC of single features: double_size 1.000, warmth 0.506)"
+    )
 
 
 def test_an_artifact_that_scores_otherwise_than_its_source_is_refused(submitted: MemoryPlatform) -> None:

@@ -21,6 +21,7 @@ from headgate.services.models.learnt_baselines import LearntBaselines
 from headgate.services.models.measure_champion import MeasureChampion
 from headgate.services.models.measure_latency import latency_ms, size_mb
 from headgate.services.models.segment_metrics import segment_metrics
+from headgate.services.models.telling_features import telling_features
 from headgate.services.training.trainer_outputs import ARTIFACT, HOLDOUT_SCORES, REFERENCE
 
 
@@ -69,6 +70,7 @@ class MeasureCandidate:
             "segments": self._segments(config, window, scored),
             **self._serving(candidate, window, names),
             **self._against_champion(config, window, scored),
+            **self._too_good(config, train, window, compared),
             "trainer": candidate.manifest.metrics,
         }
 
@@ -121,6 +123,13 @@ class MeasureCandidate:
     def _against_champion(self, config: TrainingConfig, window: RowWindow, scored: Scored) -> dict[str, Any]:
         compared = self.champion.compare(config, window, _known(scored.labels), scored.scores)
         return {} if compared is None else {"champion": compared}
+
+    def _too_good(
+        self, config: TrainingConfig, train: RowWindow, window: RowWindow, compared: Comparison
+    ) -> dict[str, Any]:
+        if compared.auc <= config.gates.get("max_auc", 1.0):
+            return {}
+        return {"telling": telling_features(self.evaluation, config, train, window, compared.labels)}
 
 
 def _known(labels: Sequence[int | None]) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 from headgate.domain.model import GateResult
 from headgate.domain.training import TrainingConfig
 from headgate.services.models.promotable import gain_gate
+from headgate.services.models.telling_features import said
 
 MAX_PARITY_ERROR = 1e-5
 LEAST_GAIN = -1.0
@@ -29,7 +30,12 @@ def gate_results(config: TrainingConfig, metrics: Mapping[str, Any]) -> tuple[Ga
         "max_size_mb": metrics["size_mb"],
         "max_latency_ms": metrics["latency_ms_p95"],
     }
-    results = [_result(name, value, bounds[name]) for name, value in measured.items() if name in bounds]
+    told = {"max_auc": said(metrics.get("telling", ()))}
+    results = [
+        _result(name, value, bounds[name], told.get(name, ""))
+        for name, value in measured.items()
+        if name in bounds
+    ]
     return (*results, *_over_champion(config, metrics.get("champion")))
 
 
@@ -57,7 +63,7 @@ def _said(gate: GateResult) -> str:
     return f"{sentence} ({gate.detail})" if gate.detail else sentence
 
 
-def _result(name: str, value: float, bound: float) -> GateResult:
+def _result(name: str, value: float, bound: float, detail: str) -> GateResult:
     if name.startswith("min_"):
-        return GateResult(name, bool(value >= bound), float(value), ">=", bound)
-    return GateResult(name, bool(value <= bound), float(value), "<=", bound)
+        return GateResult(name, bool(value >= bound), float(value), ">=", bound, detail=detail)
+    return GateResult(name, bool(value <= bound), float(value), "<=", bound, detail=detail)
