@@ -98,6 +98,19 @@ def test_an_entity_without_a_row_is_told_so(desk: FeatureDesk) -> None:
     assert (found["usable"], found["why"], found["values"]) == (False, "there is no row", None)
 
 
+def test_a_view_that_is_declared_anew_has_no_row_until_it_is_built(desk: FeatureDesk) -> None:
+    document = bundle()
+    document["views"]["sensor_now"]["sql"] = "SELECT shop, known_at, warmth + 1 AS warmth FROM sensor"
+    desk.platform.apply_product(document)
+    assert desk.row("north")["why"] == "the view was declared anew and is not built yet"
+    desk.platform.build.on_dataset_version("shops", "visits")
+    assert desk.row("north")["values"] == {"warmth": 30.12}
+
+
+def test_before_the_first_build_that_is_told(platform: MemoryPlatform) -> None:
+    assert FeatureDesk(platform).row("north")["why"] == "nothing is built yet"
+
+
 def test_one_row_is_one_request_to_the_store(desk: FeatureDesk) -> None:
     asked: list[Any] = []
     read = desk.platform.online.read

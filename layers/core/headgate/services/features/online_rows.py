@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from heapq import nsmallest
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from headgate.domain.canonical import canonical_json
@@ -47,14 +47,14 @@ class OnlineRows:
         now = self._version(view)
         added = _added(now, befores)
         gone = [(before, parts) for before in befores if (parts := _added(before, [now]))]
-        if not gone:
-            self._write(view, self._newest(session, view, now, added))
-            return
-        newest = {v.key: v for v in self._newest(session, view, now, added)}
-        for before, parts in gone:
-            former = self._newest(session, view, before, parts)
-            self._take_back(session, view, now, newest, former)
-        self._write(view, newest.values())
+        left: dict[str, OnlineValue] = {}
+        if gone:  # keys and times of all entities are held, values only of those that lost a row
+            times = {v.key: v.event_time for v in self._newest(session, view, now, added)}
+            for before, parts in gone:
+                former = self._newest(session, view, before, parts)
+                left |= self._take_back(session, view, now, times, former)
+        newest = (left.pop(v.key, v) for v in self._newest(session, view, now, added))
+        self._write(view, chain(newest, _rest(left)))
 
     def tidy(
         self,
@@ -169,23 +169,23 @@ class OnlineRows:
         session: FeatureSession,
         view: FeatureView,
         now: ViewVersion,
-        newest: dict[str, OnlineValue],
+        times: Mapping[str, str],
         former: Iterable[OnlineValue],
-    ) -> None:
-        """Of entities whose newest row was in a partition that is gone, the newest row of what is left."""
-        doubtful = {
-            v.key: v for v in former if v.key not in newest or newest[v.key].event_time < v.event_time
-        }
+    ) -> dict[str, OnlineValue]:
+        """Of entities whose newest row was in a partition that is gone, the newest row of what is left.
+        ``times`` are those of the newest rows of what is new.
+        """
+        doubtful = {v.key: v.event_time for v in former if v.key not in times or times[v.key] < v.event_time}
         if not doubtful:
-            return
+            return {}
         left = {v.key: v for v in self._newest(session, view, now, now.partitions, sorted(doubtful))}
         lost = [
-            (now.space, key, v.event_time)
-            for key, v in doubtful.items()
-            if key not in left or left[key].event_time < v.event_time
+            (now.space, key, time)
+            for key, time in doubtful.items()
+            if key not in left or left[key].event_time < time
         ]
         self.store.take_back(self.manifest.product, lost)
-        newest.update(left)
+        return left
 
     def _write(self, view: FeatureView, values: Iterable[OnlineValue]) -> None:
         remaining, space = iter(values), self._version(view).space
@@ -239,6 +239,11 @@ def _added(now: ViewVersion, befores: Sequence[ViewVersion]) -> tuple[Partition,
     old = [{p.sha256 for p in before.partitions} for before in befores]
     shared = set.intersection(*old) if old else set()
     return tuple(p for p in now.partitions if p.key and p.sha256 not in shared)
+
+
+def _rest(left: Mapping[str, OnlineValue]) -> Iterator[OnlineValue]:
+    """What is left once all before it was taken."""
+    yield from left.values()
 
 
 def _noting(values: Iterable[OnlineValue], keys: set[str]) -> Iterator[OnlineValue]:
