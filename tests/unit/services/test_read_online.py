@@ -12,8 +12,8 @@ from headgate.domain.feature import FeatureView
 from headgate.domain.identity import Principal
 from headgate.domain.masking import MASK
 from headgate.ports import OnlineRow
-from headgate.services.features.entity_rows import unusable
 from headgate.services.features.read_online import ReadOnline
+from headgate.services.features.row_times import unusable
 from moto import mock_aws
 
 from tests.support.feature_set_desk import FeatureDesk

@@ -13,8 +13,8 @@ from headgate.domain.identity import Principal
 from headgate.domain.online_space import online_space
 from headgate.ports import OnlineRow, OnlineStore
 from headgate.services.clock import iso, parse_iso
-from headgate.services.features.entity_rows import MISSING, known_at, unusable
 from headgate.services.features.feature_sets import READ, FeatureSets, GrantedSet
+from headgate.services.features.row_times import MISSING, as_of, known_from, unusable
 
 NOT_BUILT = "the view was declared anew and is not built yet"
 
@@ -52,7 +52,8 @@ class ReadOnline:
         types = {c.name: c.type for c in granted.feature_set.request}
         key = entity_key(list(keys), [types.get(column) for column in asked.entity])
         place = (online_space(granted.feature_set, asked), key)
-        row = self.online.read(product, [place]).get(place)
+        found = self.online.read(product, [place]).get(place)
+        row = None if found is None else as_of(asked, found, iso(moment))
         why = self._missing(granted, place[0]) if row is None else unusable(asked, row, iso(moment))
         return {
             "view": view,
@@ -99,7 +100,7 @@ def _told(view: FeatureView, row: OnlineRow | None, at: datetime, hidden: Hidden
         names = ("values", "event_time", "known_at", "age_seconds", "feature_version")
         return dict.fromkeys(names)
     times: dict[str, Any] = {"event_time": None, "known_at": None, "age_seconds": None}
-    if (known := known_at(view, row)) is not None:
+    if (known := known_from(view, row.event_time, row.known_at)) is not None:
         times = {
             "event_time": row.event_time,
             "known_at": iso(known),
