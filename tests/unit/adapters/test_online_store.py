@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.ports import OnlineRow
+from headgate.ports import EarlierValue, OnlineRow
 
 from tests.unit.adapters import records
 from tests.unit.adapters.backends import Backend
@@ -21,6 +21,7 @@ class TestOnlineStore:
             values={"n": None, "x": 1 / 3, "s": "ü", "big": 2**63 - 1, "yes": True, "many": [1, None]},
             known_at=records.at(1),
             entity=("shop", "day"),
+            earlier=(EarlierValue(records.at(0), "", {"n": 1.5}), EarlierValue("", "", {"n": None})),
         )
 
         assert backend.online.write([row]) == 1

@@ -12,8 +12,8 @@ from headgate.domain.feature import FeatureView
 from headgate.domain.identity import Principal
 from headgate.domain.masking import MASK
 from headgate.ports import OnlineRow
-from headgate.services.features.entity_rows import unusable
 from headgate.services.features.read_online import ReadOnline
+from headgate.services.features.row_times import unusable
 from moto import mock_aws
 
 from tests.support.feature_set_desk import FeatureDesk
@@ -96,6 +96,19 @@ def test_a_value_that_is_known_later_says_when(desk: FeatureDesk) -> None:
 def test_an_entity_without_a_row_is_told_so(desk: FeatureDesk) -> None:
     found = desk.row("west")
     assert (found["usable"], found["why"], found["values"]) == (False, "there is no row", None)
+
+
+def test_a_view_that_is_declared_anew_has_no_row_until_it_is_built(desk: FeatureDesk) -> None:
+    document = bundle()
+    document["views"]["sensor_now"]["sql"] = "SELECT shop, known_at, warmth + 1 AS warmth FROM sensor"
+    desk.platform.apply_product(document)
+    assert desk.row("north")["why"] == "the view was declared anew and is not built yet"
+    desk.platform.build.on_dataset_version("shops", "visits")
+    assert desk.row("north")["values"] == {"warmth": 30.12}
+
+
+def test_before_the_first_build_that_is_told(platform: MemoryPlatform) -> None:
+    assert FeatureDesk(platform).row("north")["why"] == "nothing is built yet"
 
 
 def test_one_row_is_one_request_to_the_store(desk: FeatureDesk) -> None:

@@ -27,7 +27,7 @@ from headgate.domain.reproduction import Reproduction
 from headgate.domain.run import RunRecord
 from headgate.domain.trigger_state import TriggerState
 from headgate.domain.version import VersionRecord
-from headgate.ports import OnlineRow
+from headgate.ports import EarlierValue, OnlineRow
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -144,4 +144,17 @@ def newest_rows(rows: Iterable[OnlineRow]) -> dict[tuple[str, str, str], OnlineR
         name = (row.product, row.space, row.key)
         if name not in newest or row.event_time >= newest[name].event_time:
             newest[name] = row
-    return {name: replace(row, values=document_of(text_of(row.values))) for name, row in newest.items()}
+    return {name: _through_json(row) for name, row in newest.items()}
+
+
+def earlier_text(row: OnlineRow) -> str:
+    return canonical_json([asdict(each) for each in row.earlier]).decode("utf-8")
+
+
+def earlier_values(text: str) -> tuple[EarlierValue, ...]:
+    return tuple(EarlierValue(**each) for each in json.loads(text))
+
+
+def _through_json(row: OnlineRow) -> OnlineRow:
+    values, earlier = document_of(text_of(row.values)), earlier_values(earlier_text(row))
+    return replace(row, values=values, earlier=earlier)

@@ -103,6 +103,16 @@ class OnlineValue:
     values: Mapping[str, Any]
     known_at: str = ""
     """From when on it is known, where a column of the view says so."""
+    earlier: tuple["EarlierValue", ...] = ()
+
+
+@dataclass(frozen=True)
+class EarlierValue:
+    """What is used of an entity as long as its newest row is not known yet; times as in `OnlineRow`."""
+
+    event_time: str
+    known_at: str
+    values: Mapping[str, Any]
 
 
 class FeatureSession(Protocol):
@@ -122,6 +132,12 @@ class FeatureSession(Protocol):
 
     def newest(self, files: ViewFiles, keys: Sequence[str] | None = None) -> Iterator[OnlineValue]:
         """The newest row of every entity, or of those with one of the ``keys``; by key."""
+        ...
+
+    def not_known_yet(self, files: ViewFiles, at: datetime, keys: Sequence[str]) -> Iterator[OnlineValue]:
+        """Of entities with one of the ``keys`` that have rows which become known after ``at``, the newest,
+        with the others as its ``earlier``, and as the last of these the newest that was known by then.
+        """
         ...
 
     def test(
@@ -169,7 +185,8 @@ class FeatureEngine(Protocol):
 class OnlineRow:
     """The newest values of one entity. Rows of one ``space`` (`headgate.domain.online_space`) are of one view
     and were made in one way. ``event_time`` and ``known_at`` are ISO-8601 UTC, '' without one; ``entity``
-    names the columns that ``key`` is made of, so that a row tells of itself what it is.
+    names the columns that ``key`` is made of, so that a row tells of itself what it is. ``earlier``, the
+    newest first, are used until the row is known.
     """
 
     product: str
@@ -181,6 +198,7 @@ class OnlineRow:
     expires_at: int | None = None
     known_at: str = ""
     entity: tuple[str, ...] = ()
+    earlier: tuple[EarlierValue, ...] = ()
 
 
 class OnlineStore(Protocol):

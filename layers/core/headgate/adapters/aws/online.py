@@ -149,6 +149,8 @@ def _put(row: OnlineRow) -> Put:
         item["expires_at"] = row.expires_at
     if row.known_at:
         item["known_at"] = row.known_at
+    if row.earlier:
+        item["earlier"] = documents.earlier_text(row)
     if row.entity:
         item["entity"] = ",".join(row.entity)
     if not pk.endswith(f"#{row.key}"):
@@ -164,7 +166,8 @@ def _put(row: OnlineRow) -> Put:
 
 def _size(row: OnlineRow) -> int:
     """Bytes of a row's request, rounded up: its text may need escapes on the wire."""
-    return 2 * len(documents.text_of(row.values).encode("utf-8")) + 2 * PK_BYTES
+    texts = documents.text_of(row.values) + documents.earlier_text(row)
+    return 2 * len(texts.encode("utf-8")) + 2 * PK_BYTES
 
 
 def _row(product: str, space: str, key: str, item: Mapping[str, Any]) -> OnlineRow:
@@ -180,4 +183,5 @@ def _row(product: str, space: str, key: str, item: Mapping[str, Any]) -> OnlineR
         number(known, "expires_at") if "expires_at" in known else None,
         text(known, "known_at") if "known_at" in known else "",
         tuple(entity.split(",")) if entity else (),
+        documents.earlier_values(text(known, "earlier")) if "earlier" in known else (),
     )

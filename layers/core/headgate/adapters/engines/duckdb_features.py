@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from headgate.domain.feature_version import FeatureColumn
 from headgate.ports import (
     BuiltJoin,
     BuiltView,
+    EarlierValue,
     JoinTask,
     OnlineValue,
     S3AccessProvider,
@@ -156,10 +159,21 @@ class DuckDbFeatureSession:
         return int(written)
 
     def newest(self, files: ViewFiles, keys: Sequence[str] | None = None) -> Iterator[OnlineValue]:
+        return self._online_values(files, sql.newest_rows(files), keys)
+
+    def not_known_yet(self, files: ViewFiles, at: datetime, keys: Sequence[str]) -> Iterator[OnlineValue]:
+        rows = self._online_values(files, sql.rows_not_known_yet(files, at), keys)
+        for _, (newest, *rest) in groupby(rows, key=lambda value: value.key):
+            earlier = tuple(EarlierValue(v.event_time, v.known_at, v.values) for v in rest)
+            yield replace(newest, earlier=earlier)
+
+    def _online_values(
+        self, files: ViewFiles, query: str, keys: Sequence[str] | None
+    ) -> Iterator[OnlineValue]:
         features, entity = sql.feature_names(files), files.view.entity
         types = {c.name: c.type for c in files.data.schema}
         wanted = None if keys is None else set(keys)
-        for row in raw_rows(self.connection, sql.newest_rows(files)):
+        for row in raw_rows(self.connection, query):
             key = entity_key([row[c] for c in entity], [types[c] for c in entity])
             if wanted is None or key in wanted:
                 values = {c: plain(row[c]) for c in features}

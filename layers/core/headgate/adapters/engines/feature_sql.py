@@ -240,16 +240,37 @@ def _newest_first(view: FeatureView) -> str:
     return ", ".join(f"{identifier(time)} DESC NULLS LAST" for time in view.times)
 
 
+def rows_not_known_yet(files: ViewFiles, at: datetime) -> str:
+    """As `newest_rows`, the rows that become known after ``at``, and of their entities the newest that was
+    known by then; by entity, the newest first.
+    """
+    view, entity = files.view, names(files.view.entity)
+    rows = f"(SELECT *, {known_instant(view)} > {instant(at)} AS __later FROM ({relation_of(files)}))"
+    order = _newest_first(view)
+    some = f"count(*) FILTER (__later) OVER (PARTITION BY {entity}) > 0"
+    first = f"row_number() OVER (PARTITION BY {entity}, __later ORDER BY {order}) = 1"
+    selected = f"SELECT {entity}, {_times(view)}, {names(feature_names(files))} FROM {rows}"
+    return f"{selected} QUALIFY {some} AND (__later OR {first}) ORDER BY {entity}, {order}"
+
+
 def newest_rows(files: ViewFiles) -> str:
     """The newest row of every entity: entity columns, features, ``__time`` ('' without an event time) and
     ``__known``, from when on it is known ('' where no column says so).
     """
-    view, rows = files.view, f"({relation_sql(files.data.files, files.data.schema)})"
+    view, rows = files.view, f"({relation_of(files)})"
     entity, features = names(view.entity), names(feature_names(files))
     if view.event_time is None:
         return f"SELECT {entity}, '' AS __time, '' AS __known, {features} FROM {rows} ORDER BY {entity}"
-    known = f"coalesce(strftime({identifier(view.known_at)}, {STAMP}), '')" if view.known_at else "''"
-    time = f"strftime({identifier(view.event_time)}, {STAMP}) AS __time"
-    selected = f"{entity}, {time}, {known} AS __known, {features}"
     newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {_newest_first(view)}) = 1"
-    return f"SELECT {selected} FROM {rows} QUALIFY {newest} ORDER BY {entity}"
+    selected = f"SELECT {entity}, {_times(view)}, {features} FROM {rows}"
+    return f"{selected} QUALIFY {newest} ORDER BY {entity}"
+
+
+def relation_of(files: ViewFiles) -> str:
+    return relation_sql(files.data.files, files.data.schema)
+
+
+def _times(view: FeatureView) -> str:
+    """``__time`` and ``__known`` of a view's row."""
+    known = f"coalesce(strftime({identifier(view.known_at)}, {STAMP}), '')" if view.known_at else "''"
+    return f"strftime({identifier(view.event_time or '')}, {STAMP}) AS __time, {known} AS __known"

@@ -172,7 +172,8 @@ class FindSubject:
         """Rows of views that nobody declares any more too: each names the columns of its key."""
         for row in self.online.rows(applied.record.name):
             key = dict(zip(row.entity, entity_parts(row.key), strict=False))
-            if subject.is_in({**row.values, **key}):
+            held = [row.values, *(each.values for each in row.earlier)]
+            if any(subject.is_in({**values, **key}) for values in held):
                 yield row.space, row.key
 
     def _refused(

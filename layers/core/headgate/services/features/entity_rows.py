@@ -5,7 +5,7 @@ knew by then.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Any
 
 from headgate.domain.entity_key import entity_key
@@ -16,11 +16,9 @@ from headgate.domain.inference import InferRequest, names
 from headgate.domain.online_space import online_spaces
 from headgate.ports import Clock, FeatureEngine, OnlineRow, OnlineStore
 from headgate.services.clock import iso, parse_iso
+from headgate.services.features.row_times import MISSING, as_of, unusable
 
 Row = dict[str, Any]
-
-
-MISSING = "there is no row"
 
 
 @dataclass(frozen=True)
@@ -88,6 +86,7 @@ class EntityRows:
             versions = set()
             for row, name in zip(found, place, strict=True):
                 entry = stored.get(name) if name is not None else None
+                entry = None if entry is None else as_of(view, entry, row[event_time])
                 why = MISSING if entry is None else unusable(view, entry, row[event_time])
                 if name is None or entry is None or why is not None:
                     without[why or MISSING] += 1
@@ -134,28 +133,3 @@ def _name(
         return space, entity_key(parts, [types.get(column) for column in view.entity])
     except InvalidRequest as problem:
         raise InvalidRequest(f"{', '.join(view.entity)}: {problem}") from problem
-
-
-def unusable(view: FeatureView, row: OnlineRow, at: str) -> str | None:
-    """Why a row is not used at the instant ``at`` (ISO-8601), or None when it is: its age counts from when it
-    happened, as offline.
-    """
-    known, moment = known_at(view, row), parse_iso(at)
-    if known is None:
-        return None
-    if moment < known:
-        return "it is not known yet"
-    age = (moment - parse_iso(row.event_time)).total_seconds()
-    if view.max_age_seconds is not None and age > view.max_age_seconds:
-        return "it is stale"
-    return None
-
-
-def known_at(view: FeatureView, row: OnlineRow) -> datetime | None:
-    """From when on a row is known: ``available_after`` seconds after it happened, or when it says so itself
-    and that is later. None without an event time.
-    """
-    if not row.event_time:
-        return None
-    known = parse_iso(row.event_time) + timedelta(seconds=view.available_after)
-    return max(known, parse_iso(row.known_at)) if row.known_at else known

@@ -34,7 +34,9 @@ class LiveModels:
         for alias in get_args(Alias):
             number = self.models.alias(training.model, alias)
             if number is not None:
-                yield self.models.model_version(training.model, number)
+                model = self.models.model_version(training.model, number)
+                if model.product == applied.record.name:
+                    yield model
 
 
 def learnt_from(products: Products, applied: AppliedProduct, model: ModelVersion) -> FeatureSet | None:

@@ -7,9 +7,10 @@ rollback, an overwrite or an erasure took out of the data is therefore taken bac
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from heapq import nsmallest
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from headgate.domain.canonical import canonical_json
@@ -17,9 +18,10 @@ from headgate.domain.feature import FeatureView
 from headgate.domain.feature_version import FeatureManifest, Partition, ViewVersion
 from headgate.domain.online_space import space_names
 from headgate.ports import Clock, FeatureSession, OnlineRow, OnlineStore, OnlineValue
-from headgate.services.clock import parse_iso
+from headgate.services.clock import iso, parse_iso
 from headgate.services.features.feature_plan import view_files
 from headgate.services.features.online_parity import Difference, Parity
+from headgate.services.features.row_times import clipped, known_from
 
 MINIMUM_TTL_SECONDS = 3600
 SAMPLE = 20
@@ -47,14 +49,14 @@ class OnlineRows:
         now = self._version(view)
         added = _added(now, befores)
         gone = [(before, parts) for before in befores if (parts := _added(before, [now]))]
-        if not gone:
-            self._write(view, self._newest(session, view, now, added))
-            return
-        newest = {v.key: v for v in self._newest(session, view, now, added)}
-        for before, parts in gone:
-            former = self._newest(session, view, before, parts)
-            self._take_back(session, view, now, newest, former)
-        self._write(view, newest.values())
+        left: dict[str, OnlineValue] = {}
+        if gone:  # keys and times of all entities are held, values only of those that lost a row
+            times = {v.key: v.event_time for v in self._newest(session, view, now, added)}
+            for before, parts in gone:
+                former = self._newest(session, view, before, parts)
+                left |= self._take_back(session, view, now, times, former)
+        newest = (left.pop(v.key, v) for v in self._newest(session, view, now, added))
+        self._write(session, view, chain(newest, _rest(left)))
 
     def tidy(
         self,
@@ -86,7 +88,7 @@ class OnlineRows:
         for space, view in by_space.items():
             if keys := again[space]:
                 now = self._version(view)
-                self._write(view, self._newest(session, view, now, now.partitions, keys))
+                self._write(session, view, self._newest(session, view, now, now.partitions, keys))
 
     def sample(self, session: FeatureSession, view: FeatureView, befores: Sequence[ViewVersion]) -> Parity:
         """Compares some entities of the partitions that are new since ``befores``; the choice depends on the
@@ -169,28 +171,57 @@ class OnlineRows:
         session: FeatureSession,
         view: FeatureView,
         now: ViewVersion,
-        newest: dict[str, OnlineValue],
+        times: Mapping[str, str],
         former: Iterable[OnlineValue],
-    ) -> None:
-        """Of entities whose newest row was in a partition that is gone, the newest row of what is left."""
-        doubtful = {
-            v.key: v for v in former if v.key not in newest or newest[v.key].event_time < v.event_time
-        }
+    ) -> dict[str, OnlineValue]:
+        """Of entities whose newest row was in a partition that is gone, the newest row of what is left.
+        ``times`` are those of the newest rows of what is new.
+        """
+        doubtful = {v.key: v.event_time for v in former if v.key not in times or times[v.key] < v.event_time}
         if not doubtful:
-            return
+            return {}
         left = {v.key: v for v in self._newest(session, view, now, now.partitions, sorted(doubtful))}
         lost = [
-            (now.space, key, v.event_time)
-            for key, v in doubtful.items()
-            if key not in left or left[key].event_time < v.event_time
+            (now.space, key, time)
+            for key, time in doubtful.items()
+            if key not in left or left[key].event_time < time
         ]
         self.store.take_back(self.manifest.product, lost)
-        newest.update(left)
+        return left
 
-    def _write(self, view: FeatureView, values: Iterable[OnlineValue]) -> None:
-        remaining, space = iter(values), self._version(view).space
+    def _write(self, session: FeatureSession, view: FeatureView, values: Iterable[OnlineValue]) -> None:
+        """Rows that are not known yet come last, with what is used until they are: to look for that is
+        another query.
+        """
+        later: list[str] = []
+        remaining, space = self._known_now(view, values, later), self._version(view).space
         while batch := list(islice(remaining, BATCH_ROWS)):
             self.store.write([self._row(view, space, value) for value in batch])
+        if later:
+            now, moment = self._version(view), self.clock.now()
+            files = view_files(view, now, self._reaching(view, now), self.uris)
+            rest = session.not_known_yet(files, moment, later)
+            while batch := list(islice(rest, BATCH_ROWS)):
+                self.store.write([self._row(view, space, value) for value in batch])
+
+    def _known_now(
+        self, view: FeatureView, values: Iterable[OnlineValue], later: list[str]
+    ) -> Iterator[OnlineValue]:
+        """The values that are known now; the keys of the others are put into ``later``."""
+        now = self.clock.now()
+        for value in values:
+            known = known_from(view, value.event_time, value.known_at)
+            if known is not None and known > now:
+                later.append(value.key)
+            else:
+                yield value
+
+    def _reaching(self, view: FeatureView, version: ViewVersion) -> list[Partition]:
+        """The partitions with rows that may be used still."""
+        if view.max_age_seconds is None:
+            return [p for p in version.partitions if p.key]
+        oldest = iso(self.clock.now() - timedelta(seconds=view.max_age_seconds))
+        return [p for p in version.partitions if p.key and p.max_event_time >= oldest]
 
     def _row(self, view: FeatureView, space: str, value: OnlineValue) -> OnlineRow:
         """A row stays until it is too old to be used, also when it becomes known only later."""
@@ -208,6 +239,7 @@ class OnlineRows:
             expires_at=expires,
             known_at=value.known_at,
             entity=view.entity,
+            earlier=clipped(value.earlier),
         )
 
     def _version(self, view: FeatureView) -> ViewVersion:
@@ -239,6 +271,11 @@ def _added(now: ViewVersion, befores: Sequence[ViewVersion]) -> tuple[Partition,
     old = [{p.sha256 for p in before.partitions} for before in befores]
     shared = set.intersection(*old) if old else set()
     return tuple(p for p in now.partitions if p.key and p.sha256 not in shared)
+
+
+def _rest(left: Mapping[str, OnlineValue]) -> Iterator[OnlineValue]:
+    """What is left once all before it was taken."""
+    yield from left.values()
 
 
 def _noting(values: Iterable[OnlineValue], keys: set[str]) -> Iterator[OnlineValue]:
