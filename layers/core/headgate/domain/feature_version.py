@@ -186,6 +186,8 @@ class FeatureVersionRecord:
     ``expired``, ``moved`` and ``different``.
     """
     steps: int = 0
+    collected_at: str = ""
+    """When it was given up as garbage; '' while it is kept."""
 
     def supersedes(self, inputs: Mapping[str, int]) -> bool:
         """True when this version was built from newer data of some input than ``inputs``.

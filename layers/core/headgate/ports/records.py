@@ -58,6 +58,14 @@ class FeatureCatalog(Protocol):
         """
         ...
 
+    def give_up_features(self, product: str, feature_set: str, ordinals: Sequence[int], at: str) -> None:
+        """Mark versions as garbage. Idempotent: an older mark stays."""
+        ...
+
+    def keep_features(self, product: str, feature_set: str, ordinals: Sequence[int]) -> None:
+        """Take marks back."""
+        ...
+
 
 class RunCatalog(Protocol):
     """Training runs, one per run spec digest."""

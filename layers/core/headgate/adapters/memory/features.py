@@ -1,6 +1,7 @@
 """Feature versions in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from headgate.adapters import documents
 from headgate.adapters.memory.faults import Faults
@@ -51,3 +52,19 @@ class MemoryFeatures(CatalogPart):
                 )
             self._feature_versions.setdefault(name, []).append(documents.text_of_record(record))
             self._builds[(*name, record.build_id)] = record.ordinal
+
+    def give_up_features(self, product: str, feature_set: str, ordinals: Sequence[int], at: str) -> None:
+        with self._faults.effect("catalog.give_up_features"), self._lock:
+            for ordinal in ordinals:
+                self._mark(product, feature_set, ordinal, lambda was: was or at)
+
+    def keep_features(self, product: str, feature_set: str, ordinals: Sequence[int]) -> None:
+        with self._faults.effect("catalog.keep_features"), self._lock:
+            for ordinal in ordinals:
+                self._mark(product, feature_set, ordinal, lambda _: "")
+
+    def _mark(self, product: str, feature_set: str, ordinal: int, mark: Callable[[str], str]) -> None:
+        versions = self._feature_versions[product, feature_set]
+        record = documents.feature_record(versions[ordinal - 1])
+        marked = replace(record, collected_at=mark(record.collected_at))
+        versions[ordinal - 1] = documents.text_of_record(marked)

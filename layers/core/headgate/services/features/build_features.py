@@ -111,7 +111,8 @@ class BuildFeatures:
         product = applied.product.name
         name = build_id(feature_set, {d: h.digest for d, h in inputs.items()}, self.engine.version)
         if (known := self._standing(product, feature_set.name, name)) is not None:
-            self._publish(known)
+            if not known.collected_at:
+                self._publish(known)
             return BuildOutcome(feature_set.name, "unchanged", known)
         self.guard.require(
             applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}"
@@ -161,7 +162,7 @@ class BuildFeatures:
         would tell where the older version came from.
         """
         newest = self.features.feature_versions(record.product, record.feature_set, limit=2)
-        told = {each.digest: each for each in (*newest, record)}
+        told = {each.digest: each for each in (*newest, record) if not each.collected_at}
         self.bus.publish([*map(self._lineage, told.values()), features_built(record)])
 
     def _lineage(self, record: FeatureVersionRecord) -> DomainEvent:

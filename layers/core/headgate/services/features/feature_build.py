@@ -95,6 +95,7 @@ class FeatureBuild:
             inputs=planned_inputs(parts.lake, product, inputs),
             directory=directory,
             chunk_bytes=parts.jobs.decide.chunk_bytes if parts.jobs else CHUNK_BYTES,
+            kept=frozenset(p.key for p in self._before.stored) if self._before else frozenset(),
         )
 
     def run(self, made: int | None = None) -> BuildOutcome:

@@ -58,6 +58,10 @@ class FeatureWork:
     made: set[str] = field(default_factory=set)
     """The ids of the steps that were made here."""
     local: dict[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    """Keys of what is in the lake and stays there. All else is written again where it is made again: what
+    lies there may be about to be collected.
+    """
 
     def stages(self) -> list[tuple[FeatureView, ...]]:
         """Views by how deep they read other views: those of a stage need only the stages before."""
@@ -162,7 +166,7 @@ class FeatureWork:
         if built.path is not None:
             sha256, size = file_sha256(built.path), built.path.stat().st_size
             key = f"{self.prefix}/data/{sha256}.parquet"
-            if not self.lake.exists(key):
+            if key not in self.kept:
                 self.lake.upload(built.path, key)
             self.local[sha256] = str(built.path)
         return Partition(
