@@ -1,4 +1,6 @@
-"""Feature versions in the catalog table: ``FEATURES#<p>/<set>`` with HEAD, V# and DIGEST# (the build id)."""
+"""Feature versions in the catalog table: ``FEATURES#<p>/<set>`` with HEAD, V#, DIGEST# (the build id) and
+JOB# (the recipe).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +19,7 @@ from headgate.adapters.aws.dynamo import (
     number,
     text,
 )
+from headgate.domain.feature_job import StageJob
 from headgate.domain.feature_version import FeatureVersionRecord
 
 
@@ -57,6 +60,19 @@ class DynamoFeatureCatalog:
                 Put({**kept, "sk": f"DIGEST#{record.build_id}"}, again, {":head": record.ordinal - 1}),
             ]
         )
+
+    def stage_job(self, product: str, feature_set: str, recipe: str) -> StageJob | None:
+        item = self._table.get(pk=features_key(product, feature_set), sk=f"JOB#{recipe}")
+        return None if item is None else documents.stage_job(text(item))
+
+    def put_stage_job(self, job: StageJob, was: StageJob | None) -> None:
+        item: Item = {
+            "pk": features_key(job.product, job.feature_set),
+            "sk": f"JOB#{job.recipe}",
+            "document": documents.text_of_record(job),
+        }
+        values = {":was": documents.text_of_record(was)} if was else {}
+        self._table.write([Put(item, "#document = :was" if was else ABSENT, values)])
 
     def give_up_features(self, product: str, feature_set: str, ordinals: Sequence[int], at: str) -> None:
         change = "SET #collected = if_not_exists(#collected, :at)"

@@ -144,9 +144,8 @@ class FeatureBuild:
         job = FeatureJob(
             self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
         )
-        id_ = jobs.submit(job, placed)
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
-        said = f"stage {stage}: {size}, {placed.workers} worker(s), job {id_}"
+        said = f"stage {stage}: {size}, {jobs.submit(job, placed)}"
         return BuildOutcome(self._set.name, "handed over", detail=said)
 
     def _newest_head(self) -> FeatureVersionRecord | None:
