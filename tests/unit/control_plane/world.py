@@ -93,6 +93,7 @@ from headgate.services.models.verify_version import VerifyVersion
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.reproduction.request_reproduction import RequestReproduction
 from headgate.services.retention.request_collection import RequestCollection
+from headgate.services.retention.request_feature_collection import RequestFeatureCollection
 from headgate.services.serving.trace_prediction import TracePrediction
 from headgate.services.training.read_run_logs import ReadRunLogs
 from headgate.services.training.request_training import RequestTraining
@@ -438,6 +439,7 @@ class World:
             feature_plans=PlanFeatures(
                 products, catalog, catalog, self.lake, guard, FeatureCompute(price_table(), 1 << 30, 3008)
             ),
+            feature_collections=RequestFeatureCollection(sets, catalog, self.maintain_queue, self.new_id),
             online=ReadOnline(sets, self.online),
         )
 
@@ -648,6 +650,7 @@ def _give_history(world: World) -> None:
     start_branch(catalog, work, Head(first, manifest(1)), ALICE.id, at)
     catalog.add_tag("flights", "flights", Tag("first", 1, first.digest, ALICE.id, at))
     catalog.put_collection(_collection())
+    catalog.put_collection(replace(_collection(), id="f-1", dataset="late", of="features"))
     DiffReports(world.lake).put(_diff())
     catalog.add_hold("flights", "flights", Hold("case-7", 1, ALICE.id, at, "asked for"))
 

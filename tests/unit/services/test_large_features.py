@@ -1,13 +1,14 @@
 """Builds that are planned before they run, and handed to Batch stage by stage when they are too large."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from headgate.adapters.memory import MemoryBatchCompute
+from headgate.adapters.memory import Crash, MemoryBatchCompute
 from headgate.bootstrap import price_table
-from headgate.domain.errors import InvalidRequest, NotFound, Permanent
+from headgate.domain.errors import ConfigurationError, InvalidRequest, NotFound, Permanent
 from headgate.domain.feature_job import FEATURES, PARAMETER, FeatureJob, ended_job
 from headgate.services.features.build_features import BuildFeatures
 from headgate.services.features.feature_build import BuildOutcome
@@ -45,7 +46,8 @@ def plan(desk: Desk, largest: int = ALL_HERE) -> dict[str, Any]:
 def batch(desk: Desk) -> tuple[BuildFeatures, MemoryBatchCompute]:
     """Builds of which nothing is made by the function itself."""
     compute = MemoryBatchCompute(deployed=[FEATURES])
-    jobs = FeatureJobs(compute, desk.platform.lake, decide(0), desk.platform.clock)
+    p = desk.platform
+    jobs = FeatureJobs(compute, p.lake, p.catalog, decide(0), p.clock)
     return replace(desk.platform.build, jobs=jobs), compute
 
 
@@ -209,8 +211,7 @@ def test_a_job_of_a_set_that_was_declared_anew_makes_nothing(desk: Desk) -> None
     p = desk.platform
     share = MakeFeatureShare(p.products, p.catalog, p.lake, p.build.engine, p.scratch)
     assert share.make(job, 0).stale
-    ended = ended_job({"jobId": "x", "status": "SUCCEEDED", "parameters": {PARAMETER: job.to_parameter()}})
-    assert service.on_job_ended(ended).state == "superseded"
+    assert service.on_job_ended(ended_job(end_of(compute))).state == "superseded"
 
 
 OTHERS: list[dict[str, Any]] = [
@@ -245,3 +246,93 @@ def test_the_end_of_one_worker_is_paid_for_and_is_not_the_end_of_the_array(desk:
     assert {(e.id, e.detail["quantity"], e.detail["usd"]) for e in lines} == {
         (f"features-{asked.job_id}:0", 60.0, round(price_table().compute_usd("cpu", 60.0), 6))
     }
+
+
+def end_of(compute: MemoryBatchCompute, nth: int = -1) -> dict[str, Any]:
+    """The state change of a job that ended well, whatever it made."""
+    asked = compute.submissions[nth]
+    return {"jobId": asked.job_id, "status": "SUCCEEDED", "parameters": dict(asked.parameters)}
+
+
+def finish(desk: Desk, service: BuildFeatures, compute: MemoryBatchCompute) -> BuildOutcome:
+    """Jobs and what follows them, until no job is at work."""
+    for _ in range(20):
+        submitted = len(compute.submissions)
+        _, told = work(desk, compute)
+        outcome = service.on_job_ended(ended_job(told))
+        if len(compute.submissions) == submitted:
+            return outcome
+    raise AssertionError("jobs without end")
+
+
+def test_drops_that_come_while_a_stage_is_at_work_wait_for_it_and_are_one_build_then(desk: Desk) -> None:
+    service, compute = batch(desk)
+    build(service)
+    for hours in ([40], [41], [42]):
+        desk.visits(hours)
+        waits = build(service)
+        assert waits.state == "handed over"
+        assert "is at work on stage 0 of sensor v1, visits v1: what is newer is built once" in waits.detail
+    assert len(compute.submissions) == 1
+
+    outcome = finish(desk, service, compute)
+
+    assert outcome.record is not None
+    assert outcome.record.input_ordinals == {"visits": 4, "sensor": 1}
+    jobs = [FeatureJob.from_parameter(s.parameters[PARAMETER]) for s in compute.submissions]
+    assert [job.inputs["visits"] for job in jobs] == [1] * 3 + [4] * (len(jobs) - 3)
+    manifest = desk.build()
+    assert contents(manifest) == contents_of(desk.from_nothing(), manifest)
+
+
+def test_of_workers_at_once_one_submits(desk: Desk) -> None:
+    service, compute = batch(desk)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(build, [service] * 4))
+    assert {o.state for o in outcomes} == {"handed over"}
+    assert len(compute.submissions) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_worker_that_dies_while_it_submits_is_followed_by_one_that_waits_until_it_is_dead(
+    desk: Desk, when: Literal["before", "after"]
+) -> None:
+    service, compute = batch(desk)
+    desk.platform.faults.clear()
+    desk.platform.faults.fail_at("catalog.put_stage_job", 2 if when == "after" else 1, "before")
+    with pytest.raises(Crash):
+        build(service)
+    desk.platform.faults.clear()
+    submitted = len(compute.submissions)
+    if when == "after":
+        assert (build(service).state, len(compute.submissions)) == ("handed over", 1)
+        desk.platform.clock.advance(3600)
+    assert (build(service).state, len(compute.submissions)) == ("handed over", submitted + 1)
+
+
+def test_the_end_of_an_earlier_job_that_is_told_again_starts_no_other(desk: Desk) -> None:
+    service, compute = batch(desk)
+    build(service)
+    ended = ended_job(failed(end_of(compute)))
+    with pytest.raises(Permanent):
+        service.on_job_ended(ended)
+    build(service)
+    assert service.on_job_ended(ended).state == "at work"
+    build(service)
+    assert len(compute.submissions) == 2
+
+
+def test_what_waited_for_a_job_that_failed_is_built_all_the_same(desk: Desk) -> None:
+    service, compute = batch(desk)
+    build(service)
+    desk.visits([40])
+    assert service.on_job_ended(ended_job(failed(end_of(compute)))).state == "handed over"
+    assert FeatureJob.from_parameter(compute.submissions[-1].parameters[PARAMETER]).inputs["visits"] == 2
+
+
+def test_what_could_not_be_submitted_holds_nothing_up(desk: Desk) -> None:
+    service, compute = batch(desk)
+    refusing = replace(service, jobs=replace(service.jobs, compute=MemoryBatchCompute(deployed=["cpu"])))
+    with pytest.raises(ConfigurationError):
+        build(refusing)
+    assert (build(service).state, len(compute.submissions)) == ("handed over", 1)

@@ -17,6 +17,7 @@ from headgate.domain.erasure import ErasureRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import SOURCE, DomainEvent
 from headgate.domain.experiment import Experiment
+from headgate.domain.feature_job import StageJob
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.garbage import CollectionRecord
 from headgate.domain.lineage import Edge
@@ -71,6 +72,10 @@ def collection_record(text: str) -> CollectionRecord:
 
 def feature_record(text: str) -> FeatureVersionRecord:
     return FeatureVersionRecord(**document_of(text))
+
+
+def stage_job(text: str) -> StageJob:
+    return StageJob(**document_of(text))
 
 
 def product_record(text: str) -> ProductRecord:

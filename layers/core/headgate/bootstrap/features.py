@@ -27,10 +27,11 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
     parts = parts_of(settings)
     compute = AwsBatchCompute(parts.clients, settings.batch_queues, settings.batch_job_definitions)
     decide = FeatureCompute(price_table(), settings.largest_build_bytes, settings.memory_mb)
+    features = DynamoFeatureCatalog(parts.catalog)
     return BuildFeatures(
         products=parts.products,
         datasets=DynamoDatasetCatalog(parts.catalog),
-        features=DynamoFeatureCatalog(parts.catalog),
+        features=features,
         lake=parts.lake,
         engine=parts.feature_engine(settings.memory_mb),
         online=DynamoOnlineStore(parts.table(settings.online_table), parts.clock),
@@ -38,7 +39,7 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
         guard=parts.guard,
         clock=parts.clock,
         scratch=parts.scratch,
-        jobs=FeatureJobs(compute, parts.lake, decide, parts.clock),
+        jobs=FeatureJobs(compute, parts.lake, features, decide, parts.clock),
         models=DynamoModelCatalog(parts.catalog),
     )
 

@@ -36,6 +36,15 @@ class FeaturesClient:
     def report(self, what: Asked, name: str) -> Document:
         return self.api.get(self._at(what, name))
 
+    def collect(self, dry_run: bool, retention: dict[str, int]) -> Document:
+        return self.api.call("POST", self._at("collections"), {"dry_run": dry_run, **retention})
+
+    def collections(self) -> Document:
+        return self.api.get(self._at("collections"))
+
+    def collection(self, name: str) -> Document:
+        return self.api.get(self._at("collections", name))
+
     def row(self, view: str, keys: Sequence[str], at: str | None) -> Document:
         query = [*(("key", key) for key in keys), *([("at", at)] if at else [])]
         return self.api.call("GET", f"{self._at('online', view)}?{urlencode(query)}")

@@ -48,6 +48,29 @@ class FeatureJob:
             raise InvalidRequest(f"the job's parameter is no part of a feature build: {error}") from error
 
 
+@dataclass(frozen=True)
+class StageJob:
+    """The one job of a set and recipe that may be at work. It is claimed before it is submitted: ``job_id``
+    is '' until then. ``token`` tells claims apart; ``claimed_at`` is ISO-8601 UTC.
+    """
+
+    product: str
+    feature_set: str
+    recipe: str
+    stage: int
+    inputs: Mapping[str, int]
+    token: str
+    claimed_at: str
+    job_id: str = ""
+    ended: bool = False
+
+    def told(self) -> str:
+        """For who has to wait for it."""
+        made_of = ", ".join(f"{dataset} v{ordinal}" for dataset, ordinal in sorted(self.inputs.items()))
+        who = f"job {self.job_id}" if self.job_id else "another worker"
+        return f"{who} is at work on stage {self.stage} of {made_of}: what is newer is built once it ends"
+
+
 Scope = Literal["job", "array", "worker"]
 """What has ended: a job alone, all of an array, or one worker of an array."""
 

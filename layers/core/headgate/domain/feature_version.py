@@ -197,6 +197,8 @@ class FeatureVersionRecord:
     steps: int = 0
     spec: str = ""
     """Digest of the bundle that declared the set; '' where none was kept."""
+    collected_at: str = ""
+    """When it was given up as garbage; '' while it is kept."""
 
     def supersedes(self, inputs: Mapping[str, int]) -> bool:
         """True when this version was built from newer data of some input than ``inputs``.

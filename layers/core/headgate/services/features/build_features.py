@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from headgate.domain import events
 from headgate.domain.errors import Permanent
 from headgate.domain.events import DomainEvent
-from headgate.domain.feature_job import EndedFeatureJob
+from headgate.domain.feature_job import EndedFeatureJob, FeatureJob
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureVersionRecord, build_id
 from headgate.domain.identity import Principal
@@ -79,26 +79,46 @@ class BuildFeatures:
         return outcomes
 
     def on_job_ended(self, ended: EndedFeatureJob) -> BuildOutcome:
-        """Goes on where the job has ended; of an array where all of it has. Raises Permanent when it failed,
-        and when it ended well without having made its stage.
+        """Goes on where the job has ended; of an array where all of it has. What waited for it comes next:
+        the newest inputs, also when the job's own build fails. Raises Permanent when the job failed, and when
+        it ended well without having made its stage.
         """
         job = ended.job
         self._publish_cost(ended)
         if ended.scope == "worker":
             return BuildOutcome(job.feature_set, "at work", detail="one worker of an array has ended")
-        if self.jobs is not None:
-            self.jobs.ended(job, ended.job_id)
+        if self.jobs is not None and not self.jobs.ended(job, ended.job_id):
+            return BuildOutcome(job.feature_set, "at work", detail="another job of the set is at work")
+        applied = self.products.get(job.product)
+        feature_set = applied.product.feature_sets.get(job.feature_set)
+        if feature_set is None or feature_set.recipe_digest() != job.recipe:
+            return BuildOutcome(job.feature_set, "superseded", detail="the set was declared anew")
+        newer = self._newer(feature_set, job)
+        try:
+            outcome = self._made(applied, feature_set, ended)
+        except Permanent:
+            if not newer:
+                raise
+        else:
+            if not newer or outcome.state == "handed over":
+                return outcome
+        return self.build(applied, feature_set)
+
+    def _made(self, applied: AppliedProduct, feature_set: FeatureSet, ended: EndedFeatureJob) -> BuildOutcome:
+        """The build that the job was for, gone on with."""
+        job = ended.job
         if ended.failure:
             raise Permanent(
                 f"stage {job.stage} of {job.product}/{job.feature_set} was not made: {ended.failure}, job "
                 f"{ended.job_id}; `headgate features build` tries again"
             )
-        applied = self.products.get(job.product)
-        feature_set = applied.product.feature_sets.get(job.feature_set)
-        if feature_set is None or feature_set.recipe_digest() != job.recipe:
-            return BuildOutcome(job.feature_set, "superseded", detail="the set was declared anew")
         inputs = {d: self.datasets.dataset_version(job.product, d, n) for d, n in job.inputs.items()}
         return self._build(applied, feature_set, inputs, made=job.stage)
+
+    def _newer(self, feature_set: FeatureSet, job: FeatureJob) -> bool:
+        """Whether an input has moved on since: builds of it were told to wait."""
+        heads = {d: self.datasets.dataset_head(job.product, d) for d in feature_set.inputs}
+        return any(head is not None and head.ordinal > job.inputs.get(d, 0) for d, head in heads.items())
 
     def build(self, applied: AppliedProduct, feature_set: FeatureSet) -> BuildOutcome:
         """Raises AccessDenied, InvalidRequest when a view fails, Conflict after many lost races."""
@@ -121,9 +141,10 @@ class BuildFeatures:
         answered = self._answered(applied, feature_set)
         parts = self._parts(lambda: self._declares(product, feature_set))
         if (known := self._standing(product, feature_set.name, name)) is not None:
-            self._publish(known)
-            with self.scratch.directory() as directory:
-                parts.follow(product, feature_set, answered).heal(known, directory)
+            if not known.collected_at:
+                self._publish(known)
+                with self.scratch.directory() as directory:
+                    parts.follow(product, feature_set, answered).heal(known, directory)
             return BuildOutcome(feature_set.name, "unchanged", known)
         self.guard.require(
             applied, SERVICE, "headgate:BuildFeatures", f"hrn:{product}:features/{feature_set.name}"
@@ -199,7 +220,7 @@ class BuildFeatures:
         would tell where the older version came from.
         """
         newest = self.features.feature_versions(record.product, record.feature_set, limit=2)
-        told = {each.digest: each for each in (*newest, record)}
+        told = {each.digest: each for each in (*newest, record) if not each.collected_at}
         self.bus.publish([*map(self._lineage, told.values()), features_built(record)])
 
     def _lineage(self, record: FeatureVersionRecord) -> DomainEvent:

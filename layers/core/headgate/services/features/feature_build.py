@@ -110,6 +110,7 @@ class FeatureBuild:
             inputs=planned_inputs(parts.lake, product, inputs),
             directory=directory,
             chunk_bytes=parts.jobs.decide.chunk_bytes if parts.jobs else CHUNK_BYTES,
+            kept=frozenset(p.key for p in self._before.stored) if self._before else frozenset(),
         )
 
         self._online = parts.follow(self._product, feature_set, answered)
@@ -163,9 +164,8 @@ class FeatureBuild:
         job = FeatureJob(
             self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
         )
-        id_ = jobs.submit(job, placed)
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
-        said = f"stage {stage}: {size}, {placed.workers} worker(s), job {id_}"
+        said = f"stage {stage}: {size}, {jobs.submit(job, placed)}"
         return BuildOutcome(self._set.name, "handed over", detail=said)
 
     def _newest_head(self) -> FeatureVersionRecord | None:

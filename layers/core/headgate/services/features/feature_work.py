@@ -60,6 +60,10 @@ class FeatureWork:
     made: set[str] = field(default_factory=set)
     """The ids of the steps that were made here."""
     local: dict[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    """Keys of what is in the lake and stays there. All else is written again where it is made again: what
+    lies there may be about to be collected.
+    """
 
     @cached_property
     def spaces(self) -> Mapping[str, str]:
@@ -169,7 +173,7 @@ class FeatureWork:
         if built.path is not None:
             sha256, size = file_sha256(built.path), built.path.stat().st_size
             key = f"{self.prefix}/data/{sha256}.parquet"
-            if not self.lake.exists(key):
+            if key not in self.kept:
                 self.lake.upload(built.path, key)
             self.local[sha256] = str(built.path)
         return Partition(

@@ -84,9 +84,9 @@ class PlanFeatures:
             "stages": [],
         }
         if not told["waiting"]:
-            known = self.features.feature_version_of_build(product, feature_set, told["build_id"])
-            head = self.features.feature_head(product, feature_set)
-            told["unchanged"] = known.ordinal if known and head and known.stands(head) else None
+            found = self.features.feature_version_of_build(product, feature_set, told["build_id"])
+            newest = self.features.feature_head(product, feature_set)
+            told["unchanged"] = found.ordinal if found and newest and found.stands(newest) else None
             self._fill(told, self._work(product, declared, inputs))
         made = [*told["views"], told["training"]]
         counted = {n: sum(each[n] for each in made) for n in ("partitions", "to_build", "bytes")}

@@ -123,6 +123,7 @@ class RebuildFeatures:
             prefix=features_prefix(bundle.name, feature_set.name),
             inputs=planned_inputs(lake, bundle, self._inputs(closure, feature_set)),
             directory=directory,
+            kept=frozenset(p.key for p in closure.features.stored) if closure.features else frozenset(),
         )
         for stage in work.stages():
             plans = work.plan(stage)
