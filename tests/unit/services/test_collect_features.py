@@ -19,6 +19,7 @@ from headgate.domain.run import RunRecord
 from headgate.services.features.build_features import BuildFeatures
 from headgate.services.features.feature_manifests import load_features, load_statistics
 from headgate.services.features.feature_sets import FeatureSets
+from headgate.services.features.online_notes import OnlineNotes
 from headgate.services.features.under_way import FUNCTION_SECONDS, LATER, SOON, UnderWay
 from headgate.services.file_digest import file_sha256
 from headgate.services.retention.collect_features import CollectFeatures
@@ -166,6 +167,29 @@ def aged(desk: Collector) -> Collector:
     desk.roll_back("sensor", 0)
     desk.build()
     return desk.wait()
+
+
+@pytest.mark.parametrize("kind", ["kept", "version"])
+def test_what_online_rows_are_of_stays(aged: Collector, kind: str) -> None:
+    """A live model is answered from the rows of a recipe of before; they follow its last manifest."""
+    second = aged.versions()[1]
+    notes = OnlineNotes(aged.platform.lake, aged.platform.clock, PRODUCT, SET)
+    if kind == "kept":
+        notes.keep("a recipe of before", second.digest)
+    else:
+        notes.begin(second.digest)
+    aged.wait()
+
+    done = aged.collect()
+
+    assert done.collected == ((1, 2),)
+    assert load_features(aged.platform.lake, PRODUCT, SET, second.digest) == second
+    for partition in second.stored:
+        assert file_sha256(Path(aged.platform.lake.uri(partition.key))) == partition.sha256
+    notes.end(versions={second.digest}, kept={"a recipe of before"})
+    aged.collect()
+    with pytest.raises(NotFound):
+        load_features(aged.platform.lake, PRODUCT, SET, second.digest)
 
 
 def test_what_no_kept_version_needs_goes_and_the_record_says_so(aged: Collector) -> None:

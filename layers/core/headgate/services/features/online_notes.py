@@ -71,6 +71,11 @@ class OnlineNotes:
         except NotFound:
             return ""
 
+    def versions(self) -> frozenset[str]:
+        """The versions that the store's rows may be of, besides the newest."""
+        notes = self.read()
+        return notes.writing | notes.left | {self.kept(recipe) for recipe in notes.kept} - {""}
+
     def begin(self, version: str) -> None:
         self._put("version", version)
 

@@ -20,6 +20,7 @@ by beginning again.
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -33,6 +34,7 @@ from headgate.ports import FeatureCatalog, ObjectEntry
 from headgate.services.clock import iso, parse_iso
 from headgate.services.features.feature_compute import job_notes
 from headgate.services.features.feature_manifests import features_prefix, load_features
+from headgate.services.features.online_notes import OnlineNotes
 from headgate.services.features.under_way import JOB_SECONDS, LATER, UnderWay
 from headgate.services.retention.collection_run import CollectionRun, Finding, OutOfTime, Postponed
 from headgate.services.retention.version_uses import EVERY, VersionUses
@@ -158,7 +160,15 @@ class CollectFeatures:
                     continue
                 raise
             reach.add(manifest, _prefix(record), version.digest)
+        for digest in self._online(record) - reach.digests:
+            with suppress(NotFound):  # of rows whose version is gone by now, the next build finds out
+                manifest = load_features(self.run.lake, record.product, record.dataset, digest)
+                reach.add(manifest, _prefix(record), digest)
         return reach
+
+    def _online(self, record: CollectionRecord) -> frozenset[str]:
+        """What online rows are of besides the newest version: live models are answered from some of it."""
+        return OnlineNotes(self.run.lake, self.run.clock, record.product, record.dataset).versions()
 
     def _dangling(
         self,
