@@ -1,16 +1,15 @@
 """Rows of the reader's own, joined with a version's views by the engine that joins training sets."""
 
 import os
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
-from headgate.adapters.engines.duckdb_session import Limits, identifier, quoted
+from headgate.adapters.engines.duckdb_session import Limits, identifier
 from headgate.cli.failures import CommandFailed
+from headgate.client.label_query import Columns, columns_of, described, first_row, parquet, utc, within
 from headgate.domain.dataset_input import DatasetInput, InputFile
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureView
@@ -19,10 +18,8 @@ from headgate.domain.manifest import SchemaColumn
 from headgate.ports import ViewFiles
 
 MEMORY_BYTES = 2 << 30
-LABELS = "labels.parquet"
 PLACE = "__place"
 """Where a row stood among the labels: they come back in their order."""
-Columns = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -33,75 +30,6 @@ class Joined:
     rows: int
     columns: Columns
     notes: tuple[str, ...]
-
-
-def label_table(labels: Any, folder: Path) -> Path:
-    """The labels as a Parquet file: of a path of Parquet or CSV, or of a table of pyarrow, pandas, polars or
-    whatever hands out Arrow. Named indexes of pandas come as columns, others are left out. Raises
-    CommandFailed for anything else, and where two columns have one name.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if isinstance(labels, str | os.PathLike):
-        return _label_file(Path(labels), folder)
-    path = folder / LABELS
-    try:
-        table = _arrow_table(labels)
-        if twice := [name for name, n in Counter(map(str.lower, table.column_names)).items() if n > 1]:
-            raise CommandFailed(f"two columns of the labels have one name: {', '.join(twice)}")
-        pq.write_table(table, path)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise CommandFailed(f"the labels are no table that Arrow can read: {_first_line(error)}") from error
-    return path
-
-
-def _arrow_table(labels: Any) -> Any:
-    import pyarrow as pa
-
-    if hasattr(labels, "__arrow_c_stream__"):
-        table = pa.RecordBatchReader.from_stream(labels).read_all()
-    elif type(labels).__module__.startswith("pandas.") and type(labels).__name__ == "DataFrame":
-        table = pa.Table.from_pandas(labels)
-    else:
-        raise CommandFailed(
-            "labels are a table of pyarrow, pandas or polars, or a path, not of the type "
-            f"{type(labels).__name__}"
-        )
-    return table.drop_columns([name for name in table.column_names if _UNNAMED_INDEX.fullmatch(name)])
-
-
-def moments(start: str | None, end: str | None) -> None:
-    """Raises CommandFailed unless both are dates or instants, and ``start`` comes before ``end``."""
-    for text in (start, end):
-        if text is not None:
-            _asked(f"SELECT {_moment(text)}", f"{text!r} is no date or instant: 2013-10-01 is needed")
-    if (
-        start is not None
-        and end is not None
-        and not _asked(f"SELECT {_moment(start)} < {_moment(end)}", "")[0]
-    ):
-        raise CommandFailed(f"no time is from {start} on and before {end}")
-
-
-def limits_of(labels: Path, event_time: str, start: str | None, end: str | None) -> tuple[str, str]:
-    """The first event time from ``start`` on, and an instant after the last before ``end``. Raises
-    CommandFailed when a row has none, or no row is of that time.
-    """
-    if event_time.lower() not in {name.lower() for name in _described(labels)}:
-        raise CommandFailed(f"the labels have no column {event_time}, which says what was known by then")
-    query = (
-        f"SELECT count(*) - count(t), strftime(min(t) FILTER (meant), {_STAMP}), "
-        f"strftime(max(t) FILTER (meant) + INTERVAL 1 SECOND, {_STAMP}) "
-        f"FROM (SELECT *, {within('t', start, end)} AS meant FROM "
-        f"(SELECT {_utc(event_time)} AS t FROM {_parquet(labels)}))"
-    )
-    row = _asked(query, f"the column {event_time} of the labels")
-    if row[0]:
-        raise CommandFailed(f"{row[0]:,} of the labels have no {event_time}: nothing was known at no time")
-    if row[1] is None:
-        raise CommandFailed("there is no row among the labels that is asked for")
-    return str(row[1]), str(row[2])
 
 
 def join_labels(
@@ -152,7 +80,7 @@ def _refuse_features(declared: FeatureSet, views: Sequence[Mapping[str, Any]], l
         for column in view["columns"]
         if column["name"] not in known[view["view"]]
     }
-    for name in _described(labels):
+    for name in described(labels):
         if (view := made.get(name.lower())) is not None:
             raise CommandFailed(f"the labels have a column {name}, and the view {view} makes one: rename it")
 
@@ -168,7 +96,7 @@ def _spine(
     they stood.
     """
     time = declared.spine.event_time or ""
-    there = _described(labels)
+    there = described(labels)
     needed = {column for view in declared.views for column in view.entity} | {time}
     if missing := sorted(needed - set(there)):
         raise CommandFailed(
@@ -180,17 +108,17 @@ def _spine(
     meant = {**types, **({} if left_out else {c.name: c.type for c in declared.request})}
     _require_kept(labels, {name: (kind, meant[name]) for name, kind in there.items() if name in meant})
     selected = [
-        f"{_utc(name, kind) if name == time else _cast(name, meant.get(name))} AS {identifier(name)}"
+        f"{utc(name, kind) if name == time else _cast(name, meant.get(name))} AS {identifier(name)}"
         for name, kind in there.items()
     ]
-    source = _parquet(labels, "file_row_number=true")
+    source = parquet(labels, "file_row_number=true")
     selected += [f"file_row_number AS {place}"] if place else []
     rows = f"SELECT {', '.join(selected)} FROM {source}"
-    asked = f"SELECT * FROM ({rows}) WHERE {within(time, *bounds)}"
-    columns = _columns(asked)
+    meant_rows = f"SELECT * FROM ({rows}) WHERE {within(time, *bounds)}"
+    columns = columns_of(meant_rows)
     entity = tuple(sorted(needed - {time}))
     view = replace(declared.spine, name="labels", sql="", inputs=(), entity=entity)
-    return asked, _files(view, columns, []), left_out
+    return meant_rows, _files(view, columns, []), left_out
 
 
 def _require_kept(labels: Path, casts: Mapping[str, tuple[str, str]]) -> None:
@@ -201,9 +129,9 @@ def _require_kept(labels: Path, casts: Mapping[str, tuple[str, str]]) -> None:
         if kind == wanted or kind.startswith(("VARCHAR", "ENUM")):
             continue
         changed = f"CAST({_cast(name, wanted)} AS {kind}) IS DISTINCT FROM {identifier(name)}"
-        found = _asked(
+        found = first_row(
             f"SELECT count(*) FILTER ({changed}), CAST(any_value({identifier(name)}) FILTER ({changed}) AS "
-            f"VARCHAR) FROM {_parquet(labels)}",
+            f"VARCHAR) FROM {parquet(labels)}",
             f"the column {name} of the labels, which is joined as {wanted}",
         )
         if found[0]:
@@ -231,82 +159,6 @@ def _files(view: FeatureView, columns: Columns, paths: Sequence[Path]) -> ViewFi
     return ViewFiles(view, DatasetInput(schema, tuple(InputFile(str(path), columns) for path in paths)))
 
 
-def _label_file(path: Path, folder: Path) -> Path:
-    """Under a name of its own: an engine takes more from a path than a file (``*``, ``key=value/``)."""
-    if not path.is_file():
-        raise CommandFailed(f"{path}: there is no such file of labels")
-    if path.suffix not in (".parquet", ".csv"):
-        raise CommandFailed(f"{path}: labels are read from .parquet or .csv")
-    target = folder / LABELS
-    if path.suffix == ".parquet":
-        target.symlink_to(path.resolve())
-        return target
-    given = folder / "labels.csv"
-    given.symlink_to(path.resolve())
-    read = f"read_csv({quoted(str(given))}, hive_partitioning=false)"
-    _asked(f"COPY (FROM {read}) TO {quoted(str(target))} (FORMAT parquet)", str(path))
-    return target
-
-
-def _parquet(path: Path, *options: str) -> str:
-    return f"read_parquet({', '.join([quoted(str(path)), 'hive_partitioning=false', *options])})"
-
-
-def _described(path: Path) -> dict[str, str]:
-    return dict(_columns(f"FROM {_parquet(path)}"))
-
-
-def _columns(query: str) -> Columns:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        try:
-            found = connection.execute(f"DESCRIBE {query}").fetchall()
-        except duckdb.Error as error:
-            raise CommandFailed(f"the labels: {str(error).splitlines()[0]}") from error
-    return tuple((row[0], row[1]) for row in found)
-
-
-def _asked(query: str, what: str) -> tuple[Any, ...]:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        try:
-            return connection.execute(query).fetchone() or ()
-        except duckdb.Error as error:
-            raise CommandFailed(f"{what}: {str(error).splitlines()[0]}") from error
-
-
-def _utc(column: str, type_: str = "") -> str:
-    """Instants as UTC TIMESTAMPs; what says no zone is UTC."""
-    if type_ == "TIMESTAMP":
-        return identifier(column)
-    return f"CAST(CAST({identifier(column)} AS TIMESTAMPTZ) AS TIMESTAMP)"
-
-
 def _cast(column: str, type_: str | None) -> str:
     name = identifier(column)
     return name if type_ is None else f"CAST({name} AS {type_})"
-
-
-def _moment(text: str) -> str:
-    """A date or an instant as a UTC TIMESTAMP; what says no zone is UTC."""
-    return f"CAST(CAST({quoted(text)} AS TIMESTAMPTZ) AS TIMESTAMP)"
-
-
-def within(column: str, start: str | None, end: str | None) -> str:
-    """The SQL condition that a UTC TIMESTAMP is from ``start`` on and before ``end``."""
-    limits = [(start, ">="), (end, "<")]
-    asked = [f"{identifier(column)} {sign} {_moment(bound)}" for bound, sign in limits if bound is not None]
-    return " AND ".join(asked) or "true"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-_STAMP = quoted("%Y-%m-%dT%H:%M:%S.%fZ")
-_UNNAMED_INDEX = re.compile(r"__index_level_[0-9]+__")
-"""What pandas calls an index without a name."""

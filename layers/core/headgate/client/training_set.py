@@ -13,7 +13,9 @@ from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.cli.failures import CommandFailed
 from headgate.cli.features_client import FeaturesClient
 from headgate.client.download import Progress, fetch
-from headgate.client.labels import join_labels, label_table, limits_of, moments, within
+from headgate.client.label_query import limits_of, moments, within
+from headgate.client.label_table import label_table
+from headgate.client.labels import join_labels
 
 
 class Folder:
