@@ -27,13 +27,13 @@ def get_feature_version(plane: ControlPlane, call: Call) -> Document:
 
     The name is latest, an ordinal (v3 or 3), or the first digits of the digest. 200: <record>, and {"recipe",
     "current": bool, "engine", "seed", "label_rows", "views": [{"name", "incremental", "whole_because",
-    "partitions", "rows", "bytes", "columns", "online", "content", "tests": [{"name", "passed", "instants"}],
-    "untested"}], "columns": [{"name", "type", "role", "view", "statistics": {"kind", "rows", "nulls",
-    "minimum", "maximum", "mean", "deviation", "edges", "shares"} or {"kind", "rows", "nulls", "values":
-    {value: rows}, "others"}, or null, "sources": [{"dataset", "column", "type": "DIRECT"|"INDIRECT",
-    "subtype"}] or null}], "untraced": {view: why}}; "instants" were tried in a leak test, "untested" is why
-    generated tests were not run, "untraced" why columns have no sources; values of restricted columns are
-    masked.
+    "partitions", "rows", "bytes", "columns", "online", "content", "tests": [{"name", "passed", "instants",
+    "always_known"}], "untested"}], "columns": [{"name", "type", "role", "view", "statistics": {"kind",
+    "rows", "nulls", "minimum", "maximum", "mean", "deviation", "edges", "shares"} or {"kind", "rows",
+    "nulls", "values": {value: rows}, "others"}, or null, "sources": [{"dataset", "column", "type":
+    "DIRECT"|"INDIRECT", "subtype"}] or null}], "untraced": {view: why}}; "instants" were tried in a leak
+    test, "always_known" are inputs that tell no time, of which it finds nothing, "untested" is why generated
+    tests were not run, "untraced" why columns have no sources; values of restricted columns are masked.
     """
     return plane.features.show(call.principal, call.product, _set(call), call.path["reference"])
 

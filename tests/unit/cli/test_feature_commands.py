@@ -80,7 +80,8 @@ def test_a_version_is_shown_by_any_of_its_names(place: Workplace, words: tuple[s
     assert any(line.startswith("sensor v2") for line in told)
     assert any(line.startswith("double_size INTEGER asked (on demand) 0") for line in told)
     assert any(line.startswith("warmth DOUBLE sensor_now ") for line in told)
-    assert any(line.startswith("sensor_now 240 2 online 1 of 1: leak whole: it declares no") for line in told)
+    tested = "1 of 1: leak; sensor taken as known always"
+    assert any(line.startswith(f"sensor_now 240 2 online {tested} whole: it declares no") for line in told)
     size = next(line for line in text.splitlines() if line.startswith("size "))
     assert "0 to 49" in size
     shop = next(line for line in lines(text) if line.startswith("shop "))

@@ -137,6 +137,8 @@ def _tested(view: Document) -> str | None:
     tests = view["tests"]
     passed = [test["name"] for test in tests if test["passed"]]
     told = [f"{len(passed)} of {len(tests)}: {', '.join(passed)}"] if tests else []
+    timeless = [name for test in tests for name in test.get("always_known", ())]
+    told += [f"{', '.join(timeless)} taken as known always"] if timeless else []
     return "; ".join([*told, *(["too large for leak and window"] if view.get("untested") else [])]) or None
 
 

@@ -92,7 +92,14 @@ def _leak_test(
         inputs = [_leak_input(s, _around(task.view, s, at, given[s.name])) for s in task.sources]
         if leaks := find_leaks(maker.connection, view, inputs, at, extra, view.kind == "feature", grown):
             raise InvalidRequest(_told(task, leaks))
-    return {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z" for at in instants]}
+    return _passed(instants, task)
+
+
+def _passed(instants: Sequence[datetime], task: ViewTask) -> dict[str, Any]:
+    """``always_known`` are inputs that say nothing of when: of them no future can be made."""
+    told = {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z" for at in instants]}
+    timeless = sorted(s.name for s in task.sources if not _leak_input(s, "").dated)
+    return {**told, "always_known": timeless} if timeless else told
 
 
 def _instants(maker: ViewMaker, view: FeatureView, built: ViewFiles) -> list[datetime]:
@@ -113,12 +120,12 @@ def _always_known_test(maker: ViewMaker, task: ViewTask, given: Mapping[str, str
     view, inputs = task.view, [_leak_input(s, given[s.name]) for s in task.sources]
     befores = [before for each in inputs if (before := _before(maker, view, each)) is not None]
     if not befores:
-        return {"name": "leak", "passed": True, "instants": []}
+        return _passed([], task)
     at = min(befores)
     if leaks := find_leaks(maker.connection, view, inputs, at):
         why = f"it has no event_time, so that rows of any time see it: give {view.name} one"
         raise InvalidRequest(f"{_told(task, leaks)}; {why}")
-    return {"name": "leak", "passed": True, "instants": [f"{at.isoformat()}Z"]}
+    return _passed([at], task)
 
 
 def _before(maker: ViewMaker, view: FeatureView, given: LeakInput) -> datetime | None:
