@@ -101,7 +101,8 @@ class FeatureSets:
                 "digest are needed"
             )
         every = self.catalog.feature_versions(head.product, head.feature_set, head.ordinal)
-        found = [record for record in every if record.digest.startswith(start)]
+        newest = {record.digest: record for record in reversed(every)}
+        found = [record for digest, record in newest.items() if digest.startswith(start)]
         if not found:
             raise NotFound(
                 f"{head.product}/{head.feature_set} has no version whose digest starts with {start}"
