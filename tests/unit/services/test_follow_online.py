@@ -101,6 +101,8 @@ def test_what_is_declared_again_is_the_newest_again_with_its_rows(fed: MemoryPla
     assert first is not None
     assert again is not None
     assert (again.ordinal, again.build_id, again.built) == (3, first.build_id, 0)
+    assert again.digest == first.digest
+    assert FeatureDesk(fed).show(first.digest[:12])["ordinal"] == 3
     assert rows(fed)["north"] == ("2024-01-28T12:00:00.000Z", 28.12)
     require_newest(fed)
 
@@ -209,6 +211,22 @@ def test_a_note_that_was_left_heals_by_the_same_event_again(fed: MemoryPlatform)
     assert build(fed) == "unchanged"
     # Then only the version's rows are there
     require_newest(fed)
+
+
+def test_rows_of_a_first_version_that_never_was_are_taken_back(platform: MemoryPlatform) -> None:
+    take_in(platform, 1)
+    reading(platform, "north,2024-01-28 13:00:00,1.5", "west,2024-01-28 13:00:00,1.5")
+    platform.faults.clear()
+    commit = side_effects(platform, build).index("catalog.commit_features") + 1
+    platform.faults.fail_at(ANY_EFFECT, commit)
+    with pytest.raises(Crash):
+        build(platform)
+    platform.faults.clear()
+    platform.restart()
+    assert rows(platform)["north"] == ("2024-01-28T13:00:00.000Z", 1.5)
+    roll_back(platform)
+    build(platform)
+    assert rows(platform) == dict.fromkeys(("north", "south"), ("2024-01-28T12:00:00.000Z", 28.12))
 
 
 def overtaking(fed: MemoryPlatform, meanwhile: Callable[[], None]) -> None:
@@ -332,7 +350,6 @@ def test_whatever_comes_the_rows_are_those_of_the_newest_version(
         platform = MemoryPlatform(Path(folder))
         platform.apply_product(bundle())
         take_in(platform, 1)
-        build(platform)
         for kind, one, two in steps:
             if kind == "reading":
                 reading(platform, f"{'north' if one % 2 else 'south'},2024-01-28 1{one}:00:00,{two}")

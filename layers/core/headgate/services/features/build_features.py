@@ -172,6 +172,8 @@ class BuildFeatures:
         """A recipe that today's data cannot be made by any more harms nobody else."""
         heads = {d: self.datasets.dataset_head(keeping.product.name, d) for d in declared.inputs}
         inputs = {dataset: head for dataset, head in heads.items() if head is not None}
+        if missing := sorted(heads.keys() - inputs.keys()):
+            return BuildOutcome(declared.name, "not kept", detail=f"no version of {', '.join(missing)}")
         try:
             under_way = UnderWay(self.lake, self.clock).noted(keeping.product.name, keeping.current.name)
             with under_way, self.scratch.directory() as directory:

@@ -27,6 +27,9 @@ from headgate.services.features.online_parity import Parity
 from headgate.services.features.online_rows import OnlineRows
 from headgate.services.products import Products
 
+ATTEMPTS = 3
+"""Comparisons, each with the newest version, until none comes meanwhile."""
+
 
 @dataclass(frozen=True)
 class CheckParity:
@@ -42,17 +45,20 @@ class CheckParity:
 
     def check(self, product: str, feature_set: str) -> dict[str, Any]:
         """The result of a `headgate.domain.feature_request.FeatureReport`. Raises NotFound without a version,
-        InvalidRequest, Throttled, and Conflict when rows were erased or a version came meanwhile.
+        InvalidRequest, Throttled, and Conflict when rows were erased meanwhile or versions kept coming.
         """
-        applied = self.products.get(product).product
-        declared = applied.feature_sets.get(feature_set)
-        head = self.features.feature_head(product, feature_set)
-        if declared is None or head is None:
-            raise NotFound(f"feature set {product}/{feature_set} has no version to compare with")
-        manifest = self._manifest(head)
-        views = self._compared(declared, head, manifest)
-        if self.features.feature_head(product, feature_set) != head:
-            raise Conflict(f"a newer version of {product}/{feature_set} came meanwhile")
+        for _ in range(ATTEMPTS):
+            applied = self.products.get(product).product
+            declared = applied.feature_sets.get(feature_set)
+            head = self.features.feature_head(product, feature_set)
+            if declared is None or head is None:
+                raise NotFound(f"feature set {product}/{feature_set} has no version to compare with")
+            manifest = self._manifest(head)
+            views = self._compared(declared, head, manifest)
+            if self.features.feature_head(product, feature_set) == head:
+                break
+        else:
+            raise Conflict(f"newer versions of {product}/{feature_set} kept coming")
         if self._manifest(head).stored != manifest.stored:
             raise Conflict(f"rows of {product}/{feature_set} v{head.ordinal} were erased meanwhile")
         totals = {name: sum(view[name] for view in views) for name in ("checked", "different")}

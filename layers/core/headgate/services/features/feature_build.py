@@ -41,8 +41,8 @@ COMMIT_ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """What became of one build: ``state`` is built, unchanged, waiting, handed over or superseded; ``detail``
-    says why it waits, and what was handed over.
+    """What became of one build: ``state`` is built, unchanged, waiting, handed over or superseded; of the
+    rows of a live model's recipe, kept or not kept. ``detail`` says why, and what was handed over.
     """
 
     feature_set: str

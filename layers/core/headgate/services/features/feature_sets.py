@@ -101,7 +101,8 @@ class FeatureSets:
                 "digest are needed"
             )
         every = self.catalog.feature_versions(head.product, head.feature_set, head.ordinal)
-        found = list({r.digest: r for r in reversed(every) if r.digest.startswith(start)}.values())
+        newest = {record.digest: record for record in reversed(every)}
+        found = [record for digest, record in newest.items() if digest.startswith(start)]
         if not found:
             raise NotFound(
                 f"{head.product}/{head.feature_set} has no version whose digest starts with {start}"

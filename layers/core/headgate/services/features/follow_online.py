@@ -9,7 +9,7 @@ A crash anywhere leaves the note, and the next build or the same one finds it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +37,17 @@ class Before:
     ordinal: int = 0
 
     def views(self, view: ViewVersion) -> list[ViewVersion]:
-        """The view as the rows in its space may be of; none when that is not known."""
-        if self.doubt or self.newest is None or view.space not in self.newest.spaces:
-            return []
-        return _in_space(view, [self.newest, *self.writing.values()])
+        """The view as the rows in its space may be of. Where nobody knows, no row is taken to be there."""
+        known = [] if self.doubt or self.newest is None else _in_space(view, [self.newest])
+        return [*(known or [replace(view, partitions=())]), *_in_space(view, self.writing.values())]
 
     def unknown(self, manifest: FeatureManifest) -> bool:
         """Whether rows may be there that none of the versions has: in doubt, and when the newest version lies
         elsewhere, for a view may come back to where it was long ago.
         """
-        return self.doubt or (self.newest is not None and self.newest.spaces != manifest.spaces)
+        if self.newest is None:
+            return self.doubt or bool(self.writing)
+        return self.doubt or self.newest.spaces != manifest.spaces
 
     def uris(self, lake: ObjectStore) -> dict[str, str]:
         known = [*([self.newest] if self.newest else []), *self.writing.values()]
