@@ -82,6 +82,7 @@ class FeatureBuild:
         self._inputs = inputs
         self._name = name
         self._started = parts.clock.monotonic()
+        self._head_before = self._newest_head()
         self._before = self._manifest_before()
         self._tests = FeatureTests(self._before)
         sketches = sketches_of(load_statistics(parts.lake, self._before)) if self._before else {}
@@ -142,7 +143,9 @@ class FeatureBuild:
         ordinals = {d: r.ordinal for d, r in self._inputs.items()}
         recipe = self._set.recipe_digest()
         job = FeatureJob(
-            self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
+            *(self._product, self._set.name, recipe, ordinals, stage, placed.workers),
+            chunk_bytes=self._work.chunk_bytes,
+            before=self._head_before.ordinal if self._head_before else 0,
         )
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
         said = f"stage {stage}: {size}, {jobs.submit(job, placed)}"
@@ -152,7 +155,7 @@ class FeatureBuild:
         return self._parts.features.feature_head(self._product, self._set.name)
 
     def _manifest_before(self) -> FeatureManifest | None:
-        head = self._newest_head()
+        head = self._head_before
         if head is None:
             return None
         return load_features(self._parts.lake, self._product, self._set.name, head.digest)
