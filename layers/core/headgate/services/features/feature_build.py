@@ -113,12 +113,14 @@ class FeatureBuild:
             work.make_views(plans, missing)
             work.settle(plans)
             self._tests.views(work, plans)
-        joins = self._missing_joins()
+        steps = work.join_steps()
+        found = work.memo.find([s.id for s in steps])
+        joins = [s for s in steps if s.id not in found]
         if (handed := self._hand_over(len(stages), [step.bytes for step in joins], made)) is not None:
             return handed
         with self._session() as session:
             work.make_joins(session, joins)
-            manifest = self._stored_manifest()
+            manifest = self._stored_manifest(steps)
             head = self._newest_head()
             if (head is not None and head.supersedes(ordinals)) or not self._parts.declared():
                 return BuildOutcome(self._set.name, "superseded", head)
@@ -165,14 +167,8 @@ class FeatureBuild:
         before = [lake.uri(p.key) for p in reads(self._set.views, self._before)]
         return work.engine.session([*work.uris().values(), *before], work.directory, self._set.seed)
 
-    def _missing_joins(self) -> list[JoinStep]:
-        steps = self._work.join_steps()
-        found = self._work.memo.find([s.id for s in steps])
-        return [s for s in steps if s.id not in found]
-
-    def _stored_manifest(self) -> FeatureManifest:
+    def _stored_manifest(self, steps: Sequence[JoinStep]) -> FeatureManifest:
         """Every partition is there: the manifest is put in the lake."""
-        steps = self._work.join_steps()
         parts = self._work.memo.find([s.id for s in steps])
         statistics = statistics_document({id_: part.sketches for id_, part in parts.items()})
         manifest = self._manifest(steps, parts, self._stored(statistics))
