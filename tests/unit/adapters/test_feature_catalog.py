@@ -74,7 +74,8 @@ class TestFeatureCatalog:
     def test_a_stage_is_claimed_by_one_and_replaced_from_what_is_there(self, backend: Backend) -> None:
         claims = [StageJob("shop", "spend", "r1", 0, {"orders": 2}, f"t{n}", TIME) for n in range(4)]
 
-        outcomes = race(lambda claim: backend.features.put_stage_job(claim, None), claims)
+        catalog = backend.features
+        outcomes = race(lambda claim: catalog.put_stage_job(claim, None), claims)
 
         (won,) = [claim for claim, error in outcomes if error is None]
         assert backend.features.stage_job("shop", "spend", "r1") == won

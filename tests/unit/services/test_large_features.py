@@ -13,6 +13,8 @@ from headgate.domain.feature_job import FEATURES, PARAMETER, FeatureJob, ended_j
 from headgate.services.features.build_features import BuildFeatures
 from headgate.services.features.feature_build import BuildOutcome
 from headgate.services.features.feature_compute import FeatureCompute, FeatureJobs
+from headgate.services.features.feature_manifests import features_prefix
+from headgate.services.features.feature_memo import forget_all
 from headgate.services.features.make_feature_share import MakeFeatureShare
 from headgate.services.features.plan_features import ENGINE, PlanFeatures
 
@@ -61,7 +63,7 @@ def work(desk: Desk, compute: MemoryBatchCompute) -> tuple[FeatureJob, dict[str,
     asked = compute.submissions[-1]
     job = FeatureJob.from_parameter(asked.parameters[PARAMETER])
     p = desk.platform
-    share = MakeFeatureShare(p.products, p.catalog, p.lake, p.build.engine, p.scratch)
+    share = MakeFeatureShare(p.products, p.catalog, p.lake, p.build.engine, p.scratch, p.catalog)
     for index in range(job.size):
         share.make(job, index)
     return job, {"jobId": asked.job_id, "status": "SUCCEEDED", "parameters": dict(asked.parameters)}
@@ -209,7 +211,7 @@ def test_a_job_of_a_set_that_was_declared_anew_makes_nothing(desk: Desk) -> None
     desk.platform.apply_product(document)
     job = FeatureJob.from_parameter(compute.submissions[-1].parameters[PARAMETER])
     p = desk.platform
-    share = MakeFeatureShare(p.products, p.catalog, p.lake, p.build.engine, p.scratch)
+    share = MakeFeatureShare(p.products, p.catalog, p.lake, p.build.engine, p.scratch, p.catalog)
     assert share.make(job, 0).stale
     assert service.on_job_ended(ended_job(end_of(compute))).state == "superseded"
 
@@ -336,3 +338,18 @@ def test_what_could_not_be_submitted_holds_nothing_up(desk: Desk) -> None:
     with pytest.raises(ConfigurationError):
         build(refusing)
     assert (build(service).state, len(compute.submissions)) == ("handed over", 1)
+
+
+def test_workers_know_what_the_newest_version_holds_though_an_erasure_took_the_records(desk: Desk) -> None:
+    service, compute = batch(desk)
+    build(service)
+    finish(desk, service, compute)
+    forget_all(desk.platform.lake, features_prefix("shops", "visit"))
+    desk.visits([1501])
+
+    assert build(service).state == "handed over"
+    outcome = finish(desk, service, compute)
+
+    assert outcome.state == "built"
+    manifest = desk.newest()
+    assert contents(manifest) == contents_of(desk.from_nothing(), manifest)

@@ -47,6 +47,7 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
 def feature_job(environ: Mapping[str, str]) -> "MakeFeatureShare":
     """What a Batch worker makes of a build that is too large for the function."""
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.services.features.make_feature_share import MakeFeatureShare
 
     settings = FeatureJobSettings.from_env(environ)
@@ -57,6 +58,7 @@ def feature_job(environ: Mapping[str, str]) -> "MakeFeatureShare":
         lake=parts.lake,
         engine=parts.feature_engine(settings.job_memory_mb, os.cpu_count() or 2, FEATURE_JOB_SECONDS),
         scratch=parts.scratch,
+        features=DynamoFeatureCatalog(parts.catalog),
     )
 
 

@@ -20,6 +20,7 @@ class FeatureJob:
     and the training table after them; ``size`` workers share it, each by its array index.
 
     ``recipe`` is the set's: a job of a set that was declared anew meanwhile has nothing to do any more.
+    ``before`` is the ordinal of the version whose partitions count as made, 0 without one.
     """
 
     product: str
@@ -29,6 +30,7 @@ class FeatureJob:
     stage: int
     size: int
     chunk_bytes: int
+    before: int = 0
 
     @property
     def name(self) -> str:

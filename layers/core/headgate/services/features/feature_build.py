@@ -97,6 +97,7 @@ class FeatureBuild:
         self._inputs = inputs
         self._name = name
         self._started = parts.clock.monotonic()
+        self._head_before = self._newest_head()
         self._before = self._manifest_before()
         self._tests = FeatureTests(self._before)
         sketches = sketches_of(load_statistics(parts.lake, self._before)) if self._before else {}
@@ -129,13 +130,15 @@ class FeatureBuild:
             work.make_views(plans, missing)
             work.settle(plans)
             self._tests.views(work, plans)
-        joins = self._missing_joins()
+        steps = work.join_steps()
+        found = work.memo.find([s.id for s in steps])
+        joins = [s for s in steps if s.id not in found]
         if (handed := self._hand_over(len(stages), [step.bytes for step in joins], made)) is not None:
             return handed
         before = self._online.before(self._newest_head())
         with self._session(before) as session:
             work.make_joins(session, joins)
-            manifest = self._stored_manifest()
+            manifest = self._stored_manifest(steps)
             head, uris = self._newest_head(), work.uris()
             if (head is not None and head.supersedes(ordinals)) or not self._parts.declared():
                 return BuildOutcome(self._set.name, "superseded", head)
@@ -162,7 +165,9 @@ class FeatureBuild:
         ordinals = {d: r.ordinal for d, r in self._inputs.items()}
         recipe = self._set.recipe_digest()
         job = FeatureJob(
-            self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
+            *(self._product, self._set.name, recipe, ordinals, stage, placed.workers),
+            chunk_bytes=self._work.chunk_bytes,
+            before=self._head_before.ordinal if self._head_before else 0,
         )
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
         said = f"stage {stage}: {size}, {jobs.submit(job, placed)}"
@@ -172,7 +177,7 @@ class FeatureBuild:
         return self._parts.features.feature_head(self._product, self._set.name)
 
     def _manifest_before(self) -> FeatureManifest | None:
-        head = self._newest_head()
+        head = self._head_before
         if head is None:
             return None
         return load_features(self._parts.lake, self._product, self._set.name, head.digest)
@@ -182,14 +187,8 @@ class FeatureBuild:
         readable = [*work.uris().values(), *before.uris(self._parts.lake).values()]
         return work.engine.session(readable, work.directory, self._set.seed)
 
-    def _missing_joins(self) -> list[JoinStep]:
-        steps = self._work.join_steps()
-        found = self._work.memo.find([s.id for s in steps])
-        return [s for s in steps if s.id not in found]
-
-    def _stored_manifest(self) -> FeatureManifest:
+    def _stored_manifest(self, steps: Sequence[JoinStep]) -> FeatureManifest:
         """Every partition is there: the manifest is put in the lake."""
-        steps = self._work.join_steps()
         parts = self._work.memo.find([s.id for s in steps])
         statistics = statistics_document({id_: part.sketches for id_, part in parts.items()})
         manifest = self._manifest(steps, parts, self._stored(statistics))

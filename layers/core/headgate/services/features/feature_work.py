@@ -16,12 +16,12 @@ from headgate.domain.online_space import online_spaces
 from headgate.ports import BuiltPartition, FeatureEngine, FeatureSession, ObjectStore
 from headgate.services.features.feature_memo import FeatureMemo, Made
 from headgate.services.features.feature_plan import (
+    SeenPartitions,
     Step,
     ViewPlan,
     chunks,
     join_id,
     join_task,
-    joined_partitions,
     plan_view,
 )
 from headgate.services.features.planned_input import PlannedInput, view_input
@@ -149,10 +149,11 @@ class FeatureWork:
     def join_steps(self) -> list[JoinStep]:
         feature_set, built = self.feature_set, self.built
         steps = []
+        seen = {v.name: SeenPartitions(v, built[v.name]) for v in feature_set.views}
         for spine in built[feature_set.spine.name].partitions:
             if not spine.rows:
                 continue
-            read = {v.name: joined_partitions(v, built[v.name], spine) for v in feature_set.views}
+            read = {name: each.of(spine) for name, each in seen.items()}
             steps.append(JoinStep(join_id(feature_set, spine, read, self.engine.version), spine, read))
         return steps
 
