@@ -206,6 +206,40 @@ def test_a_join_that_doubles_a_label_is_stopped_with_counts(
             session.join(task, tmp_path / "joined")
 
 
+def spine_moved(hours: int) -> FeatureSet:
+    """Labels by month that are so many hours after their rows; the window says an hour, either way."""
+    sql = (
+        f"SELECT visit_id, visited_at + INTERVAL ({hours}) HOUR AS visited_at, shop, 1 AS bought FROM visits"
+    )
+    wanted = with_times(changed(max_age_seconds=None))
+    windows = (Window("visits", -HOUR, HOUR),)
+    spine = replace(wanted.spine, sql=sql, build="incremental", windows=windows)
+    return replace(wanted, spine=spine, on_demand=None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "at", "lost"),
+    [
+        (2, "2024-02-29T22:30:00", "2024-03-01 00:30:00"),
+        (-2, "2024-02-01T01:30:00", "2024-01-31 23:30:00"),
+        (1, "2024-02-29T23:00:00", None),
+        (-1, "2024-02-01T00:30:00", None),
+        (2, "2024-02-20T22:30:00", None),
+    ],
+)
+def test_no_label_is_lost_between_partitions(tmp_path: Path, hours: int, at: str, lost: str | None) -> None:
+    """Not in a build that makes one month alone, and by one that made more before."""
+    visits = [{**VISITS[0], "visit_id": "a", "visited_at": "2024-01-10T10:00:00"}]
+    visits += [{**VISITS[0], "visit_id": f"b{n}", "visited_at": f"2024-02-1{n}T10:00:00"} for n in range(3)]
+    more = [*visits, {**VISITS[0], "visit_id": "c", "visited_at": at}]
+    sensor = [reading("10:00:00", 1.0)]
+    if lost is None:
+        assert len(built(tmp_path, sensor, spine_moved(hours), more, tests=True).rows) == len(more)
+        return
+    with pytest.raises(InvalidRequest, match=f"view visit: 1 labels, the first of {lost}, come from rows"):
+        built(tmp_path, sensor, spine_moved(hours), more)
+
+
 def test_an_entity_may_have_labels_at_several_times(tmp_path: Path) -> None:
     twice = [VISITS[0], {**VISITS[0], "visited_at": "2024-01-31T10:50:00"}]
     wanted = replace(feature_set(), on_demand=None)
