@@ -13,6 +13,7 @@ from headgate.domain.notification import maintenance
 from headgate.domain.version_diff import DiffReport
 from headgate.entrypoint import count, each_message, function, logger
 from headgate.services.erasure.erase_subject import EraseSubject
+from headgate.services.retention.collect_features import CollectFeatures
 from headgate.services.retention.collect_garbage import CollectGarbage
 from headgate.services.versions.diff_versions import DiffVersions
 
@@ -23,6 +24,11 @@ LAST_MILLISECONDS = 60_000
 @cache
 def collector() -> CollectGarbage:
     return bootstrap.collect_garbage(os.environ)
+
+
+@cache
+def feature_collector() -> CollectFeatures:
+    return bootstrap.collect_features(os.environ)
 
 
 @cache
@@ -47,8 +53,10 @@ def collect(document: Mapping[str, Any], context: Any) -> None:
     def out_of_time() -> bool:
         return int(context.get_remaining_time_in_millis()) < LAST_MILLISECONDS
 
-    record = collector().collect(CollectionRequest.from_message(document), out_of_time)
-    keys = {"product": record.product, "dataset": record.dataset, "collection": record.id}
+    asked = CollectionRequest.from_message(document)
+    service = collector() if asked.of == "dataset" else feature_collector()
+    record = service.collect(asked, out_of_time)
+    keys = {"product": record.product, record.of: record.dataset, "collection": record.id}
     found = {"objects": record.objects, "deleted": record.deleted, "bytes": record.deleted_bytes}
     logger().info("garbage considered", extra={**keys, **found, "state": record.state})
     count("ObjectsCollected", record.deleted if record.state == "done" else 0)

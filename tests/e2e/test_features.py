@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from headgate import client
-from headgate.domain.feature import entity_key
+from headgate.domain.entity_key import entity_key
+from headgate.domain.online_space import online_spaces
+from headgate.domain.product import Product
 
 from tests.e2e import kiosks
 from tests.e2e.command_line import CommandLine
@@ -124,7 +126,9 @@ def test_all_online_rows_are_compared_and_equal(alice: CommandLine) -> None:
 
 def test_a_planted_difference_is_found_and_named(alice: CommandLine, stack: Stack) -> None:
     dynamodb, table = stack.administrator("dynamodb"), stack.outputs["OnlineTableName"]
-    key = {"pk": {"S": f"{PRODUCT}#sensor_now#{entity_key(['south'])}"}}
+    declared = Product.from_document(kiosks.bundle()).feature_sets[SET]
+    place = online_spaces(declared)["sensor_now"]
+    key = {"pk": {"S": f"{PRODUCT}#{place}#{entity_key(['south'])}"}}
     before = dynamodb.get_item(TableName=table, Key=key)["Item"]
     dynamodb.put_item(TableName=table, Item={**before, "values": {"S": '{"warmth": 99.5}'}})
 

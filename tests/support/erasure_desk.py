@@ -14,6 +14,7 @@ from headgate.services.erasure.erase_made import EraseMade
 from headgate.services.erasure.erase_subject import EraseSubject
 from headgate.services.erasure.find_subject import FindSubject, Holdings
 from headgate.services.erasure.request_erasure import RequestErasure
+from headgate.services.features.under_way import UnderWay
 from headgate.services.versions.branches import Versions
 from headgate.services.versions.datasets import Datasets
 from headgate.services.versions.manifests import Manifests
@@ -74,7 +75,8 @@ class ErasureDesk:
             clock=p.clock,
         )
         data = EraseData(self.datasets, self.engine, p.scratch)
-        return EraseSubject(self.finder, data, made, p.catalog, self.datasets)
+        under_way = UnderWay(p.lake, p.clock)
+        return EraseSubject(self.finder, data, made, p.catalog, self.datasets, self.queue, under_way)
 
     @property
     def asking(self) -> RequestErasure:

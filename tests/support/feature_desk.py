@@ -33,12 +33,14 @@ QUALIFY hour_at - lag(hour_at) OVER (PARTITION BY shop ORDER BY hour_at) <= INTE
 CATALOGUE = "SELECT item AS shop, length(item) AS letters FROM prices"
 
 
-def incremental_bundle() -> dict[str, Any]:
-    """Views of every kind: by windows, by days, with the watermark, over another view, and whole ones."""
+def incremental_bundle(operation: str = "overwrite") -> dict[str, Any]:
+    """Views of every kind: by windows, by days, with the watermark, over another view, and whole ones. A drop
+    of the sensor overwrites what was there, or is appended.
+    """
     document = bundle()
     document["datasets"]["visits"]["event_time"] = "visited_at"
     document["datasets"]["sensor"]["event_time"] = "known_at"
-    document["datasets"]["sensor"]["operation"] = "overwrite"
+    document["datasets"]["sensor"]["operation"] = operation
     views = document["views"]
     views["visit"] |= {"build": "incremental", "windows": [window("visits", 0, 0)]}
     views["sensor_now"] |= {
@@ -87,9 +89,9 @@ class Desk:
     drops: int = 0
 
     @classmethod
-    def open(cls, folder: Path) -> "Desk":
+    def open(cls, folder: Path, operation: str = "overwrite") -> "Desk":
         platform = MemoryPlatform(folder / "platform")
-        platform.apply_product(incremental_bundle())
+        platform.apply_product(incremental_bundle(operation))
         desk = cls(platform, folder)
         desk.drop("prices", "item", ["north", "south"])
         return desk
@@ -107,9 +109,10 @@ class Desk:
         ]
         self.drop("visits", "visit_id,visited_at,shop,size,bought", lines)
 
-    def sensor(self, hours: list[int]) -> None:
+    def sensor(self, hours: list[int], warmer: int = 0) -> None:
         lines = [
-            f"{'north' if hour % 2 else 'south'},{moment(hour)},{hour % 40 + self.drops}" for hour in hours
+            f"{'north' if hour % 2 else 'south'},{moment(hour)},{hour % 40 + self.drops + warmer}"
+            for hour in hours
         ]
         self.drop("sensor", "shop,known_at,warmth", lines)
 
@@ -121,6 +124,9 @@ class Desk:
 
     def build(self) -> FeatureManifest:
         self.platform.build.on_dataset_version("shops", "visits")
+        return self.newest()
+
+    def newest(self) -> FeatureManifest:
         head = self.platform.catalog.feature_head("shops", "visit")
         assert head is not None
         return load_features(self.platform.lake, "shops", "visit", head.digest)

@@ -20,7 +20,7 @@ from headgate.ports import FeatureEngine, OnlineValue
 from headgate.services.features.feature_memo import FeatureMemo, Sketches
 from headgate.services.features.feature_plan import view_files
 from headgate.services.features.feature_tests import FeatureTests
-from headgate.services.features.feature_work import FeatureWork
+from headgate.services.features.feature_work import CHUNK_BYTES, FeatureWork
 from headgate.services.features.planned_input import PlannedFile, PlannedInput
 from headgate.services.file_digest import file_sha256
 
@@ -87,6 +87,7 @@ def build_locally(
     engine: FeatureEngine | None = None,
     store: MemoryObjectStore | None = None,
     tests: bool = False,
+    chunk_bytes: int = CHUNK_BYTES,
 ) -> LocalBuild:
     """A build in ``folder``; with a ``store`` that other builds filled, only what they did not make."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +100,7 @@ def build_locally(
         prefix="p/features/s",
         inputs=inputs,
         directory=folder / "work",
+        chunk_bytes=chunk_bytes,
     )
     work.directory.mkdir(exist_ok=True)
     generated = FeatureTests(None)

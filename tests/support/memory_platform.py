@@ -130,6 +130,7 @@ class MemoryPlatform:
             guard,
             self.clock,
             self.scratch,
+            models=self.catalog,
         )
         self.train = SubmitTraining(
             self.products,

@@ -104,6 +104,7 @@ class ReproductionDesk:
             ReproductionDocuments(it.models),
             it.build.engine,
             it.scratch,
+            it.clock,
         )
 
     @property

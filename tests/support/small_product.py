@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+from headgate.domain.online_space import online_spaces
+from headgate.domain.product import Product
+
 SPINE = """
 SELECT visit_id, visited_at, shop, size, CAST(bought AS INTEGER) AS bought FROM visits
 """
@@ -119,6 +122,12 @@ def bundle(**changes: Any) -> dict[str, Any]:
         "sources": {},
     }
     return {**document, **changes}
+
+
+def space(view: str = "sensor_now", document: dict[str, Any] | None = None) -> str:
+    """Where the online rows of a view lie, as the bundle ``document`` declares it."""
+    declared = Product.from_document(document or bundle()).feature_sets["visit"]
+    return online_spaces(declared)[view]
 
 
 def other_product(**changes: Any) -> dict[str, Any]:

@@ -15,9 +15,9 @@ def list_features(plane: ControlPlane, call: Call) -> Document:
 
     200: {"features": [<record>]}; <record> is {"product", "feature_set", "ordinal", "digest", "build_id",
     "inputs": {dataset: digest}, "input_ordinals": {dataset: int}, "rows", "partitions", "min_event_time",
-    "max_event_time", "created_at", "seconds", "built", "steps", "parity": {view: {"checked", "equal",
-    "expired", "moved", "different", "examples"}}}: "built" of the "steps" were made for it. ?limit= holds for
-    each set.
+    "max_event_time", "created_at", "seconds", "built", "steps", "spec", "parity": {view: {"checked", "equal",
+    "expired", "moved", "different", "examples"}}}: "built" of the "steps" were made for it, "spec" is the
+    bundle that declared it. ?limit= holds for each set.
     """
     return {"features": plane.features.versions(call.principal, call.product, call.limit)}
 
@@ -30,9 +30,10 @@ def get_feature_version(plane: ControlPlane, call: Call) -> Document:
     "partitions", "rows", "bytes", "columns", "online", "content", "tests": [{"name", "passed", "instants",
     "always_known"}], "untested"}], "columns": [{"name", "type", "role", "view", "statistics": {"kind",
     "rows", "nulls", "minimum", "maximum", "mean", "deviation", "edges", "shares"} or {"kind", "rows",
-    "nulls", "values": {value: rows}, "others"}, or null}]}; "instants" were tried in a leak test,
-    "always_known" are inputs that tell no time, of which it finds nothing, "untested" is why generated tests
-    were not run; values of restricted columns are masked.
+    "nulls", "values": {value: rows}, "others"}, or null, "sources": [{"dataset", "column", "type":
+    "DIRECT"|"INDIRECT", "subtype"}] or null}], "untraced": {view: why}}; "instants" were tried in a leak
+    test, "always_known" are inputs that tell no time, of which it finds nothing, "untested" is why generated
+    tests were not run, "untraced" why columns have no sources; values of restricted columns are masked.
     """
     return plane.features.show(call.principal, call.product, _set(call), call.path["reference"])
 
@@ -103,7 +104,8 @@ def get_parity(plane: ControlPlane, call: Call) -> Document:
 
     200: as it was asked for, with "result": {"version", "digest", "checked", "different", "views": [{"view",
     "checked", "equal", "expired", "moved", "different", "note", "examples": [{"key", "offline", "online"}]}]}
-    when it is done; values of restricted columns are masked. 404 also when rows were erased since.
+    when it is done: "offline" is null for an online row that the version does not have, "moved" are rows that
+    a build writes meanwhile; values of restricted columns are masked. 404 also when rows were erased since.
     """
     return plane.feature_requests.show(
         call.principal, "parity", call.product, _set(call), call.path["parity"]
@@ -116,7 +118,7 @@ def get_online_row(plane: ControlPlane, call: Call) -> Document:
     ?key= once for each entity column of the view, in their order; ?at= an instant, now without it. 200:
     {"view", "entity": {column: value}, "key", "at", "usable": bool, "why", "max_age_seconds", "values":
     object|null, "event_time", "known_at", "age_seconds", "feature_version"}; values of restricted columns are
-    masked.
+    masked. The row is one of the set as it is declared now; a live model of another recipe has its own.
     """
     return plane.online.get(
         call.principal, call.product, _set(call), call.path["view"], call.query["key"], call.query["at"]

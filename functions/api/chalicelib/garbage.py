@@ -10,6 +10,8 @@ from headgate.services.dispatch.control_plane import ControlPlane
 from chalicelib.endpoint import LIMIT, Call, Endpoint
 
 Document = dict[str, Any]
+APART = ("listed", "kept")
+"""What a list of collections does not tell."""
 
 
 def request_collection(plane: ControlPlane, call: Call) -> Document:
@@ -20,14 +22,8 @@ def request_collection(plane: ControlPlane, call: Call) -> Document:
     models were made of; nothing younger than the grace is touched. 202: one entry of the list, in state
     "asked".
     """
-    body = call.body
-    retention = Retention(
-        body.get("keep_last", KEEP_LAST),
-        body.get("keep_days", KEEP_DAYS),
-        body.get("grace_seconds", GRACE_SECONDS),
-    )
     asked = plane.collections.ask(
-        call.principal, call.product, call.path["dataset"], retention, body["dry_run"]
+        call.principal, call.product, call.path["dataset"], _retention(call), call.body["dry_run"]
     )
     return _document(asked)
 
@@ -42,8 +38,7 @@ def list_collections(plane: ControlPlane, call: Call) -> Document:
     gone.
     """
     found = plane.collections.list(call.principal, call.product, call.path["dataset"], call.limit)
-    apart = ("listed", "kept")
-    return {"collections": [{k: v for k, v in _document(each).items() if k not in apart} for each in found]}
+    return {"collections": [_short(each) for each in found]}
 
 
 def get_collection(plane: ControlPlane, call: Call) -> Document:
@@ -57,8 +52,58 @@ def get_collection(plane: ControlPlane, call: Call) -> Document:
     )
 
 
+def request_feature_collection(plane: ControlPlane, call: Call) -> Document:
+    """Delete what no kept version of a feature set needs, or find out what that is
+
+    body: as of a dataset's collection. The newest versions are kept, those that were the newest within so
+    many days, and all that a run was trained on or a model is made of; nothing younger than the grace is
+    touched, and it waits for builds that are under way. 202: one entry of the list, in state "asked".
+    """
+    asked = plane.feature_collections.ask(
+        call.principal, call.product, call.path["feature_set"], _retention(call), call.body["dry_run"]
+    )
+    return _document(asked)
+
+
+def list_feature_collections(plane: ControlPlane, call: Call) -> Document:
+    """Collections of a feature set's garbage, newest first
+
+    200: {"collections": [<as of a dataset, with "feature_set" for "dataset">]}.
+    """
+    found = plane.feature_collections.list(call.principal, call.product, call.path["feature_set"], call.limit)
+    return {"collections": [_short(each) for each in found]}
+
+
+def get_feature_collection(plane: ControlPlane, call: Call) -> Document:
+    """One collection of a feature set's garbage: how far it is, what it found and why
+
+    200: as of a dataset, with "feature_set" for "dataset".
+    """
+    path = call.path
+    return _document(
+        plane.feature_collections.show(call.principal, call.product, path["feature_set"], path["collection"])
+    )
+
+
+def _retention(call: Call) -> Retention:
+    body = call.body
+    return Retention(
+        body.get("keep_last", KEEP_LAST),
+        body.get("keep_days", KEEP_DAYS),
+        body.get("grace_seconds", GRACE_SECONDS),
+    )
+
+
 def _document(found: CollectionRecord) -> Document:
-    return {**asdict(found), "given_up": found.given_up}
+    """Without what only who collects needs to know."""
+    inner = ("of", "dataset", "old_before", "settled_at", "gone")
+    told = {name: value for name, value in asdict(found).items() if name not in inner}
+    whose = "dataset" if found.of == "dataset" else "feature_set"
+    return {**told, whose: found.dataset, "given_up": found.given_up}
+
+
+def _short(found: CollectionRecord) -> Document:
+    return {name: value for name, value in _document(found).items() if name not in APART}
 
 
 _RETENTION = {
@@ -67,8 +112,14 @@ _RETENTION = {
     "grace_seconds": whole(0, 366 * 86_400),
 }
 _ALL = "/products/{product}/datasets/{dataset}/collections"
+_SET = "/products/{product}/features/{feature_set}/collections"
 ENDPOINTS = (
     Endpoint("POST", _ALL, request_collection, body=record({"dry_run": flag}, _RETENTION), status=202),
     Endpoint("GET", _ALL, list_collections, LIMIT),
     Endpoint("GET", f"{_ALL}/{{collection}}", get_collection),
+    Endpoint(
+        "POST", _SET, request_feature_collection, body=record({"dry_run": flag}, _RETENTION), status=202
+    ),
+    Endpoint("GET", _SET, list_feature_collections, LIMIT),
+    Endpoint("GET", f"{_SET}/{{collection}}", get_feature_collection),
 )

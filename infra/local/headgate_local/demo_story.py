@@ -44,7 +44,8 @@ def features(context: DemoContext) -> str:
 
 def train(context: DemoContext) -> str:
     run = demo_watch.trained(context, "train")
-    return f"run {run['digest'][:12]}, {run.get('seconds') or 0:.1f} s of compute"
+    spent = f", {run['seconds']:.1f} s of compute" if run.get("seconds") else ""  # or its end is not told yet
+    return f"run {run['digest'][:12]}{spent}"
 
 
 def champion(context: DemoContext) -> str:

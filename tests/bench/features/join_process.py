@@ -47,9 +47,9 @@ class TimedEngine(DuckDbFeatureEngine):
 
     @contextmanager
     def session(
-        self, readable: Sequence[str], scratch: Path, seed: int = 0
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
     ) -> Iterator[DuckDbFeatureSession]:
-        with super().session(readable, scratch, seed) as session:
+        with super().session(readable, scratch, seed, repeatable) as session:
             yield _TimedSession(session.connection, self.joins)
 
 

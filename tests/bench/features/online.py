@@ -13,8 +13,9 @@ from headgate.adapters.aws.host import SystemClock
 from headgate.adapters.aws.online import DynamoOnlineStore
 from headgate.adapters.aws.session import AwsClients
 from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
-from headgate.domain.feature import entity_key
+from headgate.domain.entity_key import entity_key
 from headgate.domain.inference import InferRequest
+from headgate.domain.online_space import online_spaces
 from headgate.ports import OnlineRow
 from headgate.services.features.entity_rows import AssembledRows, EntityRows
 from headgate_local.demo_flights import make_drops
@@ -91,11 +92,13 @@ def _of_flight(store: DynamoOnlineStore, requests: Requests) -> Row:
 
 def _written(store: DynamoOnlineStore, built: LocalBuild, flight: InferRequest) -> int:
     """The newest rows of what the flight meets in every online view, as a build leaves them."""
-    rows = []
-    for view in (view for view in built.work.feature_set.views if view.online):
-        value = built.newest(view.name).get(entity_key([flight.columns[c][0] for c in view.entity]))
-        if value is not None:
-            rows.append(OnlineRow(PRODUCT, view.name, value.key, value.event_time, value.values, "version"))
+    rows, feature_set = [], built.work.feature_set
+    spaces, types = online_spaces(feature_set), {c.name: c.type for c in feature_set.request}
+    for view in (view for view in feature_set.views if view.online):
+        key = entity_key([flight.columns[c][0] for c in view.entity], [types[c] for c in view.entity])
+        if (value := built.newest(view.name).get(key)) is not None:
+            place = (spaces[view.name], key)
+            rows.append(OnlineRow(PRODUCT, *place, value.event_time, value.values, "version"))
     return store.write(rows)
 
 

@@ -15,6 +15,7 @@ from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
 from headgate.adapters.aws.eventbridge import EventBridgeBus
 from headgate.adapters.aws.experiment_catalog import DynamoExperimentCatalog, DynamoTriggerCatalog
 from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
 from headgate.adapters.aws.host import SystemClock, TemporaryDisk
 from headgate.adapters.aws.kms import KmsSigner
 from headgate.adapters.aws.ledger import DynamoLedger
@@ -44,6 +45,7 @@ from headgate.adapters.memory import (
 from headgate.ports import (
     BatchCompute,
     Clock,
+    CollectionCatalog,
     DatasetCatalog,
     ErasureCatalog,
     EventBus,
@@ -81,6 +83,8 @@ class Backend(Protocol):
     def quarantine(self) -> QuarantineCatalog: ...
     @property
     def erasures(self) -> ErasureCatalog: ...
+    @property
+    def collections(self) -> CollectionCatalog: ...
     @property
     def features(self) -> FeatureCatalog: ...
     @property
@@ -126,7 +130,7 @@ class MemoryBackend:
     def __init__(self, directory: Path) -> None:
         catalog = MemoryCatalog()
         self.store = MemoryObjectStore("lake", directory / "objects")
-        self.datasets = self.refs = self.quarantine = self.erasures = catalog
+        self.datasets = self.refs = self.quarantine = self.erasures = self.collections = catalog
         self.features = self.products = self.runs = self.models = self.reproductions = catalog
         self.experiments = self.triggers = catalog
         self.releases = catalog
@@ -178,6 +182,10 @@ class AwsBackend:
     @cached_property
     def erasures(self) -> DynamoErasureCatalog:
         return DynamoErasureCatalog(self._versions)
+
+    @cached_property
+    def collections(self) -> DynamoGarbageCatalog:
+        return DynamoGarbageCatalog(self._versions)
 
     @cached_property
     def features(self) -> DynamoFeatureCatalog:

@@ -267,10 +267,10 @@ def cost(name: str, usd: float = 0.25, time: str = TIME) -> CostLine:
 
 
 def online_row(
-    key: str, event_time: str = TIME, product: str = "shop", view: str = "spend", **more: Any
+    key: str, event_time: str = TIME, product: str = "shop", space: str = "spend", **more: Any
 ) -> OnlineRow:
     fields: dict[str, Any] = {"values": {"total": 0.1 + 0.2, "name": "ö"}, "feature_version": "f1", **more}
-    return OnlineRow(product=product, view=view, key=key, event_time=event_time, **fields)
+    return OnlineRow(product=product, space=space, key=key, event_time=event_time, **fields)
 
 
 def event(name: str, kind: str = "ProductApplied", **detail: Any) -> DomainEvent:

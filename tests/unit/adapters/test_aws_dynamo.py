@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from headgate.adapters.aws.dynamo import (
@@ -15,12 +16,13 @@ from headgate.adapters.aws.dynamo import (
     marshal,
     unmarshal,
 )
-from headgate.adapters.aws.online import READ_ATTEMPTS, DynamoOnlineStore
+from headgate.adapters.aws.online import PATIENCE, READ_ATTEMPTS, ROW_BYTES, DynamoOnlineStore
 from headgate.adapters.memory import ManualClock
-from headgate.domain.errors import Conflict, Throttled
+from headgate.domain.errors import Conflict, InvalidRequest, Throttled
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.adapters import records
 from tests.unit.adapters.scripted import ScriptedClients, refusal
 
 CONTENDED = refusal("TransactionCanceledException", "TransactionConflict", "None")
@@ -143,6 +145,63 @@ def test_keys_left_unprocessed_are_asked_for_again() -> None:
 
     assert set(found) == {("v", "1")}
     assert clients.calls[1][1]["RequestItems"] == left
+    assert len(clock.slept) == 1
+
+
+def online(*script: Any) -> tuple[DynamoOnlineStore, ScriptedClients, ManualClock]:
+    clients, clock = ScriptedClients(list(script)), ManualClock()
+    return DynamoOnlineStore(Table(clients, "online", clock), clock), clients, clock
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_who_has_just_written_may_ask_for_what_is_there_for_sure(written: bool) -> None:
+    store, clients, _ = online({"Responses": {}})
+    store.read("shop", [("v", "1")], written)
+    assert clients.calls[0][1]["RequestItems"]["online"]["ConsistentRead"] is written
+
+
+def test_rows_wait_for_a_table_that_is_throttled() -> None:
+    store, clients, clock = online(*[CONTENDED] * (PATIENCE - 1), {})
+    assert store.write([records.online_row("1")]) == 1
+    assert (len(clients.calls), len(clock.slept)) == (PATIENCE, PATIENCE - 1)
+
+
+def test_rows_of_a_table_that_stays_throttled_are_not_lost_in_silence() -> None:
+    store, _, _ = online(*[CONTENDED] * PATIENCE)
+    with pytest.raises(Throttled):
+        store.write([records.online_row("1")])
+
+
+@pytest.mark.parametrize("act", ["take_back", "remove"])
+def test_rows_are_taken_away_a_hundred_at_a_time(act: str) -> None:
+    store, clients, _ = online({}, {}, {})
+    keys = [("spend", str(n)) for n in range(250)]
+    if act == "remove":
+        store.remove("shop", keys)
+    else:
+        store.take_back("shop", [(*key, records.TIME) for key in keys])
+    sizes = [len(call[1]["TransactItems"]) for call in clients.calls]
+    assert sorted(sizes) == [50, 100, 100]
+
+
+def test_a_row_larger_than_an_item_is_refused_with_its_space() -> None:
+    store, clients, _ = online()
+    row = records.online_row("someone", values={"note": "ü" * (ROW_BYTES // 2)})
+    with pytest.raises(InvalidRequest, match="rows of spend: .* bytes, the store takes 409600") as refused:
+        store.write([row])
+    assert "someone" not in str(refused.value)
+    assert clients.calls == []
+
+
+def test_a_scan_that_is_throttled_goes_on() -> None:
+    pages = [
+        {"Items": [], "LastEvaluatedKey": {"pk": {"S": "a"}}},
+        refusal("ThrottlingException"),
+        {"Items": []},
+    ]
+    store, clients, clock = online(*pages)
+    assert list(store.rows("shop")) == []
+    assert clients.calls[-1][1]["ExclusiveStartKey"] == {"pk": {"S": "a"}}
     assert len(clock.slept) == 1
 
 

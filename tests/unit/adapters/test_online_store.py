@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from headgate.ports import OnlineRow
+from headgate.ports import EarlierValue, OnlineRow
 
 from tests.unit.adapters import records
 from tests.unit.adapters.backends import Backend
 from tests.unit.adapters.races import race
 
 
-def read_one(backend: Backend, key: str = "1", view: str = "spend") -> OnlineRow | None:
-    return backend.online.read("shop", [(view, key)]).get((view, key))
+def read_one(backend: Backend, key: str = "1", space: str = "spend") -> OnlineRow | None:
+    return backend.online.read("shop", [(space, key)]).get((space, key))
 
 
 class TestOnlineStore:
     def test_a_row_comes_back_whole(self, backend: Backend) -> None:
         row = records.online_row(
-            "a b|ü#1", expires_at=1_900_000_000, values={"n": None, "x": 1 / 3, "s": "ü"}
+            "a b|ü#1",
+            expires_at=1_900_000_000,
+            values={"n": None, "x": 1 / 3, "s": "ü", "big": 2**63 - 1, "yes": True, "many": [1, None]},
+            known_at=records.at(1),
+            entity=("shop", "day"),
+            earlier=(EarlierValue(records.at(0), "", {"n": 1.5}), EarlierValue("", "", {"n": None})),
         )
 
         assert backend.online.write([row]) == 1
@@ -24,7 +29,7 @@ class TestOnlineStore:
         assert read_one(backend, "a b|ü#1") == row
 
     def test_absent_keys_are_left_out(self, backend: Backend) -> None:
-        backend.online.write([records.online_row("1"), records.online_row("1", product="bank", view="risk")])
+        backend.online.write([records.online_row("1"), records.online_row("1", product="bank", space="risk")])
 
         found = backend.online.read("shop", [("spend", "1"), ("spend", "2"), ("risk", "1"), ("spend", "1")])
 
@@ -71,6 +76,15 @@ class TestOnlineStore:
             str(n) for n in range(0, 230, 46)
         }
 
+    def test_a_key_too_long_for_the_store_comes_back_whole(self, backend: Backend) -> None:
+        keys = ["k" * 3000, "k" * 2999 + "l"]
+        backend.online.write([records.online_row(key) for key in keys])
+
+        assert set(backend.online.read("shop", [("spend", key) for key in keys])) == {
+            ("spend", key) for key in keys
+        }
+        assert sorted(row.key for row in backend.online.rows("shop")) == keys
+
     def test_nothing_to_write_is_no_problem(self, backend: Backend) -> None:
         assert backend.online.write([]) == 0
 
@@ -86,15 +100,17 @@ class TestOnlineStore:
         found = backend.online.read("shop", [("spend", key) for key in keys])
         assert {row.event_time for row in found.values()} == {records.at(4)}
 
-    def test_the_keys_of_a_view_are_told_and_no_others(self, backend: Backend) -> None:
+    def test_the_rows_of_a_product_are_told_and_no_others(self, backend: Backend) -> None:
         keys = ["1", "a b|ü#1", "x#y"]
         backend.online.write([records.online_row(key) for key in keys])
         backend.online.write(
-            [records.online_row("2", product="bank"), records.online_row("3", view="spender")]
+            [records.online_row("2", product="bank"), records.online_row("3", space="spender")]
         )
 
-        assert sorted(backend.online.keys("shop", "spend")) == sorted(keys)
-        assert list(backend.online.keys("nobody", "spend")) == []
+        found = sorted((row.space, row.key) for row in backend.online.rows("shop"))
+
+        assert found == sorted([*(("spend", key) for key in keys), ("spender", "3")])
+        assert list(backend.online.rows("nobody")) == []
 
     def test_a_removed_row_is_gone_and_removing_it_again_does_nothing(self, backend: Backend) -> None:
         backend.online.write([records.online_row("1"), records.online_row("2")])

@@ -223,6 +223,25 @@ def test_predict_sends_one_tensor_a_column(place: Workplace) -> None:
     }
 
 
+def test_predict_tells_of_what_the_features_are(place: Workplace) -> None:
+    place.api.on("GET", "/products/shop", {"bundle": {"training": {"model": "shop_late"}}})
+    parameters = {
+        "alias": "champion",
+        "features.load": "a" * 64 + "," + "b" * 64,
+        "features.load.missing": "1: it is stale",
+        "features.weather": "",
+        "features.redeclared": True,
+    }
+    output = {"name": "score", "shape": [1, 1], "datatype": "FP32", "data": [0.25]}
+    reply = {"model_name": "m", "model_version": "2", "id": "p-1", "outputs": [output]}
+    place.api.on("POST", "/v2/models/shop_late/infer", {**reply, "parameters": parameters})
+    code, text = place.run("predict", '{"order_id": "a"}')
+    assert code == 0
+    assert f"load of {'a' * 12}, {'b' * 12}; rows without values: 1: it is stale" in text
+    assert "weather of no row" in text
+    assert "the product declares them otherwise by now" in text
+
+
 def test_predict_refuses_what_is_no_row(place: Workplace) -> None:
     assert place.run("predict", "{order: 1}")[0] == 1
     assert "a row is no JSON" in place.notes

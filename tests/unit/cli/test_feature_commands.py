@@ -1,5 +1,6 @@
 """`headgate features`: what people are told of versions, builds, comparisons and online rows; exit codes."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from headgate.cli import plan_view
 from headgate.cli.feature_view import number, parity_of, span
+from headgate.cli.output import Output
 from headgate.ports import OnlineRow
+from rich.console import Console
 
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.in_process_api import InProcessApi
 from tests.support.memory_platform import MemoryPlatform
-from tests.support.small_product import bundle
+from tests.support.small_product import bundle, sensor_csv, space
 from tests.support.trained_run import build, take_in
 from tests.unit.cli.fake_platform import Workplace
 
@@ -75,6 +78,8 @@ def test_a_version_is_shown_by_any_of_its_names(place: Workplace, words: tuple[s
     told = lines(text)
     assert told[0] == "visit v1 of shops"
     assert any(line.startswith("sensor v2") for line in told)
+    assert any(line.startswith("double_size INTEGER asked (on demand) 0") for line in told)
+    assert any(line.startswith("warmth DOUBLE sensor_now ") for line in told)
     tested = "1 of 1: leak; sensor taken as known always"
     assert any(line.startswith(f"sensor_now 240 2 online {tested} whole: it declares no") for line in told)
     size = next(line for line in text.splitlines() if line.startswith("size "))
@@ -88,6 +93,56 @@ def test_a_version_as_json_has_its_edges(place: Workplace) -> None:
     assert code == 0
     size = next(c["statistics"] for c in document["columns"] if c["name"] == "size")
     assert len(size["edges"]) == 9
+
+
+def test_the_lineage_says_once_what_concerns_every_column(place: Workplace, desk: FeatureDesk) -> None:
+    document = bundle()
+    document["views"]["visit"]["sql"] += " WHERE size < 48"
+    desk.platform.apply_product(document)
+    build(desk.platform)
+
+    code, text = place.run("features", "show", "--lineage")
+
+    assert code == 0
+    told = lines(text)
+    assert told[:2] == [
+        "visit v2: where its columns come from",
+        "every column is decided by visits.size (filter)",
+    ]
+    assert "double_size visits.size (transformation)" in told
+    joined = "sensor.known_at (join), sensor.shop (join), visits.shop (join), visits.visited_at (join)"
+    assert told[told.index(f"sensor_now is decided by {joined}") + 1 :] == [
+        "column made of",
+        "warmth sensor.warmth",
+    ]
+
+
+def test_what_cannot_be_traced_is_told_with_the_reason(place: Workplace, desk: FeatureDesk) -> None:
+    document = bundle()
+    sql = "SELECT shop, known_at, w AS warmth FROM sensor UNPIVOT (w FOR name IN (warmth))"
+    document["views"]["sensor_now"]["sql"] = sql
+    desk.platform.apply_product(document)
+    build(desk.platform)
+
+    code, text = place.run("features", "show", "--lineage")
+    assert code == 0
+    assert not any(line.startswith("warmth") for line in lines(text))
+    assert "sensor_now: the columns of this SELECT cannot be traced: it pivots" in " ".join(text.split())
+    code, version = place.json("features", "show", "latest")
+    sources = {column["name"]: column["sources"] for column in version["columns"]}
+    assert sources["warmth"] is None
+    assert sources["shop"] == [
+        {"dataset": "visits", "column": "shop", "type": "DIRECT", "subtype": "IDENTITY"}
+    ]
+
+
+def test_on_a_terminal_the_seconds_of_waiting_are_shown() -> None:
+    screen = io.StringIO()
+    notes = Console(file=screen, force_terminal=True, width=80)
+    with Output(Console(file=io.StringIO()), notes, False).waiting("waiting for [a] worker"):
+        pass
+    assert "waiting for [a] worker" in screen.getvalue()
+    assert "0:00:00" in screen.getvalue()
 
 
 def test_what_is_restricted_is_told_to_be_so(place: Workplace, desk: FeatureDesk) -> None:
@@ -175,6 +230,13 @@ def test_a_plan_tells_what_is_made_where_and_at_what_cost(place: Workplace, desk
     assert len(desk.listed()) == 1
 
 
+def test_a_stage_of_a_plan_names_what_it_makes_alone(place: Workplace, desk: FeatureDesk) -> None:
+    desk.platform.ingest_now(desk.platform.drop("shops/sensor/3.csv", sensor_csv(3)))
+    _, plan = place.json("features", "plan", "visit")
+    assert [(view["view"], view["to_build"]) for view in plan["views"]] == [("visit", 0), ("sensor_now", 1)]
+    assert plan["stages"][0]["makes"] == ["sensor_now"]
+
+
 def test_a_plan_that_waits_says_for_what(place: Workplace, tmp_path: Path) -> None:
     empty = MemoryPlatform(tmp_path / "empty")
     empty.apply_product(bundle())
@@ -219,7 +281,7 @@ def test_equal_rows_are_told_view_by_view(place: Workplace) -> None:
 
 
 def test_rows_that_differ_are_told_and_make_the_command_fail(place: Workplace, desk: FeatureDesk) -> None:
-    row = OnlineRow("shops", "sensor_now", "north", "2024-02-29T12:00:00.000Z", {"warmth": 99.5}, "f" * 64)
+    row = OnlineRow("shops", space(), "north", "2024-02-29T12:00:00.000Z", {"warmth": 99.5}, "f" * 64)
     desk.platform.online.write([row])
     code, text = place.run("features", "parity", "visit")
     assert code == 1
@@ -251,10 +313,10 @@ def test_a_row_is_told_with_whether_it_is_used(place: Workplace) -> None:
     )
 
 
-def test_a_view_that_no_set_joins_names_the_sets(place: Workplace) -> None:
+def test_a_view_that_no_set_joins_names_those_that_are_joined(place: Workplace) -> None:
     code, _ = place.run("features", "get", "nothing", "north")
     assert code == 1
-    assert "no feature set of shops joins the view nothing; it has visit" in place.notes
+    assert "no feature set of shops joins the view nothing; joined are sensor_now" in place.notes
 
 
 # --- training sets
@@ -278,6 +340,20 @@ def test_labels_of_a_file_are_joined_and_what_is_left_out_is_told(place: Workpla
     assert code == 0
     assert "the features of asked are left out: the labels lack size, visit_id" in text
     assert pq.read_table(target).to_pylist()[0]["warmth"] == 5.12
+
+
+def test_a_training_set_is_parquet_by_name_too(place: Workplace, tmp_path: Path) -> None:
+    code, text = place.run("dataset", "training-set", "visit", "--out", str(tmp_path / "visits.csv"))
+    assert (code, text) == (2, "")
+    assert "Parquet is written, to a name in .parquet" in place.notes
+    assert list(tmp_path.glob("*.csv")) == []
+
+
+def test_a_time_without_rows_is_told(place: Workplace, tmp_path: Path) -> None:
+    out = str(tmp_path / "none.parquet")
+    code, text = place.run("dataset", "training-set", "visit", "--from", "2030-01-01", "--out", out)
+    assert code == 0
+    assert "no row is of that time: those of v1 are of 2024-01-01T10:30:00.000Z" in " ".join(text.split())
 
 
 def test_a_training_set_needs_a_folder_to_go_to(place: Workplace, tmp_path: Path) -> None:

@@ -117,7 +117,9 @@ def test_a_window_is_from_its_first_to_its_last_second(
         ("build: incremental", "build: cannot be incremental: it declares no window"),
         ("partition: week", "partition: is 'week'; known: day, month, year"),
         ("known_at: at once", "known_at: 'at once' is no identifier"),
-        ("test:", "test: is empty"),
+        ("test:", "test: is empty; give it a value or leave the line out"),
+        ("window:", "window: is empty"),
+        ("max_age:", "max_age: is empty; give it a value"),
     ],
 )
 def test_a_wrong_header_is_a_problem_at_its_line(tmp_path: Path, header: str, said: str) -> None:
@@ -138,6 +140,10 @@ def test_a_wrong_header_is_a_problem_at_its_line(tmp_path: Path, header: str, sa
         (
             ("kind: feature", "inputs: orders", "entity: shop", "available_after: 1h"),
             "4: available_after: available_after needs an event_time",
+        ),
+        (
+            ("kind: feature", "inputs: orders", "entity: shop", "max_age: 1h"),
+            "4: max_age: max_age needs an event_time that the age counts from",
         ),
         (
             ("kind: feature", "inputs: orders, watermark", "entity: shop", "event_time: at"),

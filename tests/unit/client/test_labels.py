@@ -189,18 +189,66 @@ def test_labels_out_of_the_asked_time_are_left_out(client: Client) -> None:
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
-        (pa.table({"shop": ["north"]}), "visited_at"),
         (pa.table({"visited_at": [FIRST]}), "the labels have no column shop: shop, visited_at"),
         (
             pa.table({"shop": ["a"], "visited_at": pa.array([None], pa.timestamp("us"))}),
             "1 of the labels have no",
         ),
         (pa.table({"shop": ["a"], "visited_at": ["soon"]}), "the column visited_at of the labels"),
-        (pa.table({"shop": ["a"], "visited_at": [FIRST], "warmth": [1.0]}), "'warmth' is already made by"),
-        ([{"shop": "north"}], "not list"),
+        (pa.table({"shop": ["a"]}), "the labels have no column visited_at"),
+        (
+            pa.table({"shop": ["a"], "visited_at": [FIRST], "Warmth": [1.0]}),
+            "a column Warmth, and the view sensor_now makes one: rename it",
+        ),
+        (pa.table([["a"], ["b"], [FIRST]], names=["shop", "Shop", "visited_at"]), "have one name: shop"),
+        ([{"shop": "north"}], "not of the type list"),
         ("nothing.parquet", "no such file"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused_with_the_reason(client: Client, labels: Any, reason: str) -> None:
     with pytest.raises(CommandFailed, match=reason):
         client.training_set("visit", labels=labels)
+
+
+class Frame:
+    """A table of a library that is not there, which hands out Arrow."""
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def test_labels_may_be_a_table_of_any_library_that_speaks_arrow(client: Client) -> None:
+    table = pa.table(
+        {"shop": ["north"], "visited_at": [datetime(2024, 1, 5, 12, 30)], "__index_level_0__": [77]}
+    )
+    with pytest.warns(UserWarning):
+        found = client.training_set("visit", labels=Frame(table)).to_arrow()
+    assert found.column_names == ["shop", "visited_at", "warmth"]
+    assert found.column("warmth").to_pylist() == [5.12]
+
+
+def test_what_hands_out_something_else_than_a_table_is_refused(client: Client) -> None:
+    with pytest.raises(CommandFailed, match="no table that Arrow can read"):
+        client.training_set("visit", labels=Frame(pa.chunked_array([[1, 2]])))
+
+
+def test_times_that_mean_nothing_are_refused_before_anything_is_fetched(client: Client) -> None:
+    row = pa.table({"shop": ["north"], "visited_at": [datetime(2024, 1, 5, 12, 30)]})
+    with pytest.raises(CommandFailed, match="'soon' is no date or instant"):
+        client.training_set("visit", labels=row, start="soon")
+    with pytest.raises(CommandFailed, match="no time is from 2024-02-01 on and before 2024-01-01"):
+        client.training_set("visit", labels=row, start="2024-02-01", end="2024-01-01")
+
+
+def test_only_files_that_the_asked_labels_may_see_are_fetched(client: Client, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    days = [datetime(2024, 1, 5, 12, 30), datetime(2024, 2, 5, 12, 30)]
+    rows = pa.table({"shop": ["north", "north"], "visited_at": days})
+    with pytest.warns(UserWarning):
+        client.training_set("visit", labels=rows, progress=lambda *now: told.append(now))
+        whole = told[-1][1]
+        client.training_set("visit", labels=rows, start="2024-02-01", progress=lambda *now: told.append(now))
+    assert told[-1][1] < whole

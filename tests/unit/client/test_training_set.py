@@ -2,6 +2,8 @@
 
 import hashlib
 import sys
+from contextlib import nullcontext
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,11 @@ def test_rows_are_those_from_start_on_and_before_end(
         at = parse_iso(row["visited_at"].isoformat())
         return (start is None or at >= parse_iso(start)) and (end is None or at < parse_iso(end))
 
-    found = client.training_set("visit", start=start, end=end)
     wanted = [row for row in stored_rows(desk) if meant(row)]
+    with (
+        nullcontext() if wanted else pytest.warns(UserWarning, match="no row is of that time: .* 2024-01-01T")
+    ):
+        found = client.training_set("visit", start=start, end=end)
     assert found.to_arrow().to_pylist() == wanted
     assert found.rows == len(wanted)
     assert found.to_arrow().column_names == client.training_set("visit").to_arrow().column_names
@@ -71,6 +76,24 @@ def test_an_older_version_stays_what_it_was(client: Client, desk: FeatureDesk) -
     first = client.training_set("visit", version="v1")
     assert (first.version, first.rows) == (1, 240)
     assert client.training_set("visit", version=first.digest[:12]).rows == 240
+
+
+def test_sets_versions_and_times_may_be_said_as_python_says_them(client: Client) -> None:
+    whole = client.training_set("shops/visit", 1)
+    assert (whole.version, whole.rows) == (1, 240)
+    by_date = client.training_set("visit", start=date(2024, 1, 10), end=datetime(2024, 1, 11, tzinfo=UTC))
+    assert by_date.rows == client.training_set("visit", start="2024-01-10", end="2024-01-11").rows == 4
+    with pytest.raises(ApiRefused, match="no product 'others'"):
+        client.training_set("others/visit")
+
+
+def test_only_a_file_is_replaced(client: Client, tmp_path: Path) -> None:
+    found = client.training_set("visit")
+    with pytest.raises(CommandFailed, match="no file that could be replaced"):
+        found.to_parquet(tmp_path)
+    with pytest.raises(CommandFailed, match=r"cannot be written: No such file or directory"):
+        found.to_parquet(tmp_path / "nowhere" / "visits.parquet")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_not_what_the_version_names_is_not_used(client: Client, desk: FeatureDesk) -> None:

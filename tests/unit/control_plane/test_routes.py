@@ -81,6 +81,13 @@ ANSWERS: dict[str, Callable[[Body], bool]] = {
         and "listed" not in b["collections"][0]
     ),
     "get-collection": lambda b: b["listed"][0]["reason"] == "v1" and b["kept"][0]["ordinal"] == 2,
+    "request-feature-collection": lambda b: (
+        (b["state"], b["dry_run"], b["feature_set"]) == ("asked", True, "late") and "dataset" not in b
+    ),
+    "list-feature-collections": lambda b: (
+        [(c["id"], c["feature_set"], c["given_up"]) for c in b["collections"]] == [("f-1", "late", 1)]
+    ),
+    "get-feature-collection": lambda b: (b["feature_set"], b["kept"][0]["ordinal"]) == ("late", 2),
     "request-diff": lambda b: (
         (b["state"], b["from"]["ordinal"], b["to"]["ordinal"], b["key"], b["rows"])
         == ("asked", 1, 2, ["flight"], None)
@@ -241,6 +248,7 @@ OTHER_STATUS = dict.fromkeys(
             "replay-with-a-fixed-object",
             "replay-rule",
             "request-collection",
+            "request-feature-collection",
             "request-diff",
             "diff-of-a-version-with-itself",
             "request-erasure",
@@ -294,6 +302,8 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "diff-that-shows-too-many-rows": (400, "InvalidRequest", "body.limit: a whole number between 0 and 100"),
     "scientist-diffs": (403, "AccessDenied", "no statement allows headgate:DiffVersions"),
     "scientist-collects": (403, "AccessDenied", "no statement allows headgate:CollectGarbage"),
+    "scientist-collects-features": (403, "AccessDenied", "no statement allows headgate:CollectGarbage"),
+    "collection-of-an-unknown-set": (404, "NotFound", "no feature set 'early'; it has late"),
     "collection-that-keeps-nothing": (400, "InvalidRequest", "body.keep_last: a whole number"),
     "collection-without-a-word-on-deleting": (400, "InvalidRequest", "body.dry_run: missing"),
     "unknown-hold": (404, "NotFound", "no hold 'nothing'"),

@@ -53,6 +53,8 @@ from headgate.domain.model import (
     prediction_node,
 )
 from headgate.domain.model_card import RunEvidence
+from headgate.domain.online_space import online_spaces
+from headgate.domain.product import Product
 from headgate.domain.reproduction import Reproduction
 from headgate.domain.reproduction_verdict import Reason, Verdict
 from headgate.domain.row_diff import RowDiff, SampleRow, Samples
@@ -91,6 +93,7 @@ from headgate.services.models.verify_version import VerifyVersion
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.reproduction.request_reproduction import RequestReproduction
 from headgate.services.retention.request_collection import RequestCollection
+from headgate.services.retention.request_feature_collection import RequestFeatureCollection
 from headgate.services.serving.trace_prediction import TracePrediction
 from headgate.services.training.read_run_logs import ReadRunLogs
 from headgate.services.training.request_training import RequestTraining
@@ -436,6 +439,7 @@ class World:
             feature_plans=PlanFeatures(
                 products, catalog, catalog, self.lake, guard, FeatureCompute(price_table(), 1 << 30, 3008)
             ),
+            feature_collections=RequestFeatureCollection(sets, catalog, self.maintain_queue, self.new_id),
             online=ReadOnline(sets, self.online),
         )
 
@@ -621,9 +625,9 @@ def _give_features(world: World) -> None:
     )
     store_statistics(lake, "flights", "late", STATISTICS)
     values = {"flights_now": 3}
-    world.online.write(
-        [OnlineRow("flights", "carrier_now", "UA", "2013-01-31T00:00:00.000Z", values, FEATURES_DIGEST)]
-    )
+    (place,) = online_spaces(Product.from_document(_BUNDLE).feature_sets["late"]).values()
+    row = OnlineRow("flights", place, "UA", "2013-01-31T00:00:00.000Z", values, FEATURES_DIGEST)
+    world.online.write([row])
     built = FeatureReport(FeatureRequest("build", "flights", "late", "b-1", ALICE.id, at))
     FeatureReports(lake).put(built.done(at, {"outcome": "unchanged", "detail": "", "version": 1}))
     view = {"view": "carrier_now", "checked": 9, "equal": 8, "different": 1}
@@ -646,6 +650,7 @@ def _give_history(world: World) -> None:
     start_branch(catalog, work, Head(first, manifest(1)), ALICE.id, at)
     catalog.add_tag("flights", "flights", Tag("first", 1, first.digest, ALICE.id, at))
     catalog.put_collection(_collection())
+    catalog.put_collection(replace(_collection(), id="f-1", dataset="late", of="features"))
     DiffReports(world.lake).put(_diff())
     catalog.add_hold("flights", "flights", Hold("case-7", 1, ALICE.id, at, "asked for"))
 

@@ -107,10 +107,7 @@ def test_the_facet_says_once_what_concerns_all_rows() -> None:
             "namespace": "headgate",
             "name": "dataset/flights/raw",
             "field": column,
-            "transformations": [
-                {"type": kind, "subtype": subtype, "description": "", "masking": False}
-                for kind, subtype in how
-            ],
+            "transformations": [{"type": kind, "subtype": subtype} for kind, subtype in how],
         }
 
     assert facet == {

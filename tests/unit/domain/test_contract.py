@@ -157,3 +157,11 @@ def test_a_contract_that_cannot_be_read_is_refused(changes: dict[str, Any], said
 )
 def test_parts_that_do_not_agree_are_problems(changes: dict[str, Any], said: str) -> None:
     assert any(said in problem for problem in problems(**changes)), problems(**changes)
+
+
+def test_datasets_that_differ_in_case_alone_are_one_name_to_sql() -> None:
+    orders = Contract.from_document({**CUSTOMERS, "name": "Customers"})
+
+    found = list(contract_problems(orders, {"customers": orders, "Customers": orders}))
+
+    assert "'Customers' and 'customers' are one name to SQL, which knows no case" in found

@@ -5,8 +5,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from headgate.domain.entity_key import entity_key
 from headgate.domain.errors import Corrupted, InvalidRequest
-from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet, graph_problems
 from headgate.domain.feature_version import (
     FeatureManifest,
@@ -150,4 +151,19 @@ def test_a_set_of_wrong_views_is_refused(fields: dict[str, Any], reason: str) ->
     document = bundle()
     document["feature_sets"]["visit"] = {**document["feature_sets"]["visit"], **fields}
     with pytest.raises(InvalidRequest, match=reason):
+        Product.from_document(document)
+
+
+@pytest.mark.parametrize("fields", [{"available_after": 2**40}, {"max_age_seconds": 2**40}])
+def test_a_time_longer_than_a_hundred_years_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="view sensor_now: 12725829 days are too long; 36525d are"):
+        feature_set(sensor_now=fields)
+
+
+@pytest.mark.parametrize("name", ["Sensor", "SENSOR_NOW", "__chunk", "WATERMARK"])
+def test_a_view_has_a_name_of_its_own_in_sql(name: str) -> None:
+    document = bundle()
+    document["views"][name] = {**document["views"]["sensor_now"], "name": name}
+
+    with pytest.raises(InvalidRequest, match="are one name to SQL|is no name for a view"):
         Product.from_document(document)

@@ -170,6 +170,11 @@ def test_aircraft() -> None:
         ("SELECT a AS v FROM t UNION SELECT k FROM u", "a GROUP_BY, a IDENTITY, k GROUP_BY, k IDENTITY"),
         ("SELECT (a) AS v FROM (SELECT a + 1 AS a FROM t) q", "a TRANSFORMATION"),
         ("SELECT unnest(l) AS v FROM t", "l JOIN, l TRANSFORMATION"),
+        ("SELECT list(b ORDER BY a) AS v FROM t", "a SORT, b AGGREGATION"),
+        ("SELECT string_agg(b, '-' ORDER BY a DESC) AS v FROM t", "a SORT, b AGGREGATION"),
+        ("SELECT a.upper() AS v FROM t", "a TRANSFORMATION"),
+        ("SELECT b.max() AS v FROM t", "b AGGREGATION"),
+        ("SELECT b AS v FROM (t JOIN u ON t.a = u.k)", "a JOIN, b IDENTITY, k JOIN"),
     ],
 )
 def test_what_a_clause_means(sql: str, expected: str) -> None:
@@ -197,6 +202,11 @@ def test_names_are_those_of_the_tables_and_the_engine() -> None:
         ("SELECT zebra FROM t", "not known where zebra comes from"),
         ("SELECT a FROM main.t", "none of its tables"),
         ("SELECT COLUMNS('a|b') FROM t", "picks columns by a pattern"),
+        ("SELECT * LIKE 'a%' FROM t", "picks columns by a pattern"),
+        ("SELECT t.* NOT LIKE 'a%' FROM t", "picks columns by a pattern"),
+        ("SELECT * ILIKE 'A' FROM t", "picks columns by a pattern"),
+        ("SELECT b.sum() FILTER (WHERE a > 1) AS v FROM t", "calls a method"),
+        ("SELECT main.abs(b) AS v FROM t", "not known where main comes from"),
         ("SELECT t FROM t", "a whole row"),
         ("PIVOT t ON a USING sum(b)", "not one SELECT"),
         ("SELECT * FROM (FROM t) UNPIVOT (v FOR n IN (a, b))", "pivots"),

@@ -165,6 +165,28 @@ STATEMENTS = (
     "SELECT alias_b + 1 AS z FROM (SELECT b AS alias_b FROM t WHERE alias_b > 2)",
     "SELECT b, sum(a) OVER (PARTITION BY c ORDER BY id ROWS BETWEEN b PRECEDING AND CURRENT ROW) AS s FROM t",
     "SELECT max(b) AS m FROM t HAVING count(*) FILTER (WHERE a > 3) > 2",
+    "SELECT b.add(a) AS v, c.upper().lower() AS w, t.c.upper() AS x FROM t",
+    "SELECT (a + b).abs() AS v, CASE WHEN a > 2 THEN b ELSE id END.abs() AS w FROM t",
+    "SELECT l.list_filter(lambda x: x > b).len() AS v, l.list_transform(x -> x + id) AS w FROM t",
+    "SELECT c.lower() AS g, b.max().add(a.min()) AS m FROM t GROUP BY ALL",
+    "SELECT a FROM t WHERE c.upper() = 'V1' ORDER BY b.abs(), id LIMIT 4",
+    "SELECT b FROM (t JOIN u ON t.a = u.k)",
+    "SELECT b FROM ((t JOIN u ON t.a = u.k) JOIN (SELECT max(x) AS m FROM u) AS w ON w.m > t.b)",
+    "SELECT z.b FROM u AS y JOIN (t AS z JOIN u AS q ON z.a = q.k) ON y.k = z.b",
+    "SELECT b FROM (t SEMI JOIN u ON t.a = u.k)",
+    "SELECT p, r, c FROM t AS q(p, r)",
+    "SELECT n.k2 FROM t JOIN u AS n(k2) ON n.k2 = t.a",
+    "SELECT a, q.c FROM t AS q(n, b, a)",
+    "WITH z AS (SELECT a, b FROM t) SELECT a FROM z AS q(b, a)",
+    "SELECT q.p, v.m FROM t AS q(p, r), LATERAL (SELECT max(x) AS m FROM u WHERE k = q.r) v",
+    "SELECT q.p FROM (t AS q(p, r) JOIN u AS n(k2) ON q.r = n.k2)",
+    "SELECT q.*, n.k2 FROM t AS q(p), u AS n(k2) WHERE q.p = n.k2",
+    "SELECT [a FOR a IN l] AS f, [x + b FOR x IN l] AS g FROM t",
+    "SELECT list_transform(l, x -> list_sum(list_transform(l, y -> x + y + a))) AS f FROM t",
+    "SELECT a, sum(b) OVER w2 AS r FROM t WINDOW w AS (PARTITION BY c), w2 AS (w ORDER BY id, a, b)",
+    "SELECT first(b ORDER BY a, id, c) AS f, list(b ORDER BY id, a, b) FILTER (a > 1) AS g FROM t",
+    "SELECT t.b, u.x FROM t ASOF LEFT JOIN (SELECT c, k, min(x) AS x FROM u GROUP BY ALL) u "
+    "ON t.c = u.c AND t.b >= u.k",
 )
 
 

@@ -235,7 +235,15 @@ def test_nothing_is_skipped_where_what_it_looks_at_is_not_given(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "sql", ["DROP VIEW this; SELECT 0", "SELECT 0 FROM read_csv('x.csv')", "SELECT getenv('HOME') IS NULL"]
+    "sql",
+    [
+        *("DROP VIEW this; SELECT 0", "SELECT 0 FROM read_csv('x.csv')", "SELECT getenv('HOME') IS NULL"),
+        *(
+            "SELECT sleep_ms(60000) FROM this",
+            "SELECT 0 FROM customers",
+            "SELECT json_structure(id) FROM this",
+        ),
+    ],
 )
 def test_a_rule_that_is_more_than_a_select_over_the_drop_fails(tmp_path: Path, sql: str) -> None:
     declared = contract([{"name": "id", "type": "INTEGER"}], rules=[{"name": "odd", "sql": sql}])
@@ -269,3 +277,13 @@ def test_a_check_that_cannot_run_refuses_the_drop(tmp_path: Path) -> None:
         checked(tmp_path, broken, [{"x": "a"}])
 
     assert refused.value.rule == "unanswerable"
+
+
+@pytest.mark.parametrize("end", [";", " -- all of them", "\n; -- all of them\n"])
+def test_a_rule_that_ends_in_a_semicolon_or_comment_shows_its_rows(tmp_path: Path, end: str) -> None:
+    declared = contract([ID], rules=[{"name": "small", "sql": f"SELECT * FROM this WHERE id > 1{end}"}])
+
+    with pytest.raises(DropRefused) as refused:
+        checked(tmp_path, declared, [{"id": 1}, {"id": 2}])
+
+    assert (refused.value.rule, refused.value.sample) == ("rule:small", ({"id": "2"},))

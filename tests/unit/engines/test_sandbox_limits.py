@@ -37,6 +37,12 @@ ENDLESS = {
     "distinct": "SELECT count(DISTINCT a.range % 9 + b.range % 9) FROM range(1000000) a, range(1000000) b",
     "window": "SELECT max(m) FROM (SELECT mode(range % 1000) OVER (ORDER BY range "
     "ROWS BETWEEN 500000 PRECEDING AND CURRENT ROW) AS m FROM range(1000000))",
+    "instants without end": "SELECT count(*) FROM generate_series(TIMESTAMP '2000-01-01', "
+    "TIMESTAMP '9000-01-01', INTERVAL 1 MICROSECOND) g(t) WHERE hash(t) = 7",
+    "repeated rows": "SELECT count(*) FROM repeat_row('x', num_rows = 99999999999) r(x) WHERE hash(x) = 7",
+    "ever new values": "WITH RECURSIVE t(n) AS (SELECT 1 UNION SELECT n + 1 FROM t) SELECT max(n) FROM t",
+    "one key for ever": "WITH RECURSIVE t(k, n) USING KEY (k) AS (SELECT 1, 1 UNION SELECT k, n + 1 FROM t) "
+    "SELECT max(n) FROM t",
     "subquery for every row": "SELECT (SELECT count(*) FROM range(1000000) b "
     "WHERE b.range % 7 <> a.range % 5) FROM range(100000) a",
 }
@@ -46,6 +52,18 @@ GREEDY = {
     "one long string": "SELECT length(string_agg(repeat('x', 100000), '')) FROM range(100000)",
     "a hash of every row": "SELECT count(*) "
     "FROM (SELECT DISTINCT repeat(range::VARCHAR, 50) FROM range(9000000))",
+    "a running list": "SELECT list_sum(list(len(l))) FROM (SELECT list(range) OVER (ORDER BY range) AS l "
+    "FROM range(100000))",
+    "a running text": "SELECT max(len(l)) FROM (SELECT string_agg(range) OVER (ORDER BY range) AS l "
+    "FROM range(100000))",
+    "a text that doubles": "WITH RECURSIVE t(s) AS (SELECT 'a' UNION ALL SELECT s || s FROM t) "
+    "SELECT max(length(s)) FROM t",
+    "many groupings": "SELECT count(*) FROM range(100000) GROUP BY CUBE("
+    + ", ".join(f"range % {n}" for n in range(2, 14))
+    + ")",
+    "a wide pivot": "SELECT * FROM (FROM range(100000)) PIVOT (count(*) FOR range IN ("
+    + ",".join(map(str, range(20_000)))
+    + "))",
     "a sort of every row": "SELECT max(r) FROM (SELECT repeat(range::VARCHAR, 50) AS r, "
     "row_number() OVER (ORDER BY hash(range)) FROM range(9000000))",
     "join": "SELECT count(*) FROM (SELECT range % 2 AS k, repeat('x', 99) AS v FROM range(9000000)) a "

@@ -19,6 +19,8 @@ from headgate.domain.errors import InvalidRequest
         "SELECT /* getenv('HOME') */ 1",
         'SELECT "read_text" FROM visits',
         "SELECT query FROM visits",
+        "SELECT 1 AS materialized, x AS y FROM visits WHERE NOT materialized -- AS NOT MATERIALIZED (",
+        "WITH a AS MATERIALIZED (SELECT 'AS NOT MATERIALIZED (') FROM a",
         "VALUES (1), (2)",
     ],
 )

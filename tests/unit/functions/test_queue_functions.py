@@ -21,7 +21,7 @@ from tests.support.trained_run import FAIR, GOOD, TrainedRun, build, take_in
 from tests.unit.functions.conftest import CONTEXT, Load, Payload, cases, failed, message_ids, payload
 
 RUN = "4f5c21aa0b9be3d1c1d0a54b2f7a6e3b98c7f9d2e45a0b6c8d7e1f2a3b4c5d6e"
-FUNCTIONS = ("ingest", "build_features", "train", "register", "monitor", "record")
+FUNCTIONS = ("ingest", "build_features", "train", "register", "monitor", "record", "publish", "maintain")
 
 
 def with_objects(platform: MemoryPlatform, event: Payload) -> Payload:

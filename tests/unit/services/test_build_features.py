@@ -19,9 +19,9 @@ from headgate.services.features.feature_manifests import features_manifest_key, 
 
 from tests.support.crash_points import after_every_crash, side_effects
 from tests.support.memory_platform import MemoryPlatform
-from tests.support.small_product import POLICY, bundle, sensor_csv, visits_csv
+from tests.support.small_product import POLICY, bundle, sensor_csv, space, visits_csv
 
-NORTH, SOUTH = ("sensor_now", "north"), ("sensor_now", "south")
+NORTH, SOUTH = (space(), "north"), (space(), "south")
 
 
 @pytest.fixture
@@ -113,8 +113,10 @@ class SlowEngine:
         return self.inner.version
 
     @contextmanager
-    def session(self, readable: Sequence[str], scratch: Path, seed: int = 0) -> Iterator[FeatureSession]:
-        with self.inner.session(readable, scratch, seed) as session:
+    def session(
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
+    ) -> Iterator[FeatureSession]:
+        with self.inner.session(readable, scratch, seed, repeatable) as session:
             yield session
         while self.meanwhile:
             self.meanwhile.pop()()
@@ -244,12 +246,52 @@ def test_a_changed_recipe_writes_the_online_rows_again(fed: MemoryPlatform) -> N
     # Given online rows in degrees
     build(fed)
     # When the view says Fahrenheit of the very same data
+    fed.apply_product(in_fahrenheit())
+    assert build(fed).state == "built"
+    # Then the rows are in Fahrenheit, where nobody takes them for degrees
+    place = (space(document=in_fahrenheit()), "north")
+    assert place != NORTH
+    assert fed.online.read("shops", [place])[place].values["warmth"] == pytest.approx(28.12 * 1.8 + 32)
+
+
+def in_fahrenheit() -> dict[str, Any]:
     document = bundle()
     document["views"]["sensor_now"]["sql"] = "SELECT shop, known_at, warmth * 1.8 + 32 AS warmth FROM sensor"
-    fed.apply_product(document)
-    assert build(fed).state == "built"
-    # Then a prediction reads Fahrenheit too
-    assert fed.online.read("shops", [NORTH])[NORTH].values["warmth"] == pytest.approx(28.12 * 1.8 + 32)
+    return document
+
+
+def test_a_recipe_that_is_declared_as_it_was_before_is_the_newest_version_again(fed: MemoryPlatform) -> None:
+    # Given degrees, then Fahrenheit, of the very same data
+    first = build(fed).record
+    fed.apply_product(in_fahrenheit())
+    build(fed)
+    # When the view says degrees again
+    fed.apply_product(bundle())
+    outcome = build(fed)
+    # Then the newest version and the online rows are in degrees, and nothing was made for it
+    head = fed.catalog.feature_head("shops", "visit")
+    assert first is not None and head is not None
+    assert (outcome.state, outcome.record) == ("built", head)
+    assert (head.ordinal, head.build_id, head.digest, head.built) == (3, first.build_id, first.digest, 0)
+    assert fed.online.read("shops", [NORTH])[NORTH].values == {"warmth": 28.12}
+    # and is not made the newest again and again
+    assert build(fed).state == "unchanged"
+    assert len(versions(fed)) == 3
+
+
+def test_a_build_of_a_recipe_that_is_declared_no_more_replaces_nothing(fed: MemoryPlatform) -> None:
+    # Given a slow worker with degrees, while the set is declared and built in Fahrenheit
+    def meanwhile() -> None:
+        fed.apply_product(in_fahrenheit())
+        assert build(fed).state == "built"
+
+    slow = replace(fed.build, engine=SlowEngine(fed.build.engine, [meanwhile]))
+    (outcome,) = slow.on_dataset_version("shops", "visits")
+    assert outcome.state == "superseded"
+    (record,) = versions(fed)
+    assert fed.online.read("shops", [NORTH]) == {}
+    place = (space(document=in_fahrenheit()), "north")
+    assert fed.online.read("shops", [place])[place].feature_version == record.digest
 
 
 def test_a_crash_at_any_side_effect_is_healed_by_redelivery(fed: MemoryPlatform) -> None:

@@ -28,30 +28,13 @@ from hypothesis import strategies as st
 
 from tests.support.crash_points import after_every_crash
 from tests.support.history_desk import DATASET, PRODUCT, HistoryDesk
+from tests.support.interposed import Interposed
 from tests.support.memory_platform import ALICE, MemoryPlatform
 from tests.support.small_product import bundle
 
 BOB = Principal("user/bob", ("data-scientists",))
 HOUR, DAY = 3600.0, 86_400.0
 NEWEST_ALONE = Retention(keep_last=1, keep_days=0, grace_seconds=HOUR)
-
-
-class Interposed:
-    """A port that lets something happen before each of its calls."""
-
-    def __init__(self, inner: Any, before: Callable[[], None]) -> None:
-        self._inner, self._before = inner, before
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if not callable(found):
-            return found
-
-        def called(*arguments: Any, **options: Any) -> Any:
-            self._before()
-            return found(*arguments, **options)
-
-        return called
 
 
 class Collector(HistoryDesk):

@@ -8,9 +8,9 @@ from dataclasses import asdict
 import pytest
 from headgate.adapters.memory import ANY_EFFECT, Crash
 from headgate.domain.dataset import Drop
-from headgate.domain.erasure import ErasureRequest, Findings, Subject, entity_parts
+from headgate.domain.entity_key import entity_key, entity_parts
+from headgate.domain.erasure import ErasureRequest, Findings, Subject
 from headgate.domain.errors import AccessDenied, Conflict, InvalidRequest
-from headgate.domain.feature import entity_key
 from headgate.domain.identity import Principal
 from headgate.domain.lineage import edges_of
 from headgate.services.erasure.erase_subject import erasure_key

@@ -9,14 +9,15 @@ from headgate.domain.identity import Principal
 from headgate.domain.masking import MASK
 from headgate.ports import OnlineRow
 from headgate.services.features.feature_reports import FeatureReports
+from headgate.services.features.online_notes import OnlineNotes
 
 from tests.support.erasure_desk import ErasureDesk
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
-from tests.support.small_product import bundle
+from tests.support.small_product import bundle, space
 from tests.support.trained_run import take_in
 
-NORTH = ("sensor_now", "north")
+NORTH = (space(), "north")
 STRANGER = Principal("user/mallory")
 
 
@@ -158,10 +159,49 @@ def test_a_row_that_differs_is_told_with_both_sides(desk: FeatureDesk) -> None:
     )
 
 
-def test_a_row_that_a_newer_build_wrote_has_moved(desk: FeatureDesk) -> None:
-    store(desk, "2024-03-01T12:00:00.000Z", 1.0)
+def test_a_row_that_a_build_writes_meanwhile_has_moved(desk: FeatureDesk) -> None:
+    store(desk, "2024-03-01T12:00:00.000Z", 1.0, "e" * 64)
+    OnlineNotes(desk.platform.lake, desk.platform.clock, "shops", "visit").begin("e" * 64)
     view = compared(desk)
     assert (view["moved"], view["different"]) == (1, 0)
+
+
+def test_a_newer_row_of_no_build_differs(desk: FeatureDesk) -> None:
+    store(desk, "2024-03-01T12:00:00.000Z", 1.0)
+    view = compared(desk)
+    assert (view["moved"], view["different"]) == (0, 1)
+
+
+def test_a_row_of_an_entity_that_the_version_does_not_have_differs(desk: FeatureDesk) -> None:
+    extra = OnlineRow("shops", space(), "west", "2024-02-29T12:00:00.000Z", {"warmth": 1.0}, "f" * 64)
+    desk.platform.online.write([extra])
+    view = compared(desk)
+    (example,) = view["examples"]
+    assert (view["checked"], view["different"]) == (3, 1)
+    assert (example["key"], example["offline"], example["online"]["warmth"]) == ("west", None, 1.0)
+
+
+def test_an_extra_row_that_has_expired_is_no_difference(desk: FeatureDesk) -> None:
+    past = int(desk.platform.clock.now().timestamp()) - 1
+    place = ("shops", space(), "west", "2024-02-29T12:00:00.000Z")
+    desk.platform.online.write([OnlineRow(*place, {"warmth": 1.0}, "f" * 64, past)])
+    view = compared(desk)
+    assert (view["expired"], view["different"]) == (1, 0)
+
+
+def test_a_comparison_during_which_a_version_comes_is_made_again(desk: FeatureDesk) -> None:
+    desk.ask("parity")
+    read, before = desk.platform.online.read, desk.listed()[0]["ordinal"]
+
+    def build_then_read(*given: Any) -> Any:
+        desk.platform.online.read = read  # type: ignore[method-assign]
+        take_in(desk.platform, 3)
+        desk.platform.build.on_dataset_version("shops", "visits")
+        return read(*given)
+
+    desk.platform.online.read = build_then_read  # type: ignore[method-assign]
+    result = desk.answer().result
+    assert (result["version"], result["different"]) == (before + 1, 0)
 
 
 def test_a_row_that_is_gone_after_its_time_has_expired(desk: FeatureDesk) -> None:

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 from headgate.adapters.memory import LogisticModel
+from headgate.domain.entity_key import entity_key
 from headgate.domain.errors import AccessDenied, Corrupted, InvalidRequest, NotFound, Throttled
-from headgate.domain.feature import entity_key
 from headgate.domain.model import CHAMPION, AliasMove
 from headgate.ports import LoadedModel, OnlineRow
 from headgate.services.serving.prediction_log import LOG_BYTES
 
 from tests.support.memory_platform import MemoryPlatform
 from tests.support.serving import ASKER, STRANGER, VISIT, by_entity, by_tensor, tensor, train_champion
-from tests.support.small_product import bundle
+from tests.support.small_product import bundle, space
 from tests.support.trained_run import FAIR, GOOD
 
-NORTH = ("sensor_now", "north")
+NORTH = (space(), "north")
 VISITED = "2024-02-29T12:30:00.000Z"
 
 
@@ -148,7 +148,7 @@ def test_without_an_event_time_now_is_meant(live: MemoryPlatform) -> None:
 
 
 def test_a_null_key_joins_nothing(live: MemoryPlatform) -> None:
-    known = OnlineRow("shops", "sensor_now", entity_key([None]), VISITED, {"warmth": 7.5}, "f" * 64)
+    known = OnlineRow("shops", space(), entity_key([None]), VISITED, {"warmth": 7.5}, "f" * 64)
     live.online.write([known])
     ask(live, by_entity({"shop": None}))
     assert logged(live)[0]["rows"][0]["features"] == {"double_size": 60, "warmth": None}

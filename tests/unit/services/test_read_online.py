@@ -12,13 +12,13 @@ from headgate.domain.feature import FeatureView
 from headgate.domain.identity import Principal
 from headgate.domain.masking import MASK
 from headgate.ports import OnlineRow
-from headgate.services.features.entity_rows import unusable
 from headgate.services.features.read_online import ReadOnline
+from headgate.services.features.row_times import unusable
 from moto import mock_aws
 
 from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import MemoryPlatform
-from tests.support.small_product import bundle
+from tests.support.small_product import bundle, space
 from tests.unit.adapters.backends import make_table
 
 HAPPENED = "2024-02-29T12:00:00.000Z"
@@ -98,6 +98,19 @@ def test_an_entity_without_a_row_is_told_so(desk: FeatureDesk) -> None:
     assert (found["usable"], found["why"], found["values"]) == (False, "there is no row", None)
 
 
+def test_a_view_that_is_declared_anew_has_no_row_until_it_is_built(desk: FeatureDesk) -> None:
+    document = bundle()
+    document["views"]["sensor_now"]["sql"] = "SELECT shop, known_at, warmth + 1 AS warmth FROM sensor"
+    desk.platform.apply_product(document)
+    assert desk.row("north")["why"] == "the view was declared anew and is not built yet"
+    desk.platform.build.on_dataset_version("shops", "visits")
+    assert desk.row("north")["values"] == {"warmth": 30.12}
+
+
+def test_before_the_first_build_that_is_told(platform: MemoryPlatform) -> None:
+    assert FeatureDesk(platform).row("north")["why"] == "nothing is built yet"
+
+
 def test_one_row_is_one_request_to_the_store(desk: FeatureDesk) -> None:
     asked: list[Any] = []
     read = desk.platform.online.read
@@ -108,7 +121,7 @@ def test_one_row_is_one_request_to_the_store(desk: FeatureDesk) -> None:
 
     desk.platform.online.read = counted  # type: ignore[method-assign]
     desk.row("north")
-    assert asked == [("shops", [("sensor_now", "north")])]
+    assert asked == [("shops", [(space(), "north")])]
 
 
 def test_one_row_is_one_request_to_dynamodb(desk: FeatureDesk) -> None:
@@ -117,7 +130,7 @@ def test_one_row_is_one_request_to_dynamodb(desk: FeatureDesk) -> None:
         clients = AwsClients(session)
         make_table(clients, "online", sort_key=False)
         online = DynamoOnlineStore(Table(clients, "online", desk.platform.clock), desk.platform.clock)
-        row = OnlineRow("shops", "sensor_now", "north", HAPPENED, {"warmth": 29.12}, "f" * 64)
+        row = OnlineRow("shops", space(), "north", HAPPENED, {"warmth": 29.12}, "f" * 64)
         online.write([row])
         sent: list[str] = []
         events = clients.client("dynamodb").meta.events

@@ -123,8 +123,9 @@ def test_nothing_of_the_platform_writes_what_people_drop(resources: dict[str, An
     assert may("s3:Delete", "LogsBucket") == {"MaintainRole"}
     # A trainer removes the checkpoints of a run that is done.
     assert may("s3:Delete", "ModelsBucket") == {"MaintainRole", "TrainerJobRole"}
-    # Tables for other engines are derived, and rebuilt.
-    assert may("s3:Delete", "LakeBucket") == {"MaintainRole", "PublishRole"}
+    # Tables for other engines are derived, and rebuilt; a build takes its own notes away, and nothing else.
+    assert may("s3:Delete", "LakeBucket") == {"BuildFeaturesRole", "MaintainRole", "PublishRole"}
+    assert may("s3:Delete", "features/*/online/*") == {"BuildFeaturesRole"}
     deletes = [s for s in role_statements(roles["PublishRole"]) if "s3:DeleteObject" in listed(s["Action"])]
     assert [s["Resource"] for s in deletes] == [{"Fn::Sub": "${LakeBucket.Arn}/*/iceberg/*"}]
 

@@ -17,6 +17,7 @@ from headgate.domain.erasure import ErasureRecord
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.events import SOURCE, DomainEvent
 from headgate.domain.experiment import Experiment
+from headgate.domain.feature_job import StageJob
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.garbage import CollectionRecord
 from headgate.domain.lineage import Edge
@@ -27,7 +28,7 @@ from headgate.domain.reproduction import Reproduction
 from headgate.domain.run import RunRecord
 from headgate.domain.trigger_state import TriggerState
 from headgate.domain.version import VersionRecord
-from headgate.ports import OnlineRow
+from headgate.ports import EarlierValue, OnlineRow
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -71,6 +72,10 @@ def collection_record(text: str) -> CollectionRecord:
 
 def feature_record(text: str) -> FeatureVersionRecord:
     return FeatureVersionRecord(**document_of(text))
+
+
+def stage_job(text: str) -> StageJob:
+    return StageJob(**document_of(text))
 
 
 def product_record(text: str) -> ProductRecord:
@@ -138,10 +143,23 @@ def event_detail(event: DomainEvent) -> str:
 
 
 def newest_rows(rows: Iterable[OnlineRow]) -> dict[tuple[str, str, str], OnlineRow]:
-    """The newest row of each (product, view, key); of equally old ones the last. Values went through JSON."""
+    """The newest row by product, space and key; of equally old ones the last. Values went through JSON."""
     newest: dict[tuple[str, str, str], OnlineRow] = {}
     for row in rows:
-        name = (row.product, row.view, row.key)
+        name = (row.product, row.space, row.key)
         if name not in newest or row.event_time >= newest[name].event_time:
             newest[name] = row
-    return {name: replace(row, values=document_of(text_of(row.values))) for name, row in newest.items()}
+    return {name: _through_json(row) for name, row in newest.items()}
+
+
+def earlier_text(row: OnlineRow) -> str:
+    return canonical_json([asdict(each) for each in row.earlier]).decode("utf-8")
+
+
+def earlier_values(text: str) -> tuple[EarlierValue, ...]:
+    return tuple(EarlierValue(**each) for each in json.loads(text))
+
+
+def _through_json(row: OnlineRow) -> OnlineRow:
+    values, earlier = document_of(text_of(row.values)), earlier_values(earlier_text(row))
+    return replace(row, values=values, earlier=earlier)

@@ -16,7 +16,7 @@ from headgate.bootstrap.ingestion import (
     ingest_job,
     publish,
 )
-from headgate.bootstrap.maintenance import collect_garbage, diff_versions, erase_subject
+from headgate.bootstrap.maintenance import collect_features, collect_garbage, diff_versions, erase_subject
 from headgate.bootstrap.parts import new_id, price_table
 from headgate.bootstrap.registry import monitor, register
 from headgate.bootstrap.serving import REQUEST_SECONDS, infer, record
@@ -32,6 +32,7 @@ __all__ = [
     "REQUEST_SECONDS",
     "authorize",
     "build_features",
+    "collect_features",
     "collect_garbage",
     "control_plane",
     "diff_versions",

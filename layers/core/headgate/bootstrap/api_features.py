@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
 from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
 from headgate.adapters.aws.online import DynamoOnlineStore
 from headgate.adapters.aws.sqs import SqsQueue
 from headgate.bootstrap.parts import Parts, new_id, price_table
@@ -15,6 +16,7 @@ from headgate.services.features.plan_features import PlanFeatures
 from headgate.services.features.read_online import ReadOnline
 from headgate.services.features.request_features import RequestFeatures
 from headgate.services.features.show_features import ShowFeatures
+from headgate.services.retention.request_feature_collection import RequestFeatureCollection
 
 
 class FeatureDesk(TypedDict):
@@ -22,6 +24,7 @@ class FeatureDesk(TypedDict):
     feature_files: HandOutFeatures
     feature_requests: RequestFeatures
     feature_plans: PlanFeatures
+    feature_collections: RequestFeatureCollection
     online: ReadOnline
 
 
@@ -35,6 +38,12 @@ def feature_desk(parts: Parts, settings: ApiSettings) -> FeatureDesk:
         features=ShowFeatures(sets),
         feature_files=HandOutFeatures(sets),
         feature_requests=RequestFeatures(sets, SqsQueue(parts.clients, settings.feature_queue_url), new_id),
+        feature_collections=RequestFeatureCollection(
+            sets,
+            DynamoGarbageCatalog(parts.catalog),
+            SqsQueue(parts.clients, settings.maintain_queue_url),
+            new_id,
+        ),
         feature_plans=PlanFeatures(products, datasets, features, lake, guard, compute),
         online=ReadOnline(sets, online),
     )

@@ -18,6 +18,7 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
     from headgate.adapters.aws.batch import AwsBatchCompute
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
     from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
     from headgate.adapters.aws.online import DynamoOnlineStore
     from headgate.services.features.build_features import BuildFeatures
     from headgate.services.features.feature_compute import FeatureCompute, FeatureJobs
@@ -26,10 +27,11 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
     parts = parts_of(settings)
     compute = AwsBatchCompute(parts.clients, settings.batch_queues, settings.batch_job_definitions)
     decide = FeatureCompute(price_table(), settings.largest_build_bytes, settings.memory_mb)
+    features = DynamoFeatureCatalog(parts.catalog)
     return BuildFeatures(
         products=parts.products,
         datasets=DynamoDatasetCatalog(parts.catalog),
-        features=DynamoFeatureCatalog(parts.catalog),
+        features=features,
         lake=parts.lake,
         engine=parts.feature_engine(settings.memory_mb),
         online=DynamoOnlineStore(parts.table(settings.online_table), parts.clock),
@@ -37,13 +39,15 @@ def build_features(environ: Mapping[str, str]) -> "BuildFeatures":
         guard=parts.guard,
         clock=parts.clock,
         scratch=parts.scratch,
-        jobs=FeatureJobs(compute, parts.lake, decide, parts.clock),
+        jobs=FeatureJobs(compute, parts.lake, features, decide, parts.clock),
+        models=DynamoModelCatalog(parts.catalog),
     )
 
 
 def feature_job(environ: Mapping[str, str]) -> "MakeFeatureShare":
     """What a Batch worker makes of a build that is too large for the function."""
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.services.features.make_feature_share import MakeFeatureShare
 
     settings = FeatureJobSettings.from_env(environ)
@@ -54,6 +58,7 @@ def feature_job(environ: Mapping[str, str]) -> "MakeFeatureShare":
         lake=parts.lake,
         engine=parts.feature_engine(settings.job_memory_mb, os.cpu_count() or 2, FEATURE_JOB_SECONDS),
         scratch=parts.scratch,
+        features=DynamoFeatureCatalog(parts.catalog),
     )
 
 

@@ -11,7 +11,9 @@ from headgate.config import MaintainSettings
 if TYPE_CHECKING:
     from headgate.services.erasure.erase_subject import EraseSubject
     from headgate.services.erasure.find_subject import FindSubject
+    from headgate.services.retention.collect_features import CollectFeatures
     from headgate.services.retention.collect_garbage import CollectGarbage
+    from headgate.services.retention.version_uses import VersionUses
     from headgate.services.versions.diff_versions import DiffVersions
 
 DIFF_SPILL_BYTES = 3 * 1024**3
@@ -22,27 +24,15 @@ error of the disk.
 
 def collect_garbage(environ: Mapping[str, str]) -> "CollectGarbage":
     from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
-    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
     from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
-    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
-    from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
-    from headgate.adapters.aws.run_catalog import DynamoRunCatalog
     from headgate.adapters.aws.sqs import SqsQueue
     from headgate.services.retention.collect_garbage import CollectGarbage
-    from headgate.services.retention.version_uses import VersionUses
 
     settings = MaintainSettings.from_env(environ)
     parts = parts_of(settings)
     datasets, garbage = DynamoDatasetCatalog(parts.catalog), DynamoGarbageCatalog(parts.catalog)
     return CollectGarbage(
-        uses=VersionUses(
-            products=parts.products,
-            datasets=datasets,
-            refs=DynamoRefCatalog(parts.catalog),
-            features=DynamoFeatureCatalog(parts.catalog),
-            runs=DynamoRunCatalog(parts.catalog),
-            models=DynamoModelCatalog(parts.catalog),
-        ),
+        uses=_uses(parts),
         datasets=datasets,
         marks=garbage,
         collections=garbage,
@@ -51,6 +41,49 @@ def collect_garbage(environ: Mapping[str, str]) -> "CollectGarbage":
         bus=parts.bus,
         clock=parts.clock,
         least_grace=settings.least_grace_seconds,
+    )
+
+
+def collect_features(environ: Mapping[str, str]) -> "CollectFeatures":
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.garbage_catalog import DynamoGarbageCatalog
+    from headgate.adapters.aws.sqs import SqsQueue
+    from headgate.services.features.under_way import UnderWay
+    from headgate.services.retention.collect_features import CollectFeatures
+    from headgate.services.retention.collection_run import CollectionRun
+
+    settings = MaintainSettings.from_env(environ)
+    parts = parts_of(settings)
+    return CollectFeatures(
+        uses=_uses(parts),
+        features=DynamoFeatureCatalog(parts.catalog),
+        under_way=UnderWay(parts.lake, parts.clock),
+        run=CollectionRun(
+            collections=DynamoGarbageCatalog(parts.catalog),
+            lake=parts.lake,
+            queue=SqsQueue(parts.clients, settings.maintain_queue_url),
+            bus=parts.bus,
+            clock=parts.clock,
+            least_grace=settings.least_grace_seconds,
+        ),
+    )
+
+
+def _uses(parts: Parts) -> "VersionUses":
+    from headgate.adapters.aws.dataset_catalog import DynamoDatasetCatalog
+    from headgate.adapters.aws.feature_catalog import DynamoFeatureCatalog
+    from headgate.adapters.aws.model_catalog import DynamoModelCatalog
+    from headgate.adapters.aws.ref_catalog import DynamoRefCatalog
+    from headgate.adapters.aws.run_catalog import DynamoRunCatalog
+    from headgate.services.retention.version_uses import VersionUses
+
+    return VersionUses(
+        products=parts.products,
+        datasets=DynamoDatasetCatalog(parts.catalog),
+        refs=DynamoRefCatalog(parts.catalog),
+        features=DynamoFeatureCatalog(parts.catalog),
+        runs=DynamoRunCatalog(parts.catalog),
+        models=DynamoModelCatalog(parts.catalog),
     )
 
 
@@ -68,9 +101,11 @@ def diff_versions(environ: Mapping[str, str]) -> "DiffVersions":
 
 def erase_subject(environ: Mapping[str, str]) -> "EraseSubject":
     from headgate.adapters.aws.erasure_catalog import DynamoErasureCatalog
+    from headgate.adapters.aws.sqs import SqsQueue
     from headgate.services.erasure.erase_data import EraseData
     from headgate.services.erasure.erase_made import EraseMade
     from headgate.services.erasure.erase_subject import EraseSubject
+    from headgate.services.features.under_way import UnderWay
 
     settings = MaintainSettings.from_env(environ)
     parts = parts_of(settings)
@@ -80,7 +115,11 @@ def erase_subject(environ: Mapping[str, str]) -> "EraseSubject":
         *(finder.online, finder.engine, parts.scratch, parts.clock),
     )
     data = EraseData(datasets, finder.engine, parts.scratch)
-    return EraseSubject(finder, data, made, DynamoErasureCatalog(parts.catalog), datasets)
+    return EraseSubject(
+        *(finder, data, made, DynamoErasureCatalog(parts.catalog), datasets),
+        queue=SqsQueue(parts.clients, settings.maintain_queue_url),
+        under_way=UnderWay(parts.lake, parts.clock),
+    )
 
 
 def _finder(parts: Parts, settings: MaintainSettings) -> "FindSubject":

@@ -95,4 +95,5 @@ def reproduce_job(environ: Mapping[str, str]) -> "RebuildFeatures":
         documents=conclude.documents,
         engine=parts.feature_engine(settings.job_memory_mb, os.cpu_count() or 2, FEATURE_JOB_SECONDS),
         scratch=parts.scratch,
+        clock=parts.clock,
     )

@@ -21,6 +21,7 @@ from headgate.cli.commands import (
     engines,
     erase,
     experiments,
+    feature_garbage,
     features,
     garbage,
     governance,
@@ -98,6 +99,8 @@ def commands() -> Any:
     data.data.command()(erase.erasures)
     app.add_typer(data.data, name="data")
     app.add_typer(data.data, name="dataset", hidden=True)
+    for each in feature_garbage.COMMANDS:
+        features.features.command()(each)
     app.add_typer(features.features, name="features")
     app.command()(runs.train)
     app.add_typer(runs.runs, name="runs")

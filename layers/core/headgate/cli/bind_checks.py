@@ -3,6 +3,7 @@
 Owns which datasets a SQL rule reads. Nothing is looked at here but the contracts themselves.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ from headgate.domain.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+
+_OWN_TABLE = re.compile(r' Did you mean "(pg|duckdb|sqlite|pragma)_\w*"\?')
 
 
 def bind_checks(compiled: Iterable[tuple[YamlSource, dict[str, Any]]]) -> None:
@@ -102,8 +106,9 @@ def is_instant(kind: str) -> bool:
 
 
 def told(error: Exception) -> str:
-    """What the engine says and what it suggests, without its picture of the place."""
-    return " ".join(line.strip() for line in str(error).split("\n\nLINE ")[0].splitlines() if line.strip())
+    """What the engine says and what it suggests, without its picture of the place and its own tables."""
+    said = " ".join(line.strip() for line in str(error).split("\n\nLINE ")[0].splitlines() if line.strip())
+    return _OWN_TABLE.sub("", said)
 
 
 def _datasets_read(sql: str, contract: Contract, contracts: Mapping[str, Contract]) -> list[str]:

@@ -9,13 +9,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from headgate.adapters.engines.duckdb_session import identifier
-from headgate.adapters.engines.sql_guard import expression_query, require_expression, require_select
+from headgate.adapters.engines.sql_guard import (
+    Problem,
+    expression_query,
+    input_problems,
+    require_expression,
+    select_problems,
+)
+from headgate.adapters.engines.sql_literals import wrong_literals
 from headgate.adapters.engines.sql_repeatable import require_repeatable, unrepeatable
+from headgate.adapters.engines.sql_row_alone import row_alone_problems
+from headgate.adapters.engines.sql_text import first_line
 from headgate.cli.bind_checks import is_instant, told
 from headgate.cli.compile_view import ViewSource, sql_line
 from headgate.domain.contract import Contract
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView
+from headgate.domain.feature import PLATFORM_PREFIX, WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView
 from headgate.domain.feature_set import in_order
 
 if TYPE_CHECKING:
@@ -53,15 +62,13 @@ def bind_views(
 def bind_view(source: ViewSource, inputs: Mapping[str, Columns]) -> Columns | None:
     """What the view yields; None when it cannot run, or not be trusted, over tables of ``inputs``."""
     sql = str(source.document["sql"])
-    if any(problem.field is None for problem in source.problems):
+    if any(problem.field in (None, "inputs") for problem in source.problems):
         return None
-    try:
-        require_select(sql, "the SQL")
-    except InvalidRequest as refused:
-        _note(source, None, str(refused))
-        return None
-    for line, message in unrepeatable(sql):
+    refused = [*select_problems(sql)] or [*input_problems(sql, inputs)]
+    for line, message in refused or _unlike(source, sql):
         _note(source, line, message)
+    if refused:
+        return None
     columns = _yielded(source, sql, inputs)
     if columns is not None:
         _check_columns(source, columns)
@@ -71,10 +78,17 @@ def bind_view(source: ViewSource, inputs: Mapping[str, Columns]) -> Columns | No
     return columns
 
 
+def _unlike(source: ViewSource, sql: str) -> Iterator[Problem]:
+    """Where the view fails on its first row, or may be another one in another run or among other rows."""
+    yield from wrong_literals(sql)
+    yield from unrepeatable(sql)
+    if source.document["kind"] == "on_demand":
+        yield from row_alone_problems(sql)
+
+
 def _note(source: ViewSource, line: int | None, message: str) -> None:
-    """Once, for however many sets a view is bound."""
-    if message not in {problem.message for problem in source.problems}:
-        source.problem_at(line, None, message)
+    """At its line; at that where the SQL begins when the engine tells none."""
+    source.problem_at(line or first_line(str(source.document["sql"])), None, message)
 
 
 def _stored(views: Mapping[str, FeatureView]) -> Iterator[FeatureView]:
@@ -116,6 +130,8 @@ def _yielded(source: ViewSource, sql: str, inputs: Mapping[str, Columns]) -> Col
         if name.lower() in {known.lower() for known in columns}:
             _note(source, None, f"yields two columns called {name}")
             return None
+        if name.startswith(PLATFORM_PREFIX):
+            _note(source, None, f"yields a column {name}; only the platform's names begin with __")
         columns[name] = kind
     return columns
 

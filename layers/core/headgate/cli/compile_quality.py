@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.adapters.engines.sql_text import without_end
 from headgate.cli import standard_fields
 from headgate.cli.yaml_source import FieldPath, YamlSource
 
@@ -107,13 +108,13 @@ def _condition(rule: Mapping[str, Any]) -> str | None:
 
 def _from_query(rule: Mapping[str, Any], column: str | None) -> str:
     _only(rule, ("query",))
-    query = str(rule.get("query", "")).strip().rstrip(";")
+    query = str(rule.get("query", "")).strip()
     query = _TABLE.sub("this", query)
     if _COLUMN.search(query):
         if column is None:
             raise _UnsupportedError("query", "names {property}, but the rule stands under no property")
         query = _COLUMN.sub(lambda _: identifier(column), query)
-    _one_select(query)
+    query = _one_select(query)
     condition = _condition(rule)
     if condition is None:
         return query
@@ -122,7 +123,8 @@ def _from_query(rule: Mapping[str, Any], column: str | None) -> str:
     return f"WITH measured(v) AS (\n{query}\n) {verdict}"
 
 
-def _one_select(query: str) -> None:
+def _one_select(query: str) -> str:
+    """Without the semicolons that end it."""
     import duckdb
 
     try:
@@ -133,6 +135,7 @@ def _one_select(query: str) -> None:
         raise _UnsupportedError(
             "query", f"holds {', '.join(kinds) or 'no statement'}; exactly one SELECT is needed"
         )
+    return without_end(query)
 
 
 def _from_metric(rule: Mapping[str, Any], column: str | None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from headgate.adapters.engines.sql_text import first_line, without_end
 from headgate.cli.problems import Problem
 from headgate.cli.view_header import ViewHeader
 from headgate.domain.contract import IDENTIFIER
@@ -19,6 +20,20 @@ from headgate.domain.partition import GRAINS
 
 KINDS = ("feature", "spine", "on_demand")
 BUILDS = ("incremental", "full")
+STORED_ONLY = (
+    *(
+        "event_time",
+        "known_at",
+        "available_after",
+        "max_age",
+        "online",
+        "build",
+        "window",
+        "partition",
+        "test",
+    ),
+)
+"""Headers of views that are made before they are asked for."""
 
 
 @dataclass
@@ -47,17 +62,30 @@ class ViewSource:
         self.problem_at(lines[number] if number < len(lines) else 1, key, message)
 
     def problem_at(self, line: int | None, key: str | None, message: str) -> None:
-        self.problems.append(Problem(self.file, line, key, message))
+        """Once, for however many sets a view is looked at."""
+        problem = Problem(self.file, line, key, message)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
 
 def compile_view(path: Path, file: str) -> ViewSource:
     """The view of one ``.sql`` file, with all that is wrong with it by itself."""
-    text = path.read_text(encoding="utf-8").rstrip()
+    try:
+        text = path.read_text(encoding="utf-8-sig").rstrip()
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        empty = _compiled(path.stem, file, "")
+        empty.problems[:] = [Problem(file, line, None, f"is not UTF-8: {error.reason}")]
+        return empty
+    return _compiled(path.stem, file, text)
+
+
+def _compiled(name: str, file: str, text: str) -> ViewSource:
     problems: list[Problem] = []
     header = ViewHeader.read(text, file, problems)
     event_time, windows = header.name("event_time"), header.windows()
     document = {
-        "name": path.stem,
+        "name": name,
         "kind": header.choice("kind", KINDS, None),
         "inputs": header.names("inputs"),
         "entity": header.names("entity"),
@@ -73,8 +101,8 @@ def compile_view(path: Path, file: str) -> ViewSource:
         "sql": text,
     }
     source = ViewSource(file, document, header.lines, problems)
-    if not IDENTIFIER.match(path.stem):
-        source.problem_at(1, None, f"{path.stem!r} names no view (letters, digits and _ only)")
+    if not IDENTIFIER.match(name):
+        source.problem_at(1, None, f"{name!r} names no view (letters, digits and _ only)")
     _check_declaration(source)
     _check_sql(source, text)
     return source
@@ -91,9 +119,17 @@ def _check_declaration(source: ViewSource) -> None:
     """What the domain says, unless the header itself is wrong there already."""
     known = {problem.field for problem in source.problems}
     view = source.view
+    if view.kind == "on_demand":
+        _check_stored_only(source)
     for key, message in view.problems():
         if key not in known:
             source.problem(key, message, _window_of(view, message) if key == "window" else 0)
+
+
+def _check_stored_only(source: ViewSource) -> None:
+    for key in STORED_ONLY:
+        if key in source.lines and source.document.get(key) is not False:
+            source.problem(key, "says nothing of a view that is computed of each request; leave it out")
 
 
 def _window_of(view: FeatureView, message: str) -> int:
@@ -112,12 +148,15 @@ def _check_sql(source: ViewSource, text: str) -> None:
         statements = duckdb.extract_statements(text)
     except duckdb.Error as error:
         message = str(error)
-        source.problem_at(sql_line(message), None, f"is not SQL: {message.splitlines()[0]}")
+        source.problem_at(sql_line(message) or 1, None, f"is not SQL: {message.splitlines()[0]}")
         return
     kinds = [statement.type.name for statement in statements]
-    if kinds != ["SELECT"]:
-        found = ", ".join(kinds) or "no statement"
-        source.problem_at(None, None, f"holds {found}; exactly one SELECT is needed")
+    if kinds == ["SELECT"]:
+        source.document["sql"] = without_end(text)
+        return
+    found = ", ".join(kinds) or "no statement"
+    pivot = "; a PIVOT says its values: PIVOT … ON column IN (…)" if kinds == ["CREATE", "SELECT"] else ""
+    source.problem_at(first_line(text), None, f"holds {found}; exactly one SELECT is needed{pivot}")
 
 
 def sql_line(message: str) -> int | None:

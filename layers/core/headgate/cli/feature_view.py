@@ -64,7 +64,7 @@ def show_version(console: Console, version: Document) -> None:
     console.print()
     console.print(_views(version["views"]))
     console.print()
-    console.print(_columns(version["columns"]))
+    console.print(_columns(version["columns"], {view["name"] for view in version["views"]}))
 
 
 def show_parity(console: Console, report: Document) -> None:
@@ -142,13 +142,15 @@ def _tested(view: Document) -> str | None:
     return "; ".join([*told, *(["too large for leak and window"] if view.get("untested") else [])]) or None
 
 
-def _columns(columns: list[Document]) -> Table:
+def _columns(columns: list[Document], built: set[str]) -> Table:
+    """A feature's role is its view; one that is not ``built`` is made of each request."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("column", "type", "role", "nulls", "", "values"):
         grid.add_column(heading, overflow="fold", justify="right" if heading == "nulls" else "left")
     for column in columns:
         found = column.get("statistics")
-        role = column["role"] if column["role"] != "feature" else column["view"]
+        view = column["view"] if column["view"] in built else f"{column['view']} (on demand)"
+        role = column["role"] if column["role"] != "feature" else view
         told = (
             (None, "", "no statistics") if found is None else (_nulls(found), _bars(found), _summary(found))
         )

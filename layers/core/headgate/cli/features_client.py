@@ -36,6 +36,15 @@ class FeaturesClient:
     def report(self, what: Asked, name: str) -> Document:
         return self.api.get(self._at(what, name))
 
+    def collect(self, dry_run: bool, retention: dict[str, int]) -> Document:
+        return self.api.call("POST", self._at("collections"), {"dry_run": dry_run, **retention})
+
+    def collections(self) -> Document:
+        return self.api.get(self._at("collections"))
+
+    def collection(self, name: str) -> Document:
+        return self.api.get(self._at("collections", name))
+
     def row(self, view: str, keys: Sequence[str], at: str | None) -> Document:
         query = [*(("key", key) for key in keys), *([("at", at)] if at else [])]
         return self.api.call("GET", f"{self._at('online', view)}?{urlencode(query)}")
@@ -57,5 +66,6 @@ def features_of(api: ApiClient, product: str, given: str | None, view: str | Non
         return FeaturesClient(api, product, fitting[0])
     known = ", ".join(sorted(sets)) or "none"
     if view is not None and not fitting:
-        raise CommandFailed(f"no feature set of {product} joins the view {view}; it has {known}")
+        joined = ", ".join(sorted({v for each in sets.values() for v in each["views"]})) or "none"
+        raise CommandFailed(f"no feature set of {product} joins the view {view}; joined are {joined}")
     raise CommandFailed(f"which feature set of {product} is meant? it has {', '.join(fitting) or known}")

@@ -5,12 +5,17 @@ Owns the two consoles. With ``--json`` standard output holds the document alone;
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from headgate.cli.fitting_table import FittingTable
 
 Row = Mapping[str, Any]
 NARROW = 20
@@ -42,6 +47,18 @@ class Output:
         """A line about progress: for people, beside the answer."""
         self.notes.print(Text(text, style="dim"))
 
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Says what is waited for: with the seconds that went by on a terminal, as one line elsewhere."""
+        if not self.notes.is_terminal:
+            self.note(text)
+            yield
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}", style="dim"), TimeElapsedColumn())
+        with Progress(*columns, console=self.notes, transient=True) as bar:
+            bar.add_task(escape(text), total=None)
+            yield
+
     def rows(self, document: Any, rows: Sequence[Row], columns: Sequence[Column], none: str) -> None:
         """A table of ``rows``, or the sentence ``none`` without any; ``document`` is the JSON answer."""
 
@@ -56,9 +73,9 @@ class Output:
 
 
 def table(rows: Sequence[Row], columns: Sequence[Column], title: str | None = None) -> Table:
-    """Columns in which no row has a value are left out."""
+    """Columns in which no row has a value are left out; nothing is cut off on a narrow terminal."""
     shown = [(heading, field) for heading, field in columns if any(reach(r, field) is not None for r in rows)]
-    result = Table(title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
+    result = FittingTable(title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
     for heading, field in shown:
         numeric = all(isinstance(reach(r, field), int | float | None) for r in rows)
         cells = [shown_value(reach(row, field)) for row in rows]

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headgate.cli.failures import CommandFailed
+from headgate.cli.output import short_digests
+
+FEATURES, MISSING = "features.", ".missing"
+REDECLARED = "features.redeclared"
 
 
 def entity_request(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -36,6 +40,20 @@ def _datatype(name: str, values: list[Any]) -> str:
     raise CommandFailed(
         f"column {name!r} holds {', '.join(sorted(k.__name__ for k in kinds))}; one type is needed"
     )
+
+
+def feature_notes(reply: Mapping[str, Any]) -> list[str]:
+    """What the answer says of looked-up features: of which versions they are, and which rows have none."""
+    told = dict(reply.get("parameters") or {})
+    views = [n for n in told if n.startswith(FEATURES) and not n.endswith(MISSING) and n != REDECLARED]
+    notes = []
+    for name in views:
+        versions = str(told[name]).replace(",", ", ") or "no row"
+        missing = f"; rows without values: {told[name + MISSING]}" if told.get(name + MISSING) else ""
+        notes.append(f"{name.removeprefix(FEATURES)} of {short_digests(versions)}{missing}")
+    if told.get(REDECLARED):
+        notes.append("features as the model learnt them; the product declares them otherwise by now")
+    return notes
 
 
 def scores(reply: Mapping[str, Any]) -> list[float]:

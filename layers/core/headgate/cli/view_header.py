@@ -15,7 +15,11 @@ HEADERS = (
     *("build", "window", "partition", "test"),
 )
 REPEATED = ("window", "test")
-_HEADER = re.compile(r"^--\s*([A-Za-z_]+)\s*:\s*(.*?)\s*$")
+NEEDED = ("kind", "inputs", "entity")
+_HEADER = re.compile(r"^\s*--\s*([A-Za-z_]+)\s*:\s*(.*?)\s*$")
+_NEARLY = re.compile(r"^\s*--\s*([A-Za-z_]+(?:[ -][A-Za-z_]+)?)\s*[:=]\s*(.*?)\s*$")
+"""A line that means a header, and is none where it stands or as it is written."""
+_COMMENT = re.compile(r"^\s*(--.*)?$")
 _DURATION = re.compile(r"^(\d+)\s*([smhd])$")
 _WINDOW = re.compile(r"^(\S+)\s+(-?)(\d+[smhd])(?:\s*\.\.\s*(-?)(\d+[smhd]))?$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -38,14 +42,29 @@ class ViewHeader:
 
     @classmethod
     def read(cls, text: str, file: str, problems: list[Problem]) -> "ViewHeader":
-        """The leading comment lines, up to the first that is empty (`--`) or not of the form key: value."""
-        header = cls(file, problems)
-        for number, line in enumerate(text.splitlines(), start=1):
-            found = _HEADER.match(line)
-            if found is None:
+        """The comment lines from the first header on, up to one that is empty or not of the form key: value.
+        What reads like a header among the comments after it is a problem, and is taken.
+        """
+        header, ended = cls(file, problems), 0
+        for number, line in enumerate(text.split("\n"), start=1):
+            if _COMMENT.match(line) is None:
                 break
-            header._add(number, found[1].lower(), found[2])
+            found = _HEADER.match(line)
+            if found is not None and not ended:
+                header._add(number, found[1].lower(), found[2])
+            elif (found := _NEARLY.match(line)) is not None:
+                header._misplaced(number, found[1], found[2], ended)
+            ended = ended or (number if found is None and header._values else 0)
         return header
+
+    def _misplaced(self, line: int, written: str, value: str, ended: int) -> None:
+        key = written.lower().replace("-", "_").replace(" ", "_")
+        if key not in HEADERS:
+            return
+        where = f"; it must stand above line {ended}, which ends the header" if ended else ""
+        self._problem(line, key, f"is no header as it stands; write `-- {key}: {value}`{where}")
+        if key in REPEATED or key not in self._values:
+            self._add(line, key, value)
 
     def _add(self, line: int, key: str, value: str) -> None:
         if key not in HEADERS:
@@ -53,6 +72,8 @@ class ViewHeader:
         elif key in self._values and key not in REPEATED:
             self._problem(line, key, "is declared twice")
         else:
+            if not value and key not in NEEDED:
+                self._problem(line, key, "is empty; give it a value or leave the line out")
             self._values.setdefault(key, []).append((line, value))
             if key not in REPEATED:
                 self.lines[key] = [line]
@@ -116,6 +137,8 @@ class ViewHeader:
 
     def _window(self, line: int, value: str) -> dict[str, Any] | None:
         found = _WINDOW.match(value)
+        if not value:
+            return None
         if found is None:
             self._problem(line, "window", f"{value!r} is no window; write `-- window: input 0s..26h`")
             return None
@@ -128,7 +151,6 @@ class ViewHeader:
         tests = []
         for line, value in self._each("test"):
             if not value:
-                self._problem(line, "test", "is empty; write a condition on the view's columns")
                 continue
             self.lines.setdefault("test", []).append(line)
             tests.append(value)

@@ -7,7 +7,16 @@
 Like the command line it stays on a developer's machine: no layer holds it.
 """
 
+from headgate.cli.failures import ApiRefused, CommandFailed, NotSetUp, Unreachable
 from headgate.client.connection import Client, connect
 from headgate.client.training_set import TrainingSet
 
-__all__ = ["Client", "TrainingSet", "connect"]
+__all__ = [
+    "ApiRefused",
+    "Client",
+    "CommandFailed",
+    "NotSetUp",
+    "TrainingSet",
+    "Unreachable",
+    "connect",
+]

@@ -4,11 +4,12 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from headgate.cli.client import ApiClient, Transport, reach_loopback_directly, urllib_transport
-from headgate.cli.features_client import FeaturesClient
+from headgate.cli.features_client import features_of
 from headgate.cli.invocation import Invocation, boto3_session
 from headgate.cli.output import Output
 from headgate.cli.state import home_of
@@ -26,34 +27,41 @@ class Client:
     def training_set(
         self,
         feature_set: str,
-        version: str = "latest",
-        start: str | None = None,
-        end: str | None = None,
+        version: str | int = "latest",
+        start: str | date | None = None,
+        end: str | date | None = None,
         labels: Any = None,
         *,
         keep_order: bool = True,
         product: str | None = None,
         progress: Progress = nobody,
     ) -> TrainingSet:
-        """The rows of a feature version with an event time from ``start`` on and before ``end`` (ISO dates or
-        instants, UTC), in their order. ``version`` is latest, v3, or the first digits of a digest.
+        """The rows of a feature version with an event time from ``start`` on and before ``end`` (dates or
+        instants, UTC where they say no zone; texts are ISO), in their order. ``feature_set`` may be
+        product/set; ``version`` is latest, v3 or 3, or the first digits of a digest.
 
-        ``labels`` are rows of the reader's own: a pyarrow Table, a pandas DataFrame, or the path of a Parquet
-        or CSV file, with the entity columns, the event time, and any more columns. They come back as they
-        are, in their order, each with what the views knew at its event time; millions of them come faster
-        without ``keep_order``.
+        ``labels`` are rows of the reader's own: a table of pyarrow, pandas or polars, or the path of a
+        Parquet or CSV file, with the entity columns, the event time, and any more columns. They come back as
+        they are, in their order, each with what the views knew at its event time; millions of them come
+        faster without ``keep_order``.
 
         What is left out of them is warned of, and stands in the result's ``notes``.
 
         Raises ApiRefused, Unreachable, and CommandFailed where a file is not what the platform named.
         """
-        features = FeaturesClient(self.api, product or self.product, feature_set)
+        features = features_of(self.api, product or self.product, feature_set)
+        asked = (features, str(version), _text(start), _text(end))
         if labels is None:
-            return stored(features, version, start, end, progress)
-        found = joined_with(features, version, start, end, labels, progress, keep_order)
+            found = stored(*asked, progress)
+        else:
+            found = joined_with(*asked, labels, progress, keep_order)
         for note in found.notes:
             warnings.warn(note, stacklevel=2)
         return found
+
+
+def _text(moment: str | date | None) -> str | None:
+    return moment.isoformat() if isinstance(moment, date) else moment
 
 
 def connect(

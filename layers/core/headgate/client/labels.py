@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from headgate.adapters.engines.duckdb_features import DuckDbFeatureEngine
-from headgate.adapters.engines.duckdb_session import Limits, identifier, quoted
+from headgate.adapters.engines.duckdb_session import Limits, identifier
 from headgate.cli.failures import CommandFailed
+from headgate.client.label_query import Columns, columns_of, described, first_row, parquet, utc, within
 from headgate.domain.dataset_input import DatasetInput, InputFile
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureView
@@ -18,10 +19,8 @@ from headgate.domain.manifest import SchemaColumn
 from headgate.ports import ViewFiles
 
 MEMORY_BYTES = 2 << 30
-LABELS = "labels.parquet"
 PLACE = "__place"
 """Where a row stood among the labels: they come back in their order."""
-Columns = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -32,41 +31,6 @@ class Joined:
     rows: int
     columns: Columns
     notes: tuple[str, ...]
-
-
-def label_table(labels: Any, folder: Path) -> Path:
-    """The labels as a Parquet file: of a pyarrow Table, a pandas DataFrame, or a path of Parquet or CSV.
-    Raises CommandFailed for anything else.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if isinstance(labels, str | os.PathLike):
-        return _label_file(Path(labels), folder)
-    if not isinstance(labels, pa.Table) and type(labels).__module__.startswith("pandas."):
-        labels = pa.Table.from_pandas(labels, preserve_index=False)
-    if not isinstance(labels, pa.Table):
-        raise CommandFailed(
-            f"labels are a pyarrow Table, a pandas DataFrame or a path, not {type(labels).__name__}"
-        )
-    path = folder / LABELS
-    pq.write_table(labels, path)
-    return path
-
-
-def limits_of(labels: Path, event_time: str) -> tuple[str | None, str | None]:
-    """The first event time, and an instant after the last; None without rows. Raises CommandFailed when a row
-    has none.
-    """
-    query = (
-        f"SELECT count(*) - count(t), strftime(min(t), {_STAMP}), "
-        f"strftime(max(t) + INTERVAL 1 SECOND, {_STAMP}) "
-        f"FROM (SELECT {_utc(event_time)} AS t FROM {_parquet(labels)})"
-    )
-    row = _asked(query, f"the column {event_time} of the labels")
-    if row[0]:
-        raise CommandFailed(f"{row[0]:,} of the labels have no {event_time}: nothing was known at no time")
-    return row[1], row[2]
 
 
 def join_labels(
@@ -82,8 +46,9 @@ def join_labels(
     are left out first. Raises CommandFailed for what does not fit.
     """
     declared = _declared(told["declared"])
-    types = {c["name"]: c["type"] for view, _ in views for c in view["columns"] if c["role"] == "entity"}
     place = PLACE if keep_order else None
+    _refuse_features(declared, [view for view, _ in views], labels)
+    types = {c["name"]: c["type"] for view, _ in views for c in view["columns"] if c["role"] == "entity"}
     rows, spine, notes = _spine(declared, labels, types, (start, end), place)
     feature_set = replace(declared, spine=spine.view, label=None)
     if notes:
@@ -98,8 +63,6 @@ def join_labels(
             columns, count = session.join_labels(feature_set, rows, spine, joined, path, place)
     except InvalidRequest as wrong:
         raise CommandFailed(f"the labels cannot be joined: {wrong}") from wrong
-    if not count:
-        raise CommandFailed("there is no row among the labels that is asked for")
     nothing = tuple(_nothing_found(path, columns, declared))
     return Joined(path, count, tuple((c.name, c.role) for c in columns), (*notes, *nothing))
 
@@ -109,7 +72,7 @@ def _nothing_found(path: Path, columns: Sequence[FeatureColumn], declared: Featu
     for view in declared.views:
         made = [f"{identifier(c.name)} IS NOT NULL" for c in columns if c.view == view.name]
         any_of = " OR ".join(made) or "true"
-        found = _asked(f"SELECT count(*) FILTER ({any_of}) FROM {_parquet(path)}", view.name)
+        found = first_row(f"SELECT count(*) FILTER ({any_of}) FROM {parquet(path)}", view.name)
         if not found[0]:
             keys = ", ".join(view.entity)
             yield (
@@ -124,6 +87,20 @@ def _declared(document: Mapping[str, Any]) -> FeatureSet:
     return FeatureSet.from_document(document["feature_set"], {**views, **shallow})
 
 
+def _refuse_features(declared: FeatureSet, views: Sequence[Mapping[str, Any]], labels: Path) -> None:
+    """Raises CommandFailed when a column of the labels has the name of a feature."""
+    known = {view.name: {*view.entity, *view.times} for view in declared.views}
+    made = {
+        column["name"].lower(): view["view"]
+        for view in views
+        for column in view["columns"]
+        if column["name"] not in known[view["view"]]
+    }
+    for name in described(labels):
+        if (view := made.get(name.lower())) is not None:
+            raise CommandFailed(f"the labels have a column {name}, and the view {view} makes one: rename it")
+
+
 def _spine(
     declared: FeatureSet,
     labels: Path,
@@ -135,7 +112,7 @@ def _spine(
     they stood.
     """
     time = declared.spine.event_time or ""
-    there = _described(labels)
+    there = described(labels)
     needed = {column for view in declared.views for column in view.entity} | {time}
     if missing := sorted(needed - set(there)):
         raise CommandFailed(
@@ -147,23 +124,17 @@ def _spine(
     meant = {**types, **({} if left_out else {c.name: c.type for c in declared.request})}
     _require_kept(labels, {name: (kind, meant[name]) for name, kind in there.items() if name in meant})
     selected = [
-        f"{_utc(name, kind) if name == time else _cast(name, meant.get(name))} AS {identifier(name)}"
+        f"{utc(name, kind) if name == time else _cast(name, meant.get(name))} AS {identifier(name)}"
         for name, kind in there.items()
     ]
-    source = _parquet(labels, "file_row_number=true")
+    source = parquet(labels, "file_row_number=true")
     selected += [f"file_row_number AS {place}"] if place else []
     rows = f"SELECT {', '.join(selected)} FROM {source}"
-    limits = [
-        f"{identifier(time)} {sign} CAST(CAST({quoted(bound)} AS TIMESTAMPTZ) AS TIMESTAMP)"
-        for bound, sign in zip(bounds, (">=", "<"), strict=True)
-        if bound is not None
-    ]
-    where = f" WHERE {' AND '.join(limits)}" if limits else ""
-    asked = f"SELECT * FROM ({rows}){where}"
-    columns = _columns(asked)
+    meant_rows = f"SELECT * FROM ({rows}) WHERE {within(time, *bounds)}"
+    columns = columns_of(meant_rows)
     entity = tuple(sorted(needed - {time}))
     view = replace(declared.spine, name="labels", sql="", inputs=(), entity=entity)
-    return asked, _files(view, columns, []), left_out
+    return meant_rows, _files(view, columns, []), left_out
 
 
 def _require_kept(labels: Path, casts: Mapping[str, tuple[str, str]]) -> None:
@@ -174,9 +145,9 @@ def _require_kept(labels: Path, casts: Mapping[str, tuple[str, str]]) -> None:
         if kind == wanted or kind.startswith(("VARCHAR", "ENUM")):
             continue
         changed = f"CAST({_cast(name, wanted)} AS {kind}) IS DISTINCT FROM {identifier(name)}"
-        found = _asked(
+        found = first_row(
             f"SELECT count(*) FILTER ({changed}), CAST(any_value({identifier(name)}) FILTER ({changed}) AS "
-            f"VARCHAR) FROM {_parquet(labels)}",
+            f"VARCHAR) FROM {parquet(labels)}",
             f"the column {name} of the labels, which is joined as {wanted}",
         )
         if found[0]:
@@ -204,64 +175,6 @@ def _files(view: FeatureView, columns: Columns, paths: Sequence[Path]) -> ViewFi
     return ViewFiles(view, DatasetInput(schema, tuple(InputFile(str(path), columns) for path in paths)))
 
 
-def _label_file(path: Path, folder: Path) -> Path:
-    """Under a name of its own: an engine takes more from a path than a file (``*``, ``key=value/``)."""
-    if not path.is_file():
-        raise CommandFailed(f"{path}: there is no such file of labels")
-    if path.suffix not in (".parquet", ".csv"):
-        raise CommandFailed(f"{path}: labels are read from .parquet or .csv")
-    target = folder / LABELS
-    if path.suffix == ".parquet":
-        target.symlink_to(path.resolve())
-        return target
-    given = folder / "labels.csv"
-    given.symlink_to(path.resolve())
-    read = f"read_csv({quoted(str(given))}, hive_partitioning=false)"
-    _asked(f"COPY (FROM {read}) TO {quoted(str(target))} (FORMAT parquet)", str(path))
-    return target
-
-
-def _parquet(path: Path, *options: str) -> str:
-    return f"read_parquet({', '.join([quoted(str(path)), 'hive_partitioning=false', *options])})"
-
-
-def _described(path: Path) -> dict[str, str]:
-    return dict(_columns(f"FROM {_parquet(path)}"))
-
-
-def _columns(query: str) -> Columns:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        try:
-            found = connection.execute(f"DESCRIBE {query}").fetchall()
-        except duckdb.Error as error:
-            raise CommandFailed(f"the labels: {str(error).splitlines()[0]}") from error
-    return tuple((row[0], row[1]) for row in found)
-
-
-def _asked(query: str, what: str) -> tuple[Any, ...]:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        try:
-            return connection.execute(query).fetchone() or ()
-        except duckdb.Error as error:
-            raise CommandFailed(f"{what}: {str(error).splitlines()[0]}") from error
-
-
-def _utc(column: str, type_: str = "") -> str:
-    """Instants as UTC TIMESTAMPs; what says no zone is UTC."""
-    if type_ == "TIMESTAMP":
-        return identifier(column)
-    return f"CAST(CAST({identifier(column)} AS TIMESTAMPTZ) AS TIMESTAMP)"
-
-
 def _cast(column: str, type_: str | None) -> str:
     name = identifier(column)
     return name if type_ is None else f"CAST({name} AS {type_})"
-
-
-_STAMP = quoted("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -13,7 +13,9 @@ from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.cli.failures import CommandFailed
 from headgate.cli.features_client import FeaturesClient
 from headgate.client.download import Progress, fetch
-from headgate.client.labels import join_labels, label_table, limits_of
+from headgate.client.label_query import limits_of, moments, within
+from headgate.client.label_table import label_table
+from headgate.client.labels import join_labels
 
 
 class Folder:
@@ -54,11 +56,16 @@ class TrainingSet:
         return self.to_arrow().to_pandas()
 
     def to_parquet(self, path: Path | str) -> Path:
-        """Copies the file; replaces what is there in one step."""
+        """Copies the file; replaces one that is there in one step. Raises CommandFailed where it cannot."""
         target = Path(path)
+        if target.exists() and not target.is_file():
+            raise CommandFailed(f"{target}: is there, and no file that could be replaced")
         draft = target.with_name(f".{target.name}.draft")
-        shutil.copyfile(self.path, draft)
-        return draft.replace(target)
+        try:
+            shutil.copyfile(self.path, draft)
+            return draft.replace(target)
+        except OSError as error:
+            raise CommandFailed(f"{target}: cannot be written: {error.strerror}") from error
 
 
 def stored(
@@ -77,6 +84,7 @@ def stored(
         rows=rows,
         columns=tuple((c["name"], c["role"]) for c in told["columns"]),
         path=path,
+        notes=() if rows else (_none_of_that_time(features, told),),
         folder=folder,
     )
 
@@ -91,12 +99,13 @@ def joined_with(
     keep_order: bool = True,
 ) -> TrainingSet:
     """The reader's rows with what the version's views knew at their event times."""
+    moments(start, end)
     folder = Folder()
     place = folder.path
     given = label_table(labels, place)
     described = features.show(version)
     event_time = next(c["name"] for c in described["columns"] if c["role"] == "event_time")
-    first, last = limits_of(given, event_time)
+    first, last = limits_of(given, event_time, start, end)
     told = features.files(described["digest"], first, last, views=True)
     views = [(view, fetch(view["files"], place, progress)) for view in told["views"]]
     joined = join_labels(told, views, given, place, start, end, keep_order)
@@ -112,6 +121,14 @@ def joined_with(
     )
 
 
+def _none_of_that_time(features: FeaturesClient, told: Mapping[str, Any]) -> str:
+    version = features.show(told["digest"])
+    if not version["rows"]:
+        return f"v{told['version']} has no row"
+    times = (version["min_event_time"], version["max_event_time"])
+    return f"no row is of that time: those of v{told['version']} are of {' to '.join(times)}"
+
+
 def _put_together(told: Mapping[str, Any], paths: Sequence[Path], target: Path) -> int:
     """One file of the rows of the asked time, in their order. Raises CommandFailed with the counts when a
     partition has other rows than the version says, or rows are lost.
@@ -120,7 +137,7 @@ def _put_together(told: Mapping[str, Any], paths: Sequence[Path], target: Path) 
 
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        wanted, bounds = 0, _bounds(told)
+        wanted, bounds = 0, within(told["event_time"], told["from"], told["to"])
         parts = []
         for file, path in zip(told["partitions"], paths, strict=True):
             part = f"SELECT * FROM read_parquet({quoted(str(path))}, hive_partitioning=false)"
@@ -142,18 +159,6 @@ def _put_together(told: Mapping[str, Any], paths: Sequence[Path], target: Path) 
 def _counts(connection: Any, query: str, bounds: str) -> tuple[int, int]:
     row = connection.execute(f"SELECT count(*), count(*) FILTER ({bounds}) FROM ({query})").fetchone()
     return int(row[0]), int(row[1])
-
-
-def _bounds(told: Mapping[str, Any]) -> str:
-    time = identifier(told["event_time"])
-    limits = (("from", ">="), ("to", "<"))
-    asked = [f"{time} {sign} {_instant(told[name])}" for name, sign in limits if told[name] is not None]
-    return " AND ".join(asked) or "true"
-
-
-def _instant(text: str) -> str:
-    """As a UTC TIMESTAMP, which is what event times are."""
-    return f"CAST(CAST({quoted(text)} AS TIMESTAMPTZ) AS TIMESTAMP)"
 
 
 def _nothing(columns: Sequence[Mapping[str, Any]]) -> str:

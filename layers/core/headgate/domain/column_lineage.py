@@ -109,7 +109,7 @@ def _input_fields(
 ) -> list[dict[str, Any]]:
     how: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for source in sorted(sources):
-        said = {"type": source.type, "subtype": source.subtype, "description": "", "masking": False}
+        said = {"type": source.type, "subtype": source.subtype}
         how.setdefault((source.dataset, source.column), []).append(said)
     named = [(*namespace_of(dataset), column, said) for (dataset, column), said in how.items()]
     return [

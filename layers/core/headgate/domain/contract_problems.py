@@ -10,7 +10,7 @@ from headgate.domain.bound_value import is_value_of
 from headgate.domain.column_type import ColumnType
 from headgate.domain.contract import BOUNDS, CLASSIFICATIONS, COLUMN_CHECKS, Column, Contract
 from headgate.domain.contract_rules import Reference
-from headgate.domain.feature import REQUEST_TABLE, WATERMARK_TABLE
+from headgate.domain.feature import PLATFORM_PREFIX, REQUEST_TABLE, WATERMARK_TABLE
 
 RESERVED = ("this", REQUEST_TABLE, WATERMARK_TABLE)
 """Names that SQL gives to the drop itself, the rows of a call and how far the inputs reach."""
@@ -22,8 +22,11 @@ _DIRECTIVES = frozenset(
 
 def contract_problems(contract: Contract, contracts: Mapping[str, Contract]) -> Iterator[str]:
     """Everything that is wrong with ``contract`` among ``contracts``, itself included."""
-    if contract.name.lower() in RESERVED:
+    if contract.name.lower() in RESERVED or contract.name.startswith(PLATFORM_PREFIX):
         yield f"{contract.name!r} is no name for a dataset: SQL calls something else so"
+    for other in sorted(contracts):
+        if other != contract.name and other.lower() == contract.name.lower():
+            yield f"{contract.name!r} and {other!r} are one name to SQL, which knows no case"
     for column in contract.columns:
         yield from (f"columns.{column.name}: {problem}" for problem in _column(column, contract))
     yield from _names(contract)

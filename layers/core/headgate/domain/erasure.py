@@ -16,7 +16,6 @@ from headgate.domain.identity import Principal
 KIND = "erase"
 MOST_SUBJECTS = 1000
 State = Literal["asked", "running", "found", "erased", "failed"]
-_PART = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)")
 
 
 @dataclass(frozen=True)
@@ -173,6 +172,8 @@ class ErasureRecord:
     rewritten: tuple[Rewrite, ...] = ()
     committed: tuple[int, ...] = ()
     """Ordinals of the versions that took the rows away from branches."""
+    taken_at: str = ""
+    """When rows were taken away last: features that began to be made before may still bring them back."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ErasureRecord":
@@ -192,23 +193,6 @@ class ErasureRecord:
 
     def with_found(self, findings: Findings) -> "ErasureRecord":
         return replace(self, findings=self.findings.merged(findings))
-
-
-def entity_parts(key: str) -> tuple[str, ...]:
-    """The column values of an online store's key, as text; null is ``\\N``. The inverse of
-    `headgate.domain.feature.entity_key`.
-    """
-    parts = []
-    rest = 0
-    while True:
-        found = _PART.match(key, rest)
-        if found is None:
-            raise ValueError(f"{key!r} is no entity key")
-        part = found.group(1)
-        parts.append(part if part == "\\N" else re.sub(r"\\(.)", r"\1", part))
-        if found.end() == len(key) and not found.group(0).endswith("|"):
-            return tuple(parts)
-        rest = found.end()
 
 
 def _same(value: Any, text: str) -> bool:

@@ -4,7 +4,7 @@ What views make together is in `headgate.domain.feature_set`, what was built of 
 `headgate.domain.feature_version`, how time is cut into partitions in `headgate.domain.partition`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -22,6 +22,10 @@ WATERMARK_COLUMN = "reached"
 A view that names it among its inputs may leave out rows later than ``reached``, and depend on it in no other
 way.
 """
+PLATFORM_PREFIX = "__"
+"""What the platform calls its own tables and columns begins so."""
+LONGEST_SECONDS = 36_525 * 86_400
+"""A hundred years: sums of instants and longer durations may be no instants."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,17 @@ class FeatureView:
             yield "known_at", "known_at needs an event_time: the newest of what is known is the value"
         if self.available_after and not self.event_time:
             yield "available_after", "available_after needs an event_time that it counts from"
+        if self.max_age_seconds is not None and self.kind == "feature" and not self.event_time:
+            yield "max_age", "max_age needs an event_time that the age counts from"
         if self.build not in ("incremental", "full"):
             yield "build", f"build is {self.build!r}; known: incremental, full"
+        for key, seconds in (
+            ("available_after", self.available_after),
+            ("max_age", self.max_age_seconds or 0),
+            *(("window", max(abs(w.earliest), abs(w.latest))) for w in self.windows),
+        ):
+            if seconds > LONGEST_SECONDS:
+                yield key, f"{seconds // 86_400} days are too long; {LONGEST_SECONDS // 86_400}d are the most"
         for window in self.windows:
             if window.input not in self.inputs:
                 yield "window", f"the window is of {window.input!r}, which is no input"
@@ -152,19 +165,3 @@ class FeatureView:
     def times(self) -> tuple[str, ...]:
         """Its columns that say when, not what."""
         return tuple(t for t in (self.event_time, self.known_at) if t)
-
-
-def entity_key(parts: Sequence[Any]) -> str:
-    """The online store's key of an entity: its columns' values, escaped and joined by ``|``.
-
-    Equal values have one key: null is not the empty text, and 5.0 is 5.
-    """
-    return "|".join(map(_key_part, parts))
-
-
-def _key_part(part: Any) -> str:
-    if part is None:
-        return "\\N"
-    if isinstance(part, float) and part.is_integer():
-        part = int(part)
-    return str(part).replace("\\", "\\\\").replace("|", "\\|")

@@ -20,6 +20,7 @@ class FeatureJob:
     and the training table after them; ``size`` workers share it, each by its array index.
 
     ``recipe`` is the set's: a job of a set that was declared anew meanwhile has nothing to do any more.
+    ``before`` is the ordinal of the version whose partitions count as made, 0 without one.
     """
 
     product: str
@@ -29,6 +30,7 @@ class FeatureJob:
     stage: int
     size: int
     chunk_bytes: int
+    before: int = 0
 
     @property
     def name(self) -> str:
@@ -46,6 +48,29 @@ class FeatureJob:
             return cls(**json.loads(parameter))
         except (ValueError, TypeError) as error:
             raise InvalidRequest(f"the job's parameter is no part of a feature build: {error}") from error
+
+
+@dataclass(frozen=True)
+class StageJob:
+    """The one job of a set and recipe that may be at work. It is claimed before it is submitted: ``job_id``
+    is '' until then. ``token`` tells claims apart; ``claimed_at`` is ISO-8601 UTC.
+    """
+
+    product: str
+    feature_set: str
+    recipe: str
+    stage: int
+    inputs: Mapping[str, int]
+    token: str
+    claimed_at: str
+    job_id: str = ""
+    ended: bool = False
+
+    def told(self) -> str:
+        """For who has to wait for it."""
+        made_of = ", ".join(f"{dataset} v{ordinal}" for dataset, ordinal in sorted(self.inputs.items()))
+        who = f"job {self.job_id}" if self.job_id else "another worker"
+        return f"{who} is at work on stage {self.stage} of {made_of}: what is newer is built once it ends"
 
 
 Scope = Literal["job", "array", "worker"]

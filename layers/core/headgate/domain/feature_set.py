@@ -6,7 +6,13 @@ from typing import Any
 
 from headgate.domain.canonical import digest
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import REQUEST_TABLE, WATERMARK_TABLE, FeatureView, ViewKind
+from headgate.domain.feature import (
+    PLATFORM_PREFIX,
+    REQUEST_TABLE,
+    WATERMARK_TABLE,
+    FeatureView,
+    ViewKind,
+)
 
 
 @dataclass(frozen=True)
@@ -137,8 +143,15 @@ def graph_problems(
     for name in sorted(known & set(views)):
         yield name, "name", f"{name!r} is a dataset and a view: SQL could not tell them apart"
     for name in views:
-        if name == WATERMARK_TABLE:
+        if name.lower() == WATERMARK_TABLE or name.startswith(PLATFORM_PREFIX):
             yield name, "name", f"{name!r} is no name for a view: SQL calls something else so"
+        for other in sorted(known | set(views)):
+            if other != name and other.lower() == name.lower():
+                yield (
+                    name,
+                    "name",
+                    f"{name!r} and {other!r} are one name to SQL, which knows no case",
+                )
     for view in views.values():
         for name in view.inputs:
             if (problem := _input_problem(view, name, views, known)) is not None:

@@ -52,13 +52,16 @@ class Partition:
 
 @dataclass(frozen=True)
 class ViewVersion:
-    """A view as one feature version has it. ``whole_because`` says why it is not built by partitions."""
+    """A view as one feature version has it. ``whole_because`` says why it is not built by partitions;
+    ``space`` is its `headgate.domain.online_space`, '' for one that is not online.
+    """
 
     name: str
     recipe: str
     columns: tuple[FeatureColumn, ...]
     partitions: tuple[Partition, ...]
     whole_because: str | None
+    space: str = ""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ViewVersion":
@@ -68,6 +71,7 @@ class ViewVersion:
             columns=tuple(FeatureColumn(**c) for c in document["columns"]),
             partitions=tuple(Partition(**p) for p in document["partitions"]),
             whole_because=document["whole_because"],
+            space=document.get("space", ""),
         )
 
     @property
@@ -120,6 +124,11 @@ class FeatureManifest:
     def content(self) -> str:
         """Digest of the training table's rows, whatever way they were built."""
         return digest([[p.name, p.sha256] for p in self.partitions if p.rows])
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        """Where its online rows lie."""
+        return frozenset(v.space for v in self.views if v.space)
 
     def view(self, name: str) -> ViewVersion | None:
         return next((v for v in self.views if v.name == name), None)
@@ -186,6 +195,10 @@ class FeatureVersionRecord:
     ``expired``, ``moved`` and ``different``.
     """
     steps: int = 0
+    spec: str = ""
+    """Digest of the bundle that declared the set; '' where none was kept."""
+    collected_at: str = ""
+    """When it was given up as garbage; '' while it is kept."""
 
     def supersedes(self, inputs: Mapping[str, int]) -> bool:
         """True when this version was built from newer data of some input than ``inputs``.
@@ -193,6 +206,12 @@ class FeatureVersionRecord:
         What is no input any more cannot be newer: a set that dropped one can still be built.
         """
         return any(self.input_ordinals.get(dataset, 0) > ordinal for dataset, ordinal in inputs.items())
+
+    def stands(self, head: "FeatureVersionRecord") -> bool:
+        """False when this version has to become the newest once more: one of another recipe or engine took
+        its place, of inputs that are not newer.
+        """
+        return head.build_id == self.build_id or head.supersedes(self.input_ordinals)
 
 
 def partitions_between(partitions: Iterable[Partition], start: str, end: str) -> tuple[Partition, ...]:

@@ -19,6 +19,8 @@ GRACE_SECONDS = 24 * 3600
 MOST_LISTED = 100
 """So many objects and versions stand in the record; the report in the lake has all."""
 State = Literal["asked", "running", "done", "failed"]
+Of = Literal["dataset", "features"]
+"""Whose garbage it is: a dataset's, or a feature set's."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class CollectionRequest:
-    """A command: find what nothing reaches, and delete it unless ``dry_run``."""
+    """A command: find what nothing reaches, and delete it unless ``dry_run``. ``dataset`` is the name of the
+    feature set where it is ``of`` features.
+    """
 
     id: str
     product: str
@@ -86,11 +90,13 @@ class CollectionRequest:
     principal: str
     retention: Retention
     dry_run: bool
+    of: Of = "dataset"
 
     def to_message(self) -> dict[str, Any]:
         kept = self.retention
         return {
             "kind": KIND,
+            "of": self.of,
             "id": self.id,
             "product": self.product,
             "dataset": self.dataset,
@@ -113,6 +119,7 @@ class CollectionRequest:
                 document["principal"],
                 retention,
                 document["dry_run"],
+                document.get("of", "dataset"),
             )
         except (KeyError, TypeError) as error:
             raise InvalidRequest(f"the message is no collection of garbage: {error}") from error
@@ -124,6 +131,9 @@ class CollectionRecord:
     ordinals given up by this collection, ``objects`` and ``bytes`` what it found, ``deleted`` and
     ``deleted_bytes`` what is gone by now. ``listed`` and ``kept`` hold the first few; ``report`` is the lake
     key of all of them.
+
+    Of features: nothing written at or after ``old_before`` is touched, and no build that begins after
+    ``settled_at`` finds what is to go: what versions other than those in ``gone`` (ranges) do not need.
     """
 
     id: str
@@ -147,12 +157,17 @@ class CollectionRecord:
     report: str = ""
     listed: tuple[Garbage, ...] = ()
     kept: tuple[Kept, ...] = field(default=())
+    of: Of = "dataset"
+    old_before: str = ""
+    settled_at: str = ""
+    gone: Spans = ()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "CollectionRecord":
         fields = dict(document)
         fields["retention"] = Retention(**document["retention"])
         fields["collected"] = tuple((low, high) for low, high in document["collected"])
+        fields["gone"] = tuple((low, high) for low, high in document.get("gone", ()))
         fields["listed"] = tuple(Garbage(**g) for g in document["listed"])
         fields["kept"] = tuple(Kept(**k) for k in document["kept"])
         return cls(**fields)

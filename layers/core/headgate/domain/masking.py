@@ -15,12 +15,13 @@ def masked_refusal(refusal: DropRefused, contract: Contract) -> DropRefused:
     """The refusal without values of restricted columns, in its sample and in what its reason quotes of it.
 
     A row that a SQL rule yields may hold anything under any name: of it only what is called as an open column
-    is shown.
+    is shown. What the engine says of a rule that it cannot answer may quote any value: only what kind of
+    error it is is shown.
     """
     hidden = contract.restricted
     if not hidden:
         return refusal
-    reason, sample = str(refusal), []
+    reason, sample = _told(refusal), []
     for each in refusal.sample:
         shown = _masked(each, hidden, contract)
         for name, value in each.items():
@@ -28,6 +29,12 @@ def masked_refusal(refusal: DropRefused, contract: Contract) -> DropRefused:
                 reason = reason.replace(value, MASK)
         sample.append(shown)
     return DropRefused(refusal.rule, reason, refusal.rows, tuple(sample))
+
+
+def _told(refusal: DropRefused) -> str:
+    head, error, said = str(refusal).partition("Error: ")
+    of_rule = refusal.rule.startswith("rule:") or refusal.rule == "unanswerable"
+    return f"{head}{error}{MASK}" if of_rule and said else str(refusal)
 
 
 def _masked(each: Mapping[str, Any], hidden: frozenset[str], contract: Contract) -> dict[str, Any]:

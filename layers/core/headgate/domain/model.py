@@ -49,6 +49,8 @@ class ModelVersion:
     """What the artifact was when it was measured: bytes with another digest are not this version."""
     closure: Closure | None = None
     """What it is made of; None for versions that were registered before closures were kept."""
+    spec: str = ""
+    """Digest of the product bundle that declared the features it learnt from; '' where none was kept."""
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -51,7 +51,10 @@ def publish_request(body: str) -> PublishRequest:
     if asked is not None:
         return asked
     fact = bus_event(body)
-    return PublishRequest(fact.product, fact.detail["dataset"])
+    dataset = fact.detail.get("dataset")
+    if not isinstance(dataset, str) or not dataset:
+        raise InvalidRequest(f"the event {fact.type} {fact.id} is of no dataset")
+    return PublishRequest(fact.product, dataset)
 
 
 def replay_of(drop: Drop) -> dict[str, Any]:

@@ -12,6 +12,8 @@ Grain = Literal["day", "month", "year"]
 GRAINS: tuple[Grain, ...] = ("day", "month", "year")
 WHOLE = "all"
 """The one partition of what is not cut."""
+LAST = datetime.max.replace(tzinfo=UTC)
+"""The last instant there is; it ends the last day, month and year, and is in them."""
 _LENGTHS: dict[int, Grain] = {4: "year", 7: "month", 10: "day"}
 
 
@@ -30,7 +32,7 @@ class Span:
 
     def meets(self, start: datetime, end: datetime) -> bool:
         """Whether an instant of it is in [start, end)."""
-        return self.first < end and self.last >= start
+        return (self.first < end or end == LAST) and self.last >= start
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,18 @@ def intervals(span: Span, grain: Grain) -> Iterator[Interval]:
     while start <= span.last:
         end = _next(start, grain)
         yield Interval(_name(start, grain), start, end)
+        if end == LAST:
+            return
         start = end
+
+
+def count(span: Span, grain: Grain) -> int:
+    """How many partitions `intervals` has, without making them."""
+    first, last = span.first.astimezone(UTC), span.last.astimezone(UTC)
+    years = last.year - first.year
+    if grain == "day":
+        return (last.date() - first.date()).days + 1
+    return (12 * years + last.month - first.month if grain == "month" else years) + 1
 
 
 def before(moment: datetime, seconds: int) -> datetime:
@@ -70,8 +83,7 @@ def _plus(moment: datetime, seconds: int) -> datetime:
     try:
         return moment + timedelta(seconds=seconds)
     except OverflowError:
-        limit = datetime.min if seconds < 0 else datetime.max
-        return limit.replace(tzinfo=UTC)
+        return datetime.min.replace(tzinfo=UTC) if seconds < 0 else LAST
 
 
 def _name(start: datetime, grain: Grain) -> str:
@@ -87,8 +99,11 @@ def _floor(moment: datetime, grain: Grain) -> datetime:
 
 
 def _next(start: datetime, grain: Grain) -> datetime:
-    if grain == "day":
-        return start + timedelta(days=1)
-    if grain == "month":
-        return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    return start.replace(year=start.year + 1)
+    try:
+        if grain == "day":
+            return start + timedelta(days=1)
+        if grain == "month":
+            return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+        return start.replace(year=start.year + 1)
+    except (OverflowError, ValueError):
+        return LAST

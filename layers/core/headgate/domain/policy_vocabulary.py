@@ -34,7 +34,7 @@ ACTIONS: dict[str, str] = {
     "headgate:HoldVersion": "keep a version from being collected (dataset)",
     "headgate:ReleaseHold": "let a held version be collected again (dataset)",
     "headgate:DiffVersions": "see which rows differ between two versions (dataset)",
-    "headgate:CollectGarbage": "delete what no kept version reaches (dataset)",
+    "headgate:CollectGarbage": "delete what no kept version reaches (dataset, features)",
     "headgate:BuildFeatures": "build a feature version (features)",
     "headgate:ReadFeatures": "read feature versions (features)",
     "headgate:SubmitTraining": "submit a training run (model)",

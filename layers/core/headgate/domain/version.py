@@ -172,6 +172,11 @@ def union(*many: Spans) -> Spans:
     return tuple(merged)
 
 
+def covers(spans: Spans, ordinal: int) -> bool:
+    """Whether ``ordinal`` is in one of ``spans``."""
+    return any(low <= ordinal <= high for low, high in spans)
+
+
 def clipped(spans: Spans, last: int) -> Spans:
     """The ordinals of ``spans`` up to ``last``."""
     return tuple((low, min(high, last)) for low, high in spans if low <= last)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from headgate.domain.dataset import QuarantineRecord, SourceRef
 from headgate.domain.erasure import ErasureRecord
-from headgate.domain.garbage import CollectionRecord
+from headgate.domain.garbage import CollectionRecord, Of
 from headgate.domain.manifest import Manifest
 from headgate.domain.version import MAIN, Branch, CommitView, Head, Hold, Tag, VersionRecord
 
@@ -110,17 +110,21 @@ class GarbageCatalog(Protocol):
 
 
 class CollectionCatalog(Protocol):
-    """What became of each collection of garbage."""
+    """What became of each collection of garbage. ``dataset`` is the name of the feature set where it is
+    ``of`` features.
+    """
 
     def put_collection(self, record: CollectionRecord) -> None:
         """Replace what is kept under the record's id."""
         ...
 
-    def collection(self, product: str, dataset: str, name: str) -> CollectionRecord:
+    def collection(self, product: str, dataset: str, name: str, of: Of = "dataset") -> CollectionRecord:
         """Raises NotFound."""
         ...
 
-    def collections(self, product: str, dataset: str, limit: int = 100) -> Sequence[CollectionRecord]:
+    def collections(
+        self, product: str, dataset: str, limit: int = 100, of: Of = "dataset"
+    ) -> Sequence[CollectionRecord]:
         """Newest first."""
         ...
 

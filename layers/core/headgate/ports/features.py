@@ -96,10 +96,22 @@ class BuiltJoin:
 
 @dataclass(frozen=True)
 class OnlineValue:
-    """One entity's newest row: key parts joined by the entity columns' order."""
+    """One entity's newest row: ``key`` is its `headgate.domain.entity_key.entity_key`."""
 
     key: str
     event_time: str
+    values: Mapping[str, Any]
+    known_at: str = ""
+    """From when on it is known, where a column of the view says so."""
+    earlier: tuple["EarlierValue", ...] = ()
+
+
+@dataclass(frozen=True)
+class EarlierValue:
+    """What is used of an entity as long as its newest row is not known yet; times as in `OnlineRow`."""
+
+    event_time: str
+    known_at: str
     values: Mapping[str, Any]
 
 
@@ -122,6 +134,12 @@ class FeatureSession(Protocol):
         """The newest row of every entity, or of those with one of the ``keys``; by key."""
         ...
 
+    def not_known_yet(self, files: ViewFiles, at: datetime, keys: Sequence[str]) -> Iterator[OnlineValue]:
+        """Of entities with one of the ``keys`` that have rows which become known after ``at``, the newest,
+        with the others as its ``earlier``, and as the last of these the newest that was known by then.
+        """
+        ...
+
     def test(
         self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None
     ) -> Iterable[Mapping[str, Any]]:
@@ -139,8 +157,12 @@ class FeatureEngine(Protocol):
     def version(self) -> str: ...
 
     def session(
-        self, readable: Sequence[str], scratch: Path, seed: int = 0
-    ) -> AbstractContextManager[FeatureSession]: ...
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
+    ) -> AbstractContextManager[FeatureSession]:
+        """``repeatable`` is for making views: rows are taken in one order, so that what their SQL adds up or
+        picks is the same to the last bit each time. It may be slower.
+        """
+        ...
 
     def lineage(
         self, view: FeatureView, tables: Mapping[str, Sequence[str]], columns: Sequence[str]
@@ -161,36 +183,51 @@ class FeatureEngine(Protocol):
 
 @dataclass(frozen=True)
 class OnlineRow:
-    """The newest values of one entity of one view. ``event_time`` is ISO-8601 UTC, '' without one."""
+    """The newest values of one entity. Rows of one ``space`` (`headgate.domain.online_space`) are of one view
+    and were made in one way. ``event_time`` and ``known_at`` are ISO-8601 UTC, '' without one; ``entity``
+    names the columns that ``key`` is made of, so that a row tells of itself what it is. ``earlier``, the
+    newest first, are used until the row is known.
+    """
 
     product: str
-    view: str
+    space: str
     key: str
     event_time: str
     values: Mapping[str, Any]
     feature_version: str
     expires_at: int | None = None
+    known_at: str = ""
+    entity: tuple[str, ...] = ()
+    earlier: tuple[EarlierValue, ...] = ()
 
 
 class OnlineStore(Protocol):
     """Newest feature rows by key. Raises Throttled."""
 
     def write(self, rows: Sequence[OnlineRow]) -> int:
-        """Write the rows that are not older than what is there; returns how many were written."""
+        """Write the rows that are not older than what is there; returns how many were written. Raises
+        InvalidRequest naming the space when a row is larger than the store takes.
+        """
         ...
 
     def take_back(self, product: str, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Rows by (view, key, event time) are gone unless another event time is there by now."""
+        """Rows by (space, key, event time) are gone unless another event time is there by now."""
         ...
 
-    def read(self, product: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], OnlineRow]:
-        """Rows by (view, key); absent ones are left out."""
+    def read(
+        self, product: str, keys: Sequence[tuple[str, str]], written: bool = False
+    ) -> Mapping[tuple[str, str], OnlineRow]:
+        """Rows by (space, key); absent ones are left out. What has expired may be there still, and what was
+        ``written`` a moment ago is seen for sure only by who asks for it, at twice the price.
+        """
         ...
 
-    def keys(self, product: str, view: str) -> Iterator[str]:
-        """Every key of a view, in no order. Reads the whole store: for what is rare."""
+    def rows(self, product: str) -> Iterator[OnlineRow]:
+        """Every row of a product, in no order; what is written meanwhile may be among them or not. Reads the
+        whole store: for what is rare.
+        """
         ...
 
     def remove(self, product: str, keys: Sequence[tuple[str, str]]) -> None:
-        """Rows by (view, key) are gone; absent ones already are."""
+        """Rows by (space, key) are gone; absent ones already are."""
         ...

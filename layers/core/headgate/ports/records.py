@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from headgate.domain.cost import Budget, CostLine
+from headgate.domain.feature_job import StageJob
 from headgate.domain.feature_version import FeatureVersionRecord
 from headgate.domain.lineage import Edge
 from headgate.domain.model import AliasMove, ModelVersion
@@ -44,14 +45,34 @@ class FeatureCatalog(Protocol):
 
     def feature_version_of_build(
         self, product: str, feature_set: str, build_id: str
-    ) -> FeatureVersionRecord | None: ...
+    ) -> FeatureVersionRecord | None:
+        """The newest version of that build."""
+        ...
 
     def feature_versions(
         self, product: str, feature_set: str, limit: int = 100
     ) -> Sequence[FeatureVersionRecord]: ...
 
     def commit_features(self, record: FeatureVersionRecord) -> None:
-        """Add ``record`` (its ordinal is one more than the head's) and move the head. Raises Conflict."""
+        """Add ``record`` (its ordinal is one more than the head's) and move the head. Raises Conflict, also
+        when the head is of this very build; one that was replaced since may be the newest once more.
+        """
+        ...
+
+    def stage_job(self, product: str, feature_set: str, recipe: str) -> StageJob | None:
+        """The newest job of a set and recipe."""
+        ...
+
+    def put_stage_job(self, job: StageJob, was: StageJob | None) -> None:
+        """Replace ``was``, or the lack of any. Raises Conflict when another is there by now."""
+        ...
+
+    def give_up_features(self, product: str, feature_set: str, ordinals: Sequence[int], at: str) -> None:
+        """Mark versions as garbage. Idempotent: an older mark stays."""
+        ...
+
+    def keep_features(self, product: str, feature_set: str, ordinals: Sequence[int]) -> None:
+        """Take marks back."""
         ...
 
 

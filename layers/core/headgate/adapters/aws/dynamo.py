@@ -156,16 +156,18 @@ class Table:
         with translated(f"writing {self.name}", write=True):
             self.client.put_item(TableName=self.name, Item=marshal(item))
 
-    def write(self, writes: Sequence[Write]) -> None:
-        """All of ``writes`` (at most 100 distinct items) or none. Raises Conflict if a condition fails."""
+    def write(self, writes: Sequence[Write], attempts: int = CONTENTION_ATTEMPTS) -> None:
+        """All of ``writes`` (at most 100 distinct items) or none. Raises Conflict if a condition fails, and
+        Throttled after so many ``attempts``.
+        """
         request = [self._action(write) for write in writes]
-        for attempt in range(CONTENTION_ATTEMPTS):
+        for attempt in range(attempts):
             try:
                 with translated(f"writing {self.name}", write=True):
                     self.client.transact_write_items(TransactItems=request)
                 return
             except Throttled:
-                if attempt == CONTENTION_ATTEMPTS - 1:
+                if attempt == attempts - 1:
                     raise
                 pause(self._clock, attempt)
 
@@ -260,9 +262,9 @@ def clipped(key: str, limit: int) -> str:
     return f"{kept}~{sha256(encoded).hexdigest()}"
 
 
-def chunks(items: Iterable[tuple[Put, int]], most: int, size: int) -> list[list[Put]]:
+def chunks(items: Iterable[tuple[Write, int]], most: int, size: int) -> list[list[Write]]:
     """Groups of at most ``most`` writes and ``size`` bytes, in order; each write comes with its size."""
-    groups: list[list[Put]] = []
+    groups: list[list[Write]] = []
     room = 0
     for item, weight in items:
         if not groups or len(groups[-1]) == most or weight > room:

@@ -1,5 +1,5 @@
 """Garbage in the catalog table: the mark of a collected version is an attribute of ``DATASET#<p>/<d>`` /
-``V#``, what became of each collection stands under ``COLLECTION#<id>``.
+``V#``, what became of each collection stands under ``COLLECTION#<id>``, of a feature set beside its versions.
 """
 
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from headgate.adapters import documents
 from headgate.adapters.aws.dataset_catalog import dataset_key, version_key
 from headgate.adapters.aws.dynamo import PRESENT, TRANSACTION_ITEMS, Table, Update, Write, text
+from headgate.adapters.aws.feature_catalog import features_key
 from headgate.domain.errors import NotFound
-from headgate.domain.garbage import CollectionRecord
+from headgate.domain.garbage import CollectionRecord, Of
 
 
 class DynamoGarbageCatalog:
@@ -27,20 +28,22 @@ class DynamoGarbageCatalog:
     def put_collection(self, record: CollectionRecord) -> None:
         self._table.put(
             {
-                "pk": dataset_key(record.product, record.dataset),
+                "pk": _pk(record.of, record.product, record.dataset),
                 "sk": f"COLLECTION#{record.id}",
                 "document": documents.text_of_record(record),
             }
         )
 
-    def collection(self, product: str, dataset: str, name: str) -> CollectionRecord:
-        item = self._table.get(pk=dataset_key(product, dataset), sk=f"COLLECTION#{name}")
+    def collection(self, product: str, dataset: str, name: str, of: Of = "dataset") -> CollectionRecord:
+        item = self._table.get(pk=_pk(of, product, dataset), sk=f"COLLECTION#{name}")
         if item is None:
-            raise NotFound(f"dataset {product}/{dataset} has no collection {name!r}")
+            raise NotFound(f"{of} {product}/{dataset}: no collection {name!r}")
         return documents.collection_record(text(item))
 
-    def collections(self, product: str, dataset: str, limit: int = 100) -> Sequence[CollectionRecord]:
-        items = self._table.query(dataset_key(product, dataset), "COLLECTION#")
+    def collections(
+        self, product: str, dataset: str, limit: int = 100, of: Of = "dataset"
+    ) -> Sequence[CollectionRecord]:
+        items = self._table.query(_pk(of, product, dataset), "COLLECTION#")
         found = [documents.collection_record(text(item)) for item in items]
         return sorted(found, key=lambda r: (r.requested_at, r.id), reverse=True)[:limit]
 
@@ -53,3 +56,7 @@ class DynamoGarbageCatalog:
         ]
         for start in range(0, len(writes), TRANSACTION_ITEMS):
             self._table.write(writes[start : start + TRANSACTION_ITEMS])
+
+
+def _pk(of: Of, product: str, name: str) -> str:
+    return dataset_key(product, name) if of == "dataset" else features_key(product, name)

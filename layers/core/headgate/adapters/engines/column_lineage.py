@@ -53,16 +53,33 @@ def _qualified(sql: str, tables: Mapping[str, Sequence[str]]) -> "exp.Expr":
     from sqlglot import exp, parse
     from sqlglot.optimizer.qualify import qualify
 
+    from headgate.adapters.engines.lineage_names import with_calls, with_renamed
+
     statements = [tree for tree in parse(sql, dialect="duckdb") if tree is not None]
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise LineageUnknown("the columns of this text cannot be traced: it is not one SELECT")
     tree = statements[0]
     _require(not _named(tree, _UNREADABLE), "it pivots or picks columns by a pattern")
+    _require(
+        not any(_picks(star) for star in tree.find_all(exp.Star)), "it pivots or picks columns by a pattern"
+    )
     _require(not any(w.args.get("recursive") for w in tree.find_all(exp.With)), "it recurses")
     schema: dict[str, object] = {name: dict.fromkeys(columns, "UNKNOWN") for name, columns in tables.items()}
     return qualify(
-        tree, dialect="duckdb", schema=schema, validate_qualify_columns=False, quote_identifiers=False
+        with_renamed(with_calls(tree)),
+        dialect="duckdb",
+        schema=schema,
+        validate_qualify_columns=False,
+        quote_identifiers=False,
     )
+
+
+def _picks(star: "exp.Expr") -> bool:
+    """Whether a star stands for some columns only, by a pattern of their names."""
+    from sqlglot import exp
+
+    place = star.parent if isinstance(star.parent, exp.Column) else star
+    return bool(star.args.get("ilike")) or not isinstance(place.parent, exp.Select | exp.Count | exp.Subquery)
 
 
 def _named(tree: "exp.Expr", kinds: Iterable[str]) -> bool:

@@ -11,7 +11,8 @@ from headgate.adapters.engines.column_checks import column_findings
 from headgate.adapters.engines.dataset_checks import against, dataset_findings
 from headgate.adapters.engines.duckdb_session import identifier
 from headgate.adapters.engines.findings import SAMPLE_ROWS, Finding, settled
-from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.sql_guard import require_inputs, require_select
+from headgate.adapters.engines.sql_text import without_end
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.domain.check_context import CheckContext
 from headgate.domain.contract import Contract
@@ -91,6 +92,7 @@ def _rule(connection: "DuckDBPyConnection", rule: Rule, seen: tuple[tuple[str, i
 
     try:
         require_select(rule.sql, f"rule {rule.name}")
+        require_inputs(rule.sql, ["this", *rule.datasets], f"rule {rule.name}")
     except InvalidRequest as refused:
         return Finding(rule.check, rule.severity, 1, str(refused), None, seen)
     try:
@@ -106,4 +108,4 @@ def _rule(connection: "DuckDBPyConnection", rule: Rule, seen: tuple[tuple[str, i
     elif verdict and isinstance(rows[0][0], int):
         failed = int(rows[0][0])
     said = f"rule {rule.name} found {failed} failures"
-    return Finding(rule.check, rule.severity, failed, said, rule.sql if failed else None, seen)
+    return Finding(rule.check, rule.severity, failed, said, without_end(rule.sql) if failed else None, seen)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +14,22 @@ from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session
 from headgate.adapters.engines.feature_sketch import sketches
 from headgate.adapters.engines.on_demand_rows import on_demand_rows
-from headgate.adapters.engines.plain_rows import dictionaries
-from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.plain_rows import plain, raw_rows
+from headgate.adapters.engines.sql_guard import require_inputs, require_select
+from headgate.adapters.engines.sql_view import require_known_at, require_view
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.adapters.engines.view_tests import view_tests
 from headgate.domain.column_lineage import ColumnLineage
+from headgate.domain.entity_key import entity_key
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import FeatureView, entity_key
+from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureColumn
 from headgate.ports import (
     BuiltJoin,
     BuiltView,
+    EarlierValue,
     JoinTask,
     OnlineValue,
     S3AccessProvider,
@@ -53,10 +58,11 @@ class DuckDbFeatureEngine:
 
     @contextmanager
     def session(
-        self, readable: Sequence[str], scratch: Path, seed: int = 0
+        self, readable: Sequence[str], scratch: Path, seed: int = 0, repeatable: bool = False
     ) -> Iterator["DuckDbFeatureSession"]:
+        """Two threads share rows as they come: sums of DOUBLE, first values and ties differ between runs."""
         with open_session(
-            self.limits,
+            replace(self.limits, threads=1) if repeatable else self.limits,
             scratch,
             readable=[*dict.fromkeys(readable)],
             s3=self.s3,
@@ -81,6 +87,7 @@ class DuckDbFeatureEngine:
         not fit its type.
         """
         require_select(view.sql, f"view {view.name}")
+        require_inputs(view.sql, view.inputs, f"view {view.name}")
         with open_session(self.limits, self.scratch, prepare=_seeded(seed)) as connection:
             return answer(connection, view, request, types)
 
@@ -92,7 +99,7 @@ class DuckDbFeatureSession:
     connection: "DuckDBPyConnection"
 
     def build_view(self, task: ViewTask, target: Path) -> BuiltView:
-        require_select(task.view.sql, f"view {task.view.name}")
+        require_view(task.view)
         columns = self.maker.make(task)
         self.maker.declared_tests(task.view)
         partitions = self.maker.write(task, target)
@@ -152,16 +159,32 @@ class DuckDbFeatureSession:
         return int(written)
 
     def newest(self, files: ViewFiles, keys: Sequence[str] | None = None) -> Iterator[OnlineValue]:
-        features = sql.feature_names(files)
+        return self._online_values(files, sql.newest_rows(files), keys)
+
+    def not_known_yet(self, files: ViewFiles, at: datetime, keys: Sequence[str]) -> Iterator[OnlineValue]:
+        rows = self._online_values(files, sql.rows_not_known_yet(files, at), keys)
+        for _, (newest, *rest) in groupby(rows, key=lambda value: value.key):
+            earlier = tuple(EarlierValue(v.event_time, v.known_at, v.values) for v in rest)
+            yield replace(newest, earlier=earlier)
+
+    def _online_values(
+        self, files: ViewFiles, query: str, keys: Sequence[str] | None
+    ) -> Iterator[OnlineValue]:
+        features, entity = sql.feature_names(files), files.view.entity
+        types = {c.name: c.type for c in files.data.schema}
         wanted = None if keys is None else set(keys)
-        for row in dictionaries(self.connection, sql.newest_rows(files)):
-            key = entity_key([row[c] for c in files.view.entity])
+        for row in raw_rows(self.connection, query):
+            key = entity_key([row[c] for c in entity], [types[c] for c in entity])
             if wanted is None or key in wanted:
-                yield OnlineValue(key, row["__time"], {c: row[c] for c in features})
+                values = {c: plain(row[c]) for c in features}
+                yield OnlineValue(key, row["__time"], values, row["__known"])
 
     def test(
         self, task: ViewTask, wide: ViewTask, built: ViewFiles, label: str | None = None
     ) -> Iterator[Mapping[str, Any]]:
+        require_view(task.view)
+        for source in task.sources:
+            require_known_at(source.known_at, f"view {task.view.name}, input {source.name}")
         return view_tests(self.maker, task, wide, built, label)
 
     @property

@@ -32,7 +32,8 @@ def answer(
     try:
         _load(connection, request, types)
     except duckdb.Error as error:
-        raise InvalidRequest(f"the request rows do not fit their types: {_first_line(error)}") from error
+        named = _misfits(connection, request, types) or "one of them"
+        raise InvalidRequest(f"the request rows do not fit their types: {named}") from error
     try:
         return [_one(connection, view)] if len(request) == 1 else _many(connection, view, types, len(request))
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
@@ -50,6 +51,24 @@ def _load(
         [json.dumps(rows), json.dumps([{ROW: "BIGINT", **types}])],
     )
     connection.execute(f"CREATE TEMP VIEW request AS SELECT * EXCLUDE ({ROW}) FROM __rows")
+
+
+def _misfits(
+    connection: "DuckDBPyConnection", request: Sequence[Mapping[str, Any]], types: Mapping[str, str]
+) -> str:
+    """The columns that do not fit. The engine's own words quote what a caller sent; these do not."""
+    import duckdb
+
+    found = []
+    for column, kind in types.items():
+        values = [{column: row.get(column)} for row in request]
+        try:
+            connection.execute(
+                "SELECT from_json_strict(?, ?)", [json.dumps(values), json.dumps([{column: kind}])]
+            )
+        except duckdb.Error:
+            found.append(f"{column} is no {kind}")
+    return ", ".join(found)
 
 
 def _one(connection: "DuckDBPyConnection", view: FeatureView) -> dict[str, Any]:
@@ -70,7 +89,7 @@ def _many(
     if missing:
         raise InvalidRequest(f"several rows at once need the entity column(s) {', '.join(missing)}")
     equal = " AND ".join(f"v.{identifier(c)} IS NOT DISTINCT FROM r.{identifier(c)}" for c in entity)
-    joined = f"SELECT v.*, r.{ROW} FROM ({view.sql}) v JOIN __rows r ON {equal}"
+    joined = f"SELECT v.*, r.{ROW} FROM {sql.rows_of(view)} v JOIN __rows r ON {equal}"
     found = list(dictionaries(connection, f"{joined} ORDER BY r.{ROW}, {sql.names(entity, 'v')}"))
     if len(found) != rows or len({row[ROW] for row in found}) != rows:
         raise InvalidRequest(f"the rows of one request need distinct values of {', '.join(entity)}")

@@ -12,7 +12,7 @@ from datetime import datetime
 from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.adapters.engines.versioned_relation import relation_sql
 from headgate.domain.feature import FeatureView
-from headgate.domain.partition import Grain, Interval
+from headgate.domain.partition import LAST, Grain, Interval
 from headgate.ports import Source, ViewFiles
 
 STAMP = quoted("%Y-%m-%dT%H:%M:%S.%gZ")
@@ -44,8 +44,13 @@ def rows_within(source: Source, rows: str) -> str:
     if source.time is None or source.start is None or source.end is None:
         return rows
     time = identifier(source.time)
-    bounds = f"{time} >= {instant(source.start)} AND {time} < {instant(source.end)}"
+    bounds = f"{time} >= {instant(source.start)} AND {time} {_up_to(source.end)}"
     return f"SELECT * FROM ({rows}) WHERE {bounds}"
+
+
+def rows_of(view: FeatureView) -> str:
+    """What the view yields, as a table of a FROM; its text may end in a comment."""
+    return f"({view.sql}\n)"
 
 
 def view_query(view: FeatureView) -> str:
@@ -55,7 +60,7 @@ def view_query(view: FeatureView) -> str:
     times = ", ".join(f"CAST({identifier(t)} AS TIMESTAMP) AS {identifier(t)}" for t in view.times)
     if not times:
         return view.sql
-    query = f"SELECT * REPLACE ({times}) FROM ({view.sql})"
+    query = f"SELECT * REPLACE ({times}) FROM {rows_of(view)}"
     if view.kind == "spine":
         return query
     return f"{query} WHERE {identifier(view.event_time or '')} IS NOT NULL"
@@ -67,7 +72,12 @@ def chunk_table(query: str) -> str:
 
 def within(event_time: str, cut: Interval) -> str:
     time = identifier(event_time)
-    return f"{time} >= {instant(cut.start)} AND {time} < {instant(cut.end)}"
+    return f"{time} >= {instant(cut.start)} AND {time} {_up_to(cut.end)}"
+
+
+def _up_to(end: datetime) -> str:
+    """Before ``end``; the last instant of the calendar is within what ends there."""
+    return f"{'<=' if end == LAST else '<'} {instant(end)}"
 
 
 def only_first(key: Sequence[str], columns: Sequence[str]) -> str:
@@ -82,6 +92,13 @@ def repeated_keys(key: Sequence[str], table: str = CHUNK) -> str:
     """How many rows share their key with an earlier one. Rows with a null in the key count."""
     grouped = f"SELECT count(*) AS n FROM {table} GROUP BY {names(key)} HAVING count(*) > 1"
     return f"SELECT coalesce(sum(n - 1), 0) FROM ({grouped})"
+
+
+def outside_calendar(event_time: str) -> str:
+    """How many of the chunk's rows have a time that no partition can be named of, and one such time."""
+    time = identifier(event_time)
+    inside = f"{time} >= DATE '0001-01-01' AND {time} < DATE '10000-01-01'"
+    return f"SELECT count(*), CAST(min({time}) AS VARCHAR) FROM {CHUNK} WHERE NOT ({inside})"
 
 
 def grain_names(event_time: str, grain: Grain) -> str:
@@ -223,12 +240,37 @@ def _newest_first(view: FeatureView) -> str:
     return ", ".join(f"{identifier(time)} DESC NULLS LAST" for time in view.times)
 
 
+def rows_not_known_yet(files: ViewFiles, at: datetime) -> str:
+    """As `newest_rows`, the rows that become known after ``at``, and of their entities the newest that was
+    known by then; by entity, the newest first.
+    """
+    view, entity = files.view, names(files.view.entity)
+    rows = f"(SELECT *, {known_instant(view)} > {instant(at)} AS __later FROM ({relation_of(files)}))"
+    order = _newest_first(view)
+    some = f"count(*) FILTER (__later) OVER (PARTITION BY {entity}) > 0"
+    first = f"row_number() OVER (PARTITION BY {entity}, __later ORDER BY {order}) = 1"
+    selected = f"SELECT {entity}, {_times(view)}, {names(feature_names(files))} FROM {rows}"
+    return f"{selected} QUALIFY {some} AND (__later OR {first}) ORDER BY {entity}, {order}"
+
+
 def newest_rows(files: ViewFiles) -> str:
-    """The newest row of every entity: entity columns, event time ('' without one), features."""
-    view, rows = files.view, f"({relation_sql(files.data.files, files.data.schema)})"
+    """The newest row of every entity: entity columns, features, ``__time`` ('' without an event time) and
+    ``__known``, from when on it is known ('' where no column says so).
+    """
+    view, rows = files.view, f"({relation_of(files)})"
     entity, features = names(view.entity), names(feature_names(files))
     if view.event_time is None:
-        return f"SELECT {entity}, '' AS __time, {features} FROM {rows} ORDER BY {entity}"
-    selected = f"{entity}, strftime({identifier(view.event_time)}, {STAMP}) AS __time, {features}"
+        return f"SELECT {entity}, '' AS __time, '' AS __known, {features} FROM {rows} ORDER BY {entity}"
     newest = f"row_number() OVER (PARTITION BY {entity} ORDER BY {_newest_first(view)}) = 1"
-    return f"SELECT {selected} FROM {rows} QUALIFY {newest} ORDER BY {entity}"
+    selected = f"SELECT {entity}, {_times(view)}, {features} FROM {rows}"
+    return f"{selected} QUALIFY {newest} ORDER BY {entity}"
+
+
+def relation_of(files: ViewFiles) -> str:
+    return relation_sql(files.data.files, files.data.schema)
+
+
+def _times(view: FeatureView) -> str:
+    """``__time`` and ``__known`` of a view's row."""
+    known = f"coalesce(strftime({identifier(view.known_at)}, {STAMP}), '')" if view.known_at else "''"
+    return f"strftime({identifier(view.event_time or '')}, {STAMP}) AS __time, {known} AS __known"

@@ -55,7 +55,7 @@ def sample(connection: "DuckDBPyConnection", sql: str | None) -> tuple[dict[str,
     """Some rows of a query, values as text."""
     if sql is None:
         return ()
-    cursor = connection.execute(f"SELECT * FROM ({sql}) LIMIT {SAMPLE_ROWS}")
+    cursor = connection.execute(f"SELECT * FROM ({sql}\n) LIMIT {SAMPLE_ROWS}")
     names = [d[0] for d in cursor.description]
     return tuple(
         {n: None if v is None else str(v) for n, v in zip(names, row, strict=True)}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from headgate.adapters.engines.duckdb_session import identifier, quoted
+from headgate.adapters.engines.feature_sql import rows_of
 from headgate.adapters.engines.leak_futures import FUTURES, Future, LeakInput, future_of
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureView
@@ -142,7 +143,7 @@ class _Test:
 
         try:
             self.connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM ({self.view.sql}\n) {self._known()}"
+                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM {rows_of(self.view)} {self._known()}"
             )
         except duckdb.OutOfMemoryException:
             raise

@@ -69,7 +69,11 @@ def _part(node: exp.Expr, key: str) -> How | None:
         return SORT
     if isinstance(node, exp.Exists):
         return CONDITIONAL
-    if isinstance(node, exp.Order) and not isinstance(node.parent, exp.WithinGroup | exp.Window):
+    if (
+        isinstance(node, exp.Order)
+        and key != "this"
+        and not isinstance(node.parent, exp.WithinGroup | exp.Window)
+    ):
         return SORT
     return None
 

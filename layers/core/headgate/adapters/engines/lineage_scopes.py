@@ -19,6 +19,7 @@ from headgate.adapters.engines.lineage_clauses import (
     makes_rows,
     unknown,
 )
+from headgate.adapters.engines.lineage_names import is_value
 from headgate.domain.column_lineage import ColumnSource
 from headgate.domain.errors import LineageUnknown
 
@@ -121,7 +122,7 @@ class Scopes:
                 yield from self.read(projection, GROUP_BY, scope)
 
     def _joined(self, scope: Scope) -> Iterator[ColumnSource]:
-        for join in scope.expression.args.get("joins") or ():
+        for join in scope.find_all(exp.Join):
             if join.args.get("using") or join.method == "NATURAL":
                 raise unknown("it joins by columns that could not be told")
             for clause in ("on", "match_condition"):
@@ -144,6 +145,8 @@ class Scopes:
             yield from self._subquery(node, how)
         elif isinstance(node, exp.TableColumn):
             raise unknown(f"it takes {node.name} for a value, a whole row")
+        elif is_value(node):
+            raise unknown(f"it is not known where {node.name} comes from")
         else:
             for child, seen in children(node, how):
                 yield from self.read(child, seen, scope)

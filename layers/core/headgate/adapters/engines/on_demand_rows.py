@@ -9,32 +9,29 @@ from dataclasses import dataclass
 
 from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import identifier
-from headgate.adapters.engines.sql_guard import require_select
+from headgate.adapters.engines.sql_view import require_view
 from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
 
-ALONE = 5
-"""So many requests of a partition are computed alone, too."""
 MADE = "__on_demand"
 
 
 def on_demand_rows(maker: ViewMaker, feature_set: FeatureSet) -> tuple[list[str], list[str]]:
     """Makes the table ``__on_demand``; its features, and the columns that find a label's row in it.
 
-    Raises InvalidRequest with counts where a label has no row or several, and with the columns where a
-    request gets other values alone.
+    Raises InvalidRequest where a row of the view may depend on another, and with counts where a label has no
+    row or several.
     """
     view = feature_set.on_demand
     if view is None:
         return [], []
-    require_select(view.sql, f"view {view.name}")
+    require_view(view)
     label = f" EXCLUDE ({identifier(feature_set.label)})" if feature_set.label else ""
     rows = _Rows(maker, view, f"SELECT *{label} FROM __spine")
     features, key = rows.made(feature_set.spine.event_time or "")
     rows.require_one_each(key)
-    rows.require_the_same_alone(features, key)
     return features, key
 
 
@@ -46,7 +43,7 @@ class _Rows:
 
     def made(self, time: str) -> tuple[list[str], list[str]]:
         self._run(f"CREATE OR REPLACE TEMP VIEW request AS {self.requests}")
-        self._run(f"CREATE OR REPLACE TEMP TABLE {MADE} AS SELECT * FROM ({self.view.sql}\n)")
+        self._run(f"CREATE OR REPLACE TEMP TABLE {MADE} AS SELECT * FROM {sql.rows_of(self.view)}")
         columns = [row[0] for row in self.maker.connection.execute(f"DESCRIBE {MADE}").fetchall()]
         if missing := [c for c in self.view.entity if c not in columns]:
             raise InvalidRequest(
@@ -64,46 +61,13 @@ class _Rows:
         return [c for c in columns if c not in key], key
 
     def require_one_each(self, key: Sequence[str]) -> None:
-        labels, made = self._count("FROM __spine"), self._count(f"FROM {MADE}")
-        if made == labels:
-            return
+        labels = self._count("FROM __spine")
         lost = self._count(f"FROM __spine s ANTI JOIN {MADE} d ON {_same(key, 's', 'd')}")
         extra = self._count(f"FROM {MADE} d ANTI JOIN __spine s ON {_same(key, 's', 'd')}")
         if lost or extra:
             raise InvalidRequest(
                 f"view {self.view.name}: {lost} of {labels} labels get no row, and {extra} rows are of no "
                 "label; every request gets exactly one, as in a call"
-            )
-
-    def require_the_same_alone(self, features: Sequence[str], key: Sequence[str]) -> None:
-        """Some of them, chosen by their keys."""
-        chosen = f"{self.requests} ORDER BY hash({sql.names(key)}), {sql.names(key)} LIMIT {ALONE}"
-        self._run(
-            f"CREATE OR REPLACE TEMP TABLE __few AS SELECT row_number() OVER () AS __n, * FROM ({chosen})"
-        )
-        for n in range(1, self._count("FROM __few") + 1):
-            self._run(
-                f"CREATE OR REPLACE TEMP VIEW request AS SELECT * EXCLUDE (__n) FROM __few WHERE __n = {n}"
-            )
-            self._run(f"CREATE OR REPLACE TEMP TABLE __alone AS SELECT * FROM ({self.view.sql}\n)")
-            self._compare(features, key)
-
-    def _compare(self, features: Sequence[str], key: Sequence[str]) -> None:
-        alone = f"request r JOIN __alone a ON {_same(key, 'r', 'a')}"
-        if self._count("FROM __alone") != 1 or self._count(f"FROM {alone}") != 1:
-            raise InvalidRequest(
-                f"view {self.view.name}: a request alone does not get exactly one row with its own "
-                f"{', '.join(key)}"
-            )
-        other = [f"bool_or(a.{identifier(c)} IS DISTINCT FROM d.{identifier(c)})" for c in features]
-        self._run(
-            f"SELECT {', '.join(other) or 'false'} FROM __alone a JOIN {MADE} d ON {_same(key, 'a', 'd')}"
-        )
-        found = self.maker.connection.fetchone() or ()
-        if differing := [c for c, differs in zip(features, found, strict=False) if differs]:
-            raise InvalidRequest(
-                f"view {self.view.name}: {', '.join(differing)} of a request depends on the other requests; "
-                "a call has no others: a value must be made of its own row alone"
             )
 
     def _repeated(self, key: Sequence[str]) -> int:

@@ -14,11 +14,17 @@ FETCH_ROWS = 2048
 
 def dictionaries(connection: "DuckDBPyConnection", query: str) -> Iterator[dict[str, Any]]:
     """The rows of ``query``, fetched as they are asked for."""
+    for row in raw_rows(connection, query):
+        yield {name: plain(value) for name, value in row.items()}
+
+
+def raw_rows(connection: "DuckDBPyConnection", query: str) -> Iterator[dict[str, Any]]:
+    """As `dictionaries`, with the values as the engine has them."""
     cursor = connection.execute(query)
     columns = [d[0] for d in cursor.description]
     while rows := cursor.fetchmany(FETCH_ROWS):
         for row in rows:
-            yield dict(zip(columns, map(plain, row), strict=True))
+            yield dict(zip(columns, row, strict=True))
 
 
 def plain(value: Any) -> Any:

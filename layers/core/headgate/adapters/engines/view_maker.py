@@ -13,7 +13,7 @@ from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import identifier, quoted
 from headgate.adapters.engines.label_reach import require_reach
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.feature import WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView
+from headgate.domain.feature import PLATFORM_PREFIX, WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView
 from headgate.domain.feature_version import FeatureColumn
 from headgate.domain.partition import WHOLE, Interval, before, interval
 from headgate.ports import BuiltPartition, ViewTask
@@ -61,6 +61,9 @@ class ViewMaker:
             raise InvalidRequest(
                 f"view {view.name}: does not yield its declared column(s) {', '.join(missing)}"
             )
+        if own := [c for c in present if c.startswith(PLATFORM_PREFIX)]:
+            names = ", ".join(sorted(own))
+            raise InvalidRequest(f"view {view.name}: {names}: only the platform's names begin with __")
         return tuple(FeatureColumn(row[0], row[1], _role(view, row[0]), view.name) for row in found)
 
     def _keep_partitions(self, task: ViewTask) -> None:
@@ -114,7 +117,7 @@ class ViewMaker:
     def declared_tests(self, view: FeatureView) -> None:
         for test in view.tests:
             where = f"view {view.name}, test {test}"
-            self.execute(f"SELECT count(*) FILTER (NOT ({test})), count(*) FROM {sql.CHUNK}", where)
+            self.execute(f"SELECT count(*) FILTER (NOT ({test}\n)), count(*) FROM {sql.CHUNK}", where)
             row = self.connection.fetchone()
             if row and row[0]:
                 raise InvalidRequest(f"view {view.name}: {row[0]} of {row[1]} rows fail the test: {test}")
@@ -125,8 +128,20 @@ class ViewMaker:
             return list(task.partitions)
         if task.view.event_time is None:
             return [None]
+        self._refuse_uncalendared(task.view, task.view.event_time)
         found = self.connection.execute(sql.grain_names(task.view.event_time, task.view.partition)).fetchall()
         return [interval(row[0]) for row in found]
+
+    def _refuse_uncalendared(self, view: FeatureView, event_time: str) -> None:
+        """A row without a time is known at no time, and left out; one whose time no calendar has is told."""
+        time = identifier(event_time)
+        self.connection.execute(f"DELETE FROM {sql.CHUNK} WHERE {time} IS NULL")
+        row = self.connection.execute(sql.outside_calendar(event_time)).fetchone()
+        if row and row[0]:
+            raise InvalidRequest(
+                f"view {view.name}: {row[0]} rows have a {event_time} outside of the years 1 to 9999, such "
+                f"as {row[1]}: leave them out in its SQL, or bound the column in the contract"
+            )
 
     def _written(self, view: FeatureView, cut: Interval | None, target: Path) -> BuiltPartition:
         name = cut.name if cut else WHOLE

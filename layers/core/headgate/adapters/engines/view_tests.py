@@ -83,7 +83,7 @@ def _leak_test(
     """
     view = task.view
     if label is not None:
-        view = replace(view, sql=f"SELECT * EXCLUDE ({identifier(label)}) FROM ({view.sql})")
+        view = replace(view, sql=f"SELECT * EXCLUDE ({identifier(label)}) FROM {sql.rows_of(view)}")
     read = WATERMARK_TABLE in view.inputs
     extra = {WATERMARK_TABLE: watermark_row(task)} if read else {}
     grown = {WATERMARK_TABLE: watermark_row(task, GROWN)} if read else {}

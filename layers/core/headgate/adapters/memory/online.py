@@ -23,27 +23,32 @@ class MemoryOnlineStore:
             self._rows.update(accepted)
             return len(accepted)
 
-    def read(self, product: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], OnlineRow]:
+    def read(
+        self,
+        product: str,
+        keys: Sequence[tuple[str, str]],
+        written: bool = False,  # noqa: ARG002 - here every reader sees what was written
+    ) -> Mapping[tuple[str, str], OnlineRow]:
         with self._faults.read("online.read"), self._lock:
-            found = {(view, key): self._rows.get((product, view, key)) for view, key in keys}
+            found = {(space, key): self._rows.get((product, space, key)) for space, key in keys}
         return {name: row for name, row in found.items() if row is not None}
 
-    def keys(self, product: str, view: str) -> Iterator[str]:
-        with self._faults.read("online.keys"), self._lock:
-            found = [key for p, v, key in self._rows if (p, v) == (product, view)]
+    def rows(self, product: str) -> Iterator[OnlineRow]:
+        with self._faults.read("online.rows"), self._lock:
+            found = [row for (owner, _, _), row in self._rows.items() if owner == product]
         yield from found
 
     def remove(self, product: str, keys: Sequence[tuple[str, str]]) -> None:
         with self._faults.effect("online.remove"), self._lock:
-            for view, key in keys:
-                self._rows.pop((product, view, key), None)
+            for space, key in keys:
+                self._rows.pop((product, space, key), None)
 
     def take_back(self, product: str, rows: Sequence[tuple[str, str, str]]) -> None:
         with self._faults.effect("online.take_back"), self._lock:
-            for view, key, event_time in rows:
-                stored = self._rows.get((product, view, key))
+            for space, key, event_time in rows:
+                stored = self._rows.get((product, space, key))
                 if stored is not None and stored.event_time == event_time:
-                    del self._rows[product, view, key]
+                    del self._rows[product, space, key]
 
     def _is_newer(self, key: tuple[str, str, str], row: OnlineRow) -> bool:
         """Whether what is there is newer than ``row``."""

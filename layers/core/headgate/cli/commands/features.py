@@ -13,6 +13,7 @@ from headgate.cli.failures import ApiRefused, CommandFailed
 from headgate.cli.feature_view import built_of, parity_of, show_parity, show_row, show_version
 from headgate.cli.features_client import Asked, FeaturesClient, features_of
 from headgate.cli.invocation import Invocation
+from headgate.cli.lineage_view import show_lineage
 from headgate.cli.output import Output
 from headgate.cli.plan_view import show_plan
 
@@ -21,7 +22,7 @@ Set = Annotated[
     str | None,
     typer.Argument(metavar="[SET]", help="The feature set, or product/set; the only one unless given."),
 ]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait.")]
+Timeout = Annotated[float, typer.Option(min=0, help="Seconds to wait.")]
 SOONEST, LATEST = 0.1, 1.0
 """Seconds between two looks: twice as many each time, for most builds are small."""
 COLUMNS = [
@@ -58,6 +59,7 @@ def show_features(
         ),
     ] = "latest",
     version: Annotated[str | None, typer.Argument(help="The version, after a set.")] = None,
+    lineage: Annotated[bool, typer.Option("--lineage", help="Which columns each column comes from.")] = False,
     product: ProductOption = None,
 ) -> None:
     """One feature version: what it was built from, its views, and what its columns look like."""
@@ -65,7 +67,8 @@ def show_features(
     is_version = version is None and _VERSION.fullmatch(what) is not None
     chosen = features_of(call.client(), call.product(product), None if is_version else what)
     found = chosen.show(plain_version(what if is_version else version or "latest"))
-    call.output.answer(found, lambda console: show_version(console, found))
+    show = show_lineage if lineage else show_version
+    call.output.answer(found, lambda console: show(console, found))
 
 
 @features.command("build")
@@ -166,13 +169,15 @@ def _finished(
 ) -> dict[str, Any]:
     """The report once it is done or failed. Raises CommandFailed at the deadline."""
     deadline, pause = time.monotonic() + timeout, SOONEST
-    if report["state"] == "asked":
-        output.note("asked for; waiting for a worker")
-    while report["state"] == "asked":
-        _until(deadline, f"{report['kind']} {report['id'][:12]} of {chosen.feature_set} is not done", timeout)
-        time.sleep(pause)
-        pause = min(2 * pause, LATEST)
-        report = chosen.report(what, report["id"])
+    if report["state"] != "asked":
+        return report
+    name = f"{report['kind']} {report['id'][:12]} of {chosen.feature_set}"
+    with output.waiting("asked for; waiting for a worker"):
+        while report["state"] == "asked":
+            _until(deadline, f"{name} is not done", timeout)
+            time.sleep(pause)
+            pause = min(2 * pause, LATEST)
+            report = chosen.report(what, report["id"])
     return report
 
 
@@ -184,17 +189,17 @@ def _handed_over(
     if result.get("outcome") != "handed over":
         return report
     deadline = time.monotonic() + timeout
-    output.note(f"handed over: {result['detail']}")
-    while True:
-        found = _newest(chosen)
-        have = found.get("input_ordinals", {})
-        newer = all(have.get(dataset, 0) >= ordinal for dataset, ordinal in result["inputs"].items())
-        if newer and found["current"]:
-            names = ("digest", "rows", "built", "steps", "seconds")
-            told = {name: found[name] for name in names}
-            return {**report, "result": {**result, "outcome": "built", "version": found["ordinal"], **told}}
-        _until(deadline, f"the job that builds {chosen.feature_set} is not done", timeout)
-        time.sleep(LATEST)
+    with output.waiting(f"handed over: {result['detail']}"):
+        while True:
+            found = _newest(chosen)
+            have = found.get("input_ordinals", {})
+            newer = all(have.get(dataset, 0) >= ordinal for dataset, ordinal in result["inputs"].items())
+            if newer and found["current"]:
+                break
+            _until(deadline, f"the job that builds {chosen.feature_set} is not done", timeout)
+            time.sleep(LATEST)
+    told = {name: found[name] for name in ("digest", "rows", "built", "steps", "seconds")}
+    return {**report, "result": {**result, "outcome": "built", "version": found["ordinal"], **told}}
 
 
 def _newest(chosen: FeaturesClient) -> dict[str, Any]:
@@ -209,7 +214,7 @@ def _newest(chosen: FeaturesClient) -> dict[str, Any]:
 
 def _until(deadline: float, what: str, timeout: float) -> None:
     if time.monotonic() >= deadline:
-        raise CommandFailed(f"{what} after {timeout:.0f} s; `headgate logs build-features` says more")
+        raise CommandFailed(f"{what} after {timeout:g} s; `headgate logs build-features` says more")
 
 
 def _built(report: dict[str, Any]) -> Text:

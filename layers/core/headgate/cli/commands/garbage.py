@@ -1,6 +1,7 @@
 """`headgate data gc`: what no kept version reaches is found or deleted, and what became of it is told."""
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,6 @@ from rich.text import Text
 from headgate.cli.commands.context import ProductOption, invocation
 from headgate.cli.commands.history import Dataset, history_of
 from headgate.cli.failures import CommandFailed
-from headgate.cli.history_client import HistoryClient
 from headgate.cli.output import Output, table
 
 POLL_SECONDS = 1.0
@@ -49,8 +49,9 @@ def gc(
     asked = {"keep_last": keep_last, "keep_days": keep_days, "grace_seconds": grace}
     record = history.collect(dry_run, {name: value for name, value in asked.items() if value is not None})
     if wait:
-        record = _finished(history, record, timeout, call.output)
-    call.output.answer(record, lambda console: _tell(console, dataset, record))
+        again = f"headgate data collections {dataset}"
+        record = finished(history.collection, record, timeout, call.output, again)
+    call.output.answer(record, lambda console: tell(console, dataset, record))
     if record["state"] == "failed":
         raise CommandFailed(f"collection {record['id']} failed: {record['problem']}")
 
@@ -65,29 +66,31 @@ def collections(
     call, history = invocation(context), history_of(context, dataset, product)
     if name is not None:
         record = history.collection(name)
-        call.output.answer(record, lambda console: _tell(console, dataset, record))
+        call.output.answer(record, lambda console: tell(console, dataset, record))
         return
     document = history.collections()
     call.output.rows(document, document["collections"], COLUMNS, f"no garbage of {dataset} was collected")
 
 
-def _finished(
-    history: HistoryClient, record: dict[str, Any], timeout: float, output: Output
+def finished(
+    look: Callable[[str], dict[str, Any]], record: dict[str, Any], timeout: float, output: Output, again: str
 ) -> dict[str, Any]:
-    """The record once it is done; progress is noted as it comes. Raises CommandFailed at the deadline."""
+    """The record once it is done, progress is noted as it comes; ``look`` shows it by its id. Raises
+    CommandFailed at the deadline, which names the command ``again``.
+    """
     deadline, told = time.monotonic() + timeout, ""
     while record["state"] not in ("done", "failed"):
         if time.monotonic() >= deadline:
             raise CommandFailed(
                 f"collection {record['id']} is {record['state']} after {timeout:.0f} s; "
-                f"`headgate data collections {history.dataset} {record['id']}` shows it, "
+                f"`{again} {record['id']}` shows it, "
                 "`headgate logs maintain` says more"
             )
         if (progress := _progress(record)) != told:
             told = progress
             output.note(progress)
         time.sleep(POLL_SECONDS)
-        record = history.collection(record["id"])
+        record = look(record["id"])
     return record
 
 
@@ -95,11 +98,11 @@ def _progress(record: dict[str, Any]) -> str:
     if record["state"] == "asked":
         return "asked for; waiting for the collector"
     if not record["objects"]:
-        return "looking for what no version reaches"
+        return "looking for what no version reaches, and waiting for what is under way"
     return f"deleted {record['deleted']:,} of {record['objects']:,} objects"
 
 
-def _tell(console: Console, dataset: str, record: dict[str, Any]) -> None:
+def tell(console: Console, dataset: str, record: dict[str, Any]) -> None:
     if record["state"] in ("asked", "running"):
         console.print(f"collection {record['id']} of {dataset}: {_progress(record)}")
         return

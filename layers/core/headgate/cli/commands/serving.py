@@ -14,7 +14,7 @@ from headgate.cli.client import ApiClient
 from headgate.cli.commands.context import ProductOption, invocation, plain_version
 from headgate.cli.failures import CommandFailed
 from headgate.cli.output import short_digests, shown_value, table
-from headgate.cli.predictions import entity_request, scores
+from headgate.cli.predictions import entity_request, feature_notes, scores
 
 SHOWN_COLUMNS = 3  # of a row that may have many; the whole of it is in the JSON answer
 SOURCE_COLUMNS = [
@@ -45,6 +45,8 @@ def predict(
     def people(console: Console) -> None:
         console.print(table(found, columns))
         console.print(f"{reply['model_name']} version {reply['model_version']}, prediction {reply['id']}")
+        for note in feature_notes(reply):
+            console.print(Text(note, style="dim"))
         console.print(f"what it was made from: headgate trace {reply['id']}", style="dim")
 
     call.output.answer(reply, people)

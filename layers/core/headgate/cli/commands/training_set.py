@@ -26,12 +26,14 @@ def training_set(
         Path | None,
         typer.Option(
             help="Rows of your own (.parquet, .csv): entity columns and event time. They come with what the "
-            "views knew by then."
+            "views knew by then. From Python also tables: headgate.client."
         ),
     ] = None,
     product: ProductOption = None,
 ) -> None:
     """Write the rows of a feature version to one Parquet file."""
+    if out.suffix.lower() not in ("", ".parquet", ".pq"):
+        raise typer.BadParameter(f"{out.name}: Parquet is written, to a name in .parquet", param_hint="--out")
     if not out.absolute().parent.is_dir():
         raise CommandFailed(f"{out}: there is no folder {out.absolute().parent}")
     from headgate.client.training_set import joined_with, stored  # engines load only where they are used

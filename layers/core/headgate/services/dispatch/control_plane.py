@@ -23,6 +23,7 @@ from headgate.services.models.read_releases import ReadReleases
 from headgate.services.models.rollback_model import RollbackModel
 from headgate.services.reproduction.request_reproduction import RequestReproduction
 from headgate.services.retention.request_collection import RequestCollection
+from headgate.services.retention.request_feature_collection import RequestFeatureCollection
 from headgate.services.serving.trace_prediction import TracePrediction
 from headgate.services.training.read_run_logs import ReadRunLogs
 from headgate.services.training.request_training import RequestTraining
@@ -66,6 +67,7 @@ class ControlPlane:
     feature_files: HandOutFeatures
     feature_requests: RequestFeatures
     feature_plans: PlanFeatures
+    feature_collections: RequestFeatureCollection
     online: ReadOnline
     request_import: RequestImport
     request_rebuild: RequestRebuild

@@ -11,6 +11,7 @@ from headgate.domain.dataset import QuarantineRecord
 from headgate.domain.erasure import ErasureRequest, Rewrite
 from headgate.domain.errors import Conflict
 from headgate.domain.feature_version import FeatureManifest, Partition
+from headgate.domain.online_space import space_names
 from headgate.ports import (
     Clock,
     DatasetCatalog,
@@ -26,6 +27,7 @@ from headgate.services.clock import iso
 from headgate.services.erasure.find_subject import Holdings
 from headgate.services.erasure.search_lake import FeatureFiles
 from headgate.services.features.feature_memo import forget_all
+from headgate.services.features.online_notes import OnlineNotes
 from headgate.services.file_digest import file_sha256
 from headgate.services.ingestion.quarantine import report_key
 from headgate.services.versions.put_in_place import PutInPlace, forget, forget_older, forget_older_documents
@@ -62,11 +64,20 @@ class EraseMade:
                 forget_older(self.logs, logged.key)
             else:
                 forget(self.logs, logged.key)
-        self.online.remove(request.product, held.online)
+        self._forget_online(request, held)
         rewritten = [self._artifact(request, held.keys, key) for key in sorted(held.artifacts)]
         for features in held.features:
             rewritten += self._features(request, held.keys, features)
         return rewritten
+
+    def _forget_online(self, request: ErasureRequest, held: Holdings) -> None:
+        """A mark is left first: what was an entity's newest row is not, and who builds next has to look. It
+        is left also where features are rewritten, for a build that runs now may write them again.
+        """
+        names = {space_names(space)[0] for space, _ in held.online} | {f.name for f in held.features}
+        for name in sorted(names):
+            OnlineNotes(self.lake, self.clock, request.product, name).mark(request.id)
+        self.online.remove(request.product, held.online)
 
     def _redact(self, request: ErasureRequest, record: QuarantineRecord, held: Holdings) -> None:
         """The rule stays, what it told of rows goes; a record whose object is gone is closed."""

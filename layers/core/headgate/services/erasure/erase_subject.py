@@ -1,8 +1,9 @@
 """Erases a subject's rows from everything that can be read, and keeps that it was done: what, when, by whom,
 why, and which bytes stand for which, but no value.
 
-Looks, takes away, and looks again until nothing is found. A crash anywhere is healed by the queue's
-redelivery: what was found first is kept, and every step is safe to repeat.
+Looks, takes away, and looks again until nothing is found and nothing is under way that read the rows before:
+a build of features could bring them back, so the last look comes after it has ended. A crash anywhere is
+healed by the queue's redelivery: what was found first is kept, and every step is safe to repeat.
 """
 
 import hashlib
@@ -19,11 +20,13 @@ from headgate.domain.errors import Conflict, NotFound, Permanent
 from headgate.domain.events import DomainEvent
 from headgate.domain.lineage import Node, run_event
 from headgate.domain.version import VersionRecord
-from headgate.ports import ErasureCatalog
+from headgate.ports import ErasureCatalog, MessageQueue
+from headgate.services.clock import parse_iso
 from headgate.services.erasure.erase_data import EraseData
 from headgate.services.erasure.erase_made import EraseMade
 from headgate.services.erasure.find_subject import FindSubject
 from headgate.services.features.feature_reports import forget_reports
+from headgate.services.features.under_way import UnderWay
 from headgate.services.versions.ancestry import newest_first
 from headgate.services.versions.datasets import Datasets
 from headgate.services.versions.diff_reports import DiffReports
@@ -48,6 +51,8 @@ class EraseSubject:
     made: EraseMade
     records: ErasureCatalog
     datasets: Datasets
+    queue: MessageQueue
+    under_way: UnderWay
 
     def handle(self, request: ErasureRequest) -> ErasureRecord:
         """Raises Retryable when the message must be delivered again; what a retry cannot help with is kept in
@@ -71,10 +76,14 @@ class EraseSubject:
         action = FIND if request.dry_run else ERASE
         self.datasets.allow(request.principal, action, request.product, request.dataset)
         for _ in range(LOOKS):
+            wait = 0 if request.dry_run else self._wait(record)
             held = self.finder.find(request.product, request.dataset, request.subject)
             record = self._save(replace(record.with_found(held.findings), state="running"))
             if request.dry_run:
                 return self._save(replace(record, state="found", finished_at=self.datasets.now()))
+            if not held.findings.holds and wait:
+                self.queue.send(request.to_message(), wait)
+                return record
             if not held.findings.holds:
                 # Now that nothing names the old files, no report of them can come any more.
                 self._forget_reports(request)
@@ -88,8 +97,14 @@ class EraseSubject:
 
             done = self.data.erase(request, held, given_up, note)
             committed = sorted({*record.committed, *(r.ordinal for r in done.committed)})
-            record = self._noted(replace(noted[-1], committed=tuple(committed)), done.rewritten)
+            taken = replace(noted[-1], committed=tuple(committed), taken_at=self.datasets.now())
+            record = self._save(self._noted(taken, done.rewritten))
         raise Conflict(f"erasure {request.id}: rows of the subject keep coming; try again")
+
+    def _wait(self, record: ErasureRecord) -> int:
+        """Seconds until it is worth looking again for what a build may bring back; 0 when none can."""
+        before = parse_iso(record.taken_at) if record.taken_at else None
+        return self.under_way.wait_for(record.product, began_before=before)
 
     def _forget_reports(self, request: ErasureRequest) -> None:
         lake, product = self.datasets.lake, request.product

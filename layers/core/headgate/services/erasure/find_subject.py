@@ -10,7 +10,8 @@ from itertools import chain
 
 from headgate.domain.contract import Contract
 from headgate.domain.dataset import DataFile, QuarantineRecord, object_node
-from headgate.domain.erasure import Findings, Subject, entity_parts
+from headgate.domain.entity_key import entity_parts
+from headgate.domain.erasure import Findings, Subject
 from headgate.domain.errors import NotFound
 from headgate.domain.external_object import external_object
 from headgate.domain.feature_version import features_node
@@ -42,7 +43,7 @@ class Holdings:
     """Everything that holds the subject, as it must be known to take it away.
 
     ``data`` are rows by data file of the lake or imported object; ``artifacts`` rows by key in the models'
-    bucket; ``online`` (view, key) pairs.
+    bucket; ``online`` (space, key) pairs.
     """
 
     keys: KeyColumns
@@ -168,14 +169,12 @@ class FindSubject:
         return {**older, **SearchLake(self.artifacts, self.engine).holding(newest, keys, subject)}
 
     def _online(self, applied: AppliedProduct, subject: Subject) -> Iterator[tuple[str, str]]:
-        views = {v.name: v for s in applied.product.feature_sets.values() for v in s.views}
-        for name, view in sorted(views.items()):
-            if not view.online or not set(subject.columns) <= set(view.entity):
-                continue
-            for key in self.online.keys(applied.record.name, name):
-                row = dict(zip(view.entity, entity_parts(key), strict=False))
-                if subject.is_in(row):
-                    yield name, key
+        """Rows of views that nobody declares any more too: each names the columns of its key."""
+        for row in self.online.rows(applied.record.name):
+            key = dict(zip(row.entity, entity_parts(row.key), strict=False))
+            held = [row.values, *(each.values for each in row.earlier)]
+            if any(subject.is_in({**values, **key}) for values in held):
+                yield row.space, row.key
 
     def _refused(
         self, product: str, dataset: str, subject: Subject, dropped: Dropped

@@ -5,7 +5,7 @@ are content-addressed or conditional on event time, so a repeated build ends in 
 older inputs never replaces one of newer inputs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from headgate.domain.canonical import canonical_json
 from headgate.domain.errors import Conflict, Permanent
 from headgate.domain.feature_job import FeatureJob
 from headgate.domain.feature_set import FeatureSet
-from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord, ViewVersion
+from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord
 from headgate.domain.product import Product
 from headgate.domain.version import VersionRecord
-from headgate.ports import Clock, FeatureCatalog, FeatureEngine, FeatureSession, ObjectStore, OnlineStore
+from headgate.ports import Clock, FeatureCatalog, FeatureEngine, ObjectStore, OnlineStore
 from headgate.services.clock import iso
 from headgate.services.features.feature_compute import FUNCTION, FeatureJobs
 from headgate.services.features.feature_inputs import planned_inputs
@@ -34,15 +34,15 @@ from headgate.services.features.feature_manifests import (
 from headgate.services.features.feature_memo import FeatureMemo, Made
 from headgate.services.features.feature_tests import FeatureTests
 from headgate.services.features.feature_work import CHUNK_BYTES, FeatureWork, JoinStep
-from headgate.services.features.online_rows import OnlineRows, reads
+from headgate.services.features.follow_online import Before, FollowOnline
 
 COMMIT_ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """What became of one build: ``state`` is built, unchanged, waiting, handed over or superseded; ``detail``
-    says why it waits, and what was handed over.
+    """What became of one build: ``state`` is built, unchanged, waiting, handed over or superseded; of the
+    rows of a live model's recipe, kept or not kept. ``detail`` says why, and what was handed over.
     """
 
     feature_set: str
@@ -53,7 +53,7 @@ class BuildOutcome:
 
 @dataclass(frozen=True)
 class BuildParts:
-    """What a build is made with."""
+    """What a build is made with; ``declared`` says whether the set is still declared as it is built."""
 
     features: FeatureCatalog
     lake: ObjectStore
@@ -61,10 +61,25 @@ class BuildParts:
     online: OnlineStore
     clock: Clock
     jobs: FeatureJobs | None
+    declared: Callable[[], bool]
+
+    def follow(self, product: str, feature_set: FeatureSet, answered: frozenset[str]) -> FollowOnline:
+        return FollowOnline(
+            self.features,
+            self.lake,
+            self.engine,
+            self.online,
+            self.clock,
+            product,
+            feature_set,
+            answered,
+        )
 
 
 class FeatureBuild:
-    """One build of a set from pinned input versions; ``name`` is its build id."""
+    """One build of a set from pinned input versions; ``name`` is its build id, ``answered`` the online spaces
+    that live models are answered from.
+    """
 
     def __init__(
         self,
@@ -74,13 +89,15 @@ class FeatureBuild:
         inputs: Mapping[str, VersionRecord],
         name: str,
         directory: Path,
+        answered: frozenset[str] = frozenset(),
     ) -> None:
         self._parts = parts
-        self._product = product.name
+        self._product, self._spec = product.name, product.digest
         self._set = feature_set
         self._inputs = inputs
         self._name = name
         self._started = parts.clock.monotonic()
+        self._head_before = self._newest_head()
         self._before = self._manifest_before()
         self._tests = FeatureTests(self._before)
         sketches = sketches_of(load_statistics(parts.lake, self._before)) if self._before else {}
@@ -94,7 +111,10 @@ class FeatureBuild:
             inputs=planned_inputs(parts.lake, product, inputs),
             directory=directory,
             chunk_bytes=parts.jobs.decide.chunk_bytes if parts.jobs else CHUNK_BYTES,
+            kept=frozenset(p.key for p in self._before.stored) if self._before else frozenset(),
         )
+
+        self._online = parts.follow(self._product, feature_set, answered)
 
     def run(self, made: int | None = None) -> BuildOutcome:
         """``made`` is the stage that a job has just made. Raises InvalidRequest when a view fails, Permanent
@@ -110,20 +130,25 @@ class FeatureBuild:
             work.make_views(plans, missing)
             work.settle(plans)
             self._tests.views(work, plans)
-        joins = self._missing_joins()
+        steps = work.join_steps()
+        found = work.memo.find([s.id for s in steps])
+        joins = [s for s in steps if s.id not in found]
         if (handed := self._hand_over(len(stages), [step.bytes for step in joins], made)) is not None:
             return handed
-        with self._session() as session:
+        before = self._online.before(self._newest_head())
+        with self._session(before) as session:
             work.make_joins(session, joins)
-            manifest = self._stored_manifest()
-            head = self._newest_head()
-            if head is not None and head.supersedes(ordinals):
+            manifest = self._stored_manifest(steps)
+            head, uris = self._newest_head(), work.uris()
+            if (head is not None and head.supersedes(ordinals)) or not self._parts.declared():
                 return BuildOutcome(self._set.name, "superseded", head)
-            parity = self._write_online(session, manifest)
-        record = self._commit(manifest, ordinals, parity)
-        if record is None:
-            return BuildOutcome(self._set.name, "superseded")
-        return BuildOutcome(self._set.name, "built", record)
+            parity = self._online.write(session, manifest, manifest.digest, uris, before)
+            record = self._commit(manifest, ordinals, parity)
+            if record is not None:
+                self._online.settle(session, manifest, record, uris, before)
+                return BuildOutcome(self._set.name, "built", record)
+        self._online.overtaken(manifest, manifest.digest, uris, work.directory)
+        return BuildOutcome(self._set.name, "superseded")
 
     def _hand_over(self, stage: int, tasks: Sequence[int], made: int | None) -> BuildOutcome | None:
         """The stage given to Batch, where what is missing of it is more than a function should make;
@@ -140,35 +165,30 @@ class FeatureBuild:
         ordinals = {d: r.ordinal for d, r in self._inputs.items()}
         recipe = self._set.recipe_digest()
         job = FeatureJob(
-            self._product, self._set.name, recipe, ordinals, stage, placed.workers, self._work.chunk_bytes
+            *(self._product, self._set.name, recipe, ordinals, stage, placed.workers),
+            chunk_bytes=self._work.chunk_bytes,
+            before=self._head_before.ordinal if self._head_before else 0,
         )
-        id_ = jobs.submit(job, placed)
         size = f"{len(tasks)} tasks over {sum(tasks)} bytes"
-        said = f"stage {stage}: {size}, {placed.workers} worker(s), job {id_}"
+        said = f"stage {stage}: {size}, {jobs.submit(job, placed)}"
         return BuildOutcome(self._set.name, "handed over", detail=said)
 
     def _newest_head(self) -> FeatureVersionRecord | None:
         return self._parts.features.feature_head(self._product, self._set.name)
 
     def _manifest_before(self) -> FeatureManifest | None:
-        head = self._newest_head()
+        head = self._head_before
         if head is None:
             return None
         return load_features(self._parts.lake, self._product, self._set.name, head.digest)
 
-    def _session(self) -> Any:
-        work, lake = self._work, self._parts.lake
-        before = [lake.uri(p.key) for p in reads(self._set.views, self._before)]
-        return work.engine.session([*work.uris().values(), *before], work.directory, self._set.seed)
+    def _session(self, before: Before) -> Any:
+        work = self._work
+        readable = [*work.uris().values(), *before.uris(self._parts.lake).values()]
+        return work.engine.session(readable, work.directory, self._set.seed)
 
-    def _missing_joins(self) -> list[JoinStep]:
-        steps = self._work.join_steps()
-        found = self._work.memo.find([s.id for s in steps])
-        return [s for s in steps if s.id not in found]
-
-    def _stored_manifest(self) -> FeatureManifest:
+    def _stored_manifest(self, steps: Sequence[JoinStep]) -> FeatureManifest:
         """Every partition is there: the manifest is put in the lake."""
-        steps = self._work.join_steps()
         parts = self._work.memo.find([s.id for s in steps])
         statistics = statistics_document({id_: part.sketches for id_, part in parts.items()})
         manifest = self._manifest(steps, parts, self._stored(statistics))
@@ -201,33 +221,20 @@ class FeatureBuild:
             lineage=version_lineage(work, columns, self._before),
         )
 
-    def _write_online(self, session: FeatureSession, manifest: FeatureManifest) -> dict[str, Any]:
-        """Newest rows of the online views, and by view how a sample of them compares."""
-        parts, before = self._parts, self._before
-        lake = parts.lake
-        uris = {
-            **{p.sha256: lake.uri(p.key) for p in reads(self._set.views, before)},
-            **self._work.uris(),
-        }
-        rows = OnlineRows(parts.online, parts.clock, manifest, uris)
-        found = {}
-        for view in self._set.views:
-            if view.online:
-                was = _same_recipe(before, manifest, view.name)
-                rows.follow(session, view, was)
-                found[view.name] = rows.sample(session, view, was).counts
-        return found
-
     def _commit(
         self, manifest: FeatureManifest, ordinals: Mapping[str, int], parity: Mapping[str, Any]
     ) -> FeatureVersionRecord | None:
-        """Moves the head; None when a build of newer inputs got there first."""
+        """Moves the head; None when a build of newer inputs got there first, and when the set is declared
+        otherwise by now.
+        """
         parts = self._parts
         problem = Conflict("no attempt was made")
         for attempt in range(COMMIT_ATTEMPTS):
             head = parts.features.feature_head(manifest.product, manifest.feature_set)
             if head is not None and (head.build_id == self._name or head.supersedes(ordinals)):
                 return head if head.build_id == self._name else None
+            if not parts.declared():
+                return None
             record = self._record(manifest, ordinals, parity, 1 if head is None else head.ordinal + 1)
             try:
                 parts.features.commit_features(record)
@@ -258,10 +265,5 @@ class FeatureBuild:
             built=len(self._work.made),
             parity=parity,
             steps=max(manifest.steps, len(self._work.made)),
+            spec=self._spec,
         )
-
-
-def _same_recipe(before: FeatureManifest | None, manifest: FeatureManifest, name: str) -> ViewVersion | None:
-    """The view as the version before had it, unless its rows meant something else then."""
-    was, now = before.view(name) if before else None, manifest.view(name)
-    return was if was and now and was.recipe == now.recipe else None

@@ -1,34 +1,37 @@
 """Which columns of which datasets each column of a training table comes from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headgate.domain.column_lineage import ColumnLineage, ColumnSource, through
+from headgate.domain.canonical import digest
+from headgate.domain.column_lineage import INDIRECT, ColumnLineage, ColumnSource, of_rows, through
 from headgate.domain.errors import LineageUnknown
 from headgate.domain.feature import REQUEST_TABLE, WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView
+from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureColumn, FeatureManifest
 from headgate.services.features.feature_work import FeatureWork
+
+METHOD = 2
+"""Raised when an equal text is told of otherwise."""
+_JOIN = ColumnSource("", "", INDIRECT, "JOIN")
 
 
 def version_lineage(
     work: FeatureWork, columns: Sequence[FeatureColumn], before: FeatureManifest | None
 ) -> Mapping[str, Any]:
-    """``{"columns": {column: [[dataset, column, type, subtype]]}, "unknown": {view: why}}``; that of
-    ``before`` when it was made by the same recipe.
+    """``{"columns": {column: [[dataset, column, type, subtype]]}, "unknown": {view: why}, "of": digest}``;
+    that of ``before`` when it is of the same. A column that cannot be told is in no ``columns``: its view is
+    ``unknown``, or that of the labels is, or one that is read.
     """
-    feature_set = work.feature_set
-    if before and (before.recipe, before.engine) == (feature_set.recipe_digest(), work.engine.version):
+    tables = {view.name: _tables(work, view) for view in _told_of(work)}
+    names = [[c.name, c.view] for c in columns]
+    made_of = digest([METHOD, work.engine.version, work.feature_set.recipe_digest(), tables, names])
+    if before and before.lineage.get("of") == made_of:
         return before.lineage
-    views, unknown = _views(work)
-    found: dict[str, list[list[str]]] = {}
-    for column in columns:
-        try:
-            own = views[column.view][column.name]
-            made = through(views, {column.name: own})[column.name]
-        except (KeyError, LineageUnknown):
-            continue
-        found[column.name] = [[s.dataset, s.column, s.type, s.subtype] for s in made]
-    return {"columns": found, "unknown": unknown}
+    views, unknown = _views(work, tables)
+    found = {c.name: _sources(work.feature_set, views, c) for c in columns if _told(work, views, c)}
+    told = {n: [[s.dataset, s.column, s.type, s.subtype] for s in made] for n, made in found.items()}
+    return {"columns": told, "unknown": unknown, "of": made_of}
 
 
 def recorded_lineage(manifest: FeatureManifest) -> ColumnLineage:
@@ -37,25 +40,65 @@ def recorded_lineage(manifest: FeatureManifest) -> ColumnLineage:
     return {name: tuple(ColumnSource(*each) for each in sources) for name, sources in columns.items()}
 
 
-def _views(work: FeatureWork) -> tuple[dict[str, ColumnLineage], dict[str, str]]:
-    """Of every view, and of the request, which is the spine; views that cannot be told, with the reason."""
-    feature_set = work.feature_set
+def _told(work: FeatureWork, views: Mapping[str, ColumnLineage], column: FeatureColumn) -> bool:
+    """Not where its view is unknown, or the labels are."""
+    return work.feature_set.spine.name in views and column.name in views.get(column.view, {})
+
+
+def _sources(
+    feature_set: FeatureSet, views: Mapping[str, ColumnLineage], column: FeatureColumn
+) -> Sequence[ColumnSource]:
+    """Its own; what decides which labels there are; and the keys and times that the point-in-time join finds
+    its row by. That rows of one entity and instant are told apart by all their values is left out.
+    """
+    found = {*views[column.view][column.name], *of_rows(views[feature_set.spine.name])}
+    for view, name in _found_by(feature_set, column.view):
+        rows = of_rows(views[view])
+        found |= {source.under(_JOIN) for source in _of(views[view], name) if source not in rows}
+    return sorted(found)
+
+
+def _found_by(feature_set: FeatureSet, name: str) -> Iterator[tuple[str, str]]:
+    """(view, column) of either side of a feature view's join; none for what the labels say themselves."""
+    spine = feature_set.spine
+    view = next((v for v in feature_set.views if v.name == name), None)
+    if view is None:
+        return
+    yield from ((each, column) for column in view.entity for each in (spine.name, name))
+    yield from ((name, column) for column in view.times)
+    if view.event_time is not None:
+        yield spine.name, spine.event_time or ""
+
+
+def _of(lineage: ColumnLineage, column: str) -> Sequence[ColumnSource]:
+    """By the name in any case, as SQL takes it."""
+    return next((sources for name, sources in lineage.items() if name.lower() == column.lower()), ())
+
+
+def _views(
+    work: FeatureWork, tables: Mapping[str, Mapping[str, Sequence[str]]]
+) -> tuple[dict[str, ColumnLineage], dict[str, str]]:
+    """Of every view, down to the datasets; and the views that cannot be told, with the reason."""
     found: dict[str, ColumnLineage] = {}
     unknown: dict[str, str] = {}
-    every: list[FeatureView] = [*feature_set.built]
-    if feature_set.on_demand is not None:
-        every.append(feature_set.on_demand)
-    for view in every:
-        tables = _tables(work, view)
+    spine = work.feature_set.spine.name
+    for view in _told_of(work):
+        read = {REQUEST_TABLE: spine} if view.kind == "on_demand" else {name: name for name in view.inputs}
         names = [c.name for c in work.built[view.name].columns] if view.name in work.built else []
         try:
-            found[view.name] = _of_data(work, view, work.engine.lineage(view, tables, names))
+            if dark := [name for name in read.values() if name in unknown]:
+                raise LineageUnknown(f"it reads {dark[0]}, which cannot be traced")
+            told = _of_data(work, view, work.engine.lineage(view, tables[view.name], names))
+            found[view.name] = through({n: found[v] for n, v in read.items() if v in found}, told)
         except LineageUnknown as reason:
             unknown[view.name] = str(reason)
-    spine = feature_set.spine.name
-    given = found.get(spine, {})
-    requested = {name: (ColumnSource(spine, name, "DIRECT", "IDENTITY"),) for name in given}
-    return {REQUEST_TABLE: requested, **found}, unknown
+    return found, unknown
+
+
+def _told_of(work: FeatureWork) -> list[FeatureView]:
+    """Every view, each after what it reads."""
+    on_demand = work.feature_set.on_demand
+    return [*work.feature_set.built, *([on_demand] if on_demand is not None else [])]
 
 
 def _of_data(work: FeatureWork, view: FeatureView, lineage: ColumnLineage) -> ColumnLineage:

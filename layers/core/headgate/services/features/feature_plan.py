@@ -5,8 +5,9 @@ files that may have a row that reaches it. Appends, overwrites, rollbacks and er
 a partition is made anew when its id is one that was never made.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from headgate.domain.canonical import digest
@@ -15,9 +16,12 @@ from headgate.domain.feature import WATERMARK_TABLE, FeatureView
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import Partition, ViewVersion
 from headgate.domain.manifest import SchemaColumn
-from headgate.domain.partition import WHOLE, Interval, before, intervals
+from headgate.domain.partition import WHOLE, Interval, before, count, intervals
 from headgate.ports import JoinTask, Source, ViewFiles, ViewTask
 from headgate.services.features.planned_input import PlannedFile, PlannedInput, span_of
+
+MOST_PARTITIONS = 10_000
+"""Of one view: 27 years of days. More come of a date that is wrong, and each is a record and a task."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,9 @@ def plan_view(
 ) -> ViewPlan:
     """``inputs`` are those of the view's datasets and of the views it reads."""
     read = tuple(inputs[name] for name in view.inputs if name != WATERMARK_TABLE)
-    whole = feature_set.whole_because(view) or _unknown_times(view, read)
+    whole = feature_set.whole_because(view) or _unknown_times(view, read) or _too_many(view, read)
     made_of = {"view": asdict(view), "engine": engine, "seed": feature_set.seed}
-    steps = [] if whole else [_step(view, read, cut, made_of) for cut in _cuts(view, read)]
+    steps = [] if whole else list(_steps(view, read, made_of))
     if not steps:
         whole = whole or "no row of a windowed input has an event time yet"
         steps = [_whole_step(read, made_of)]
@@ -116,20 +120,33 @@ def join_id(
     )
 
 
-def joined_partitions(view: FeatureView, built: ViewVersion, spine: Partition) -> tuple[Partition, ...]:
-    """The partitions of a view that the rows of a spine's partition may see: known by its end, and not older
-    than the staleness cap at its start.
-    """
-    span = span_of(spine)
-    present = tuple(p for p in built.partitions if p.key)
-    if view.event_time is None or span is None:
-        return present
-    oldest = None if view.max_age_seconds is None else before(span.first, view.max_age_seconds)
-    return tuple(
-        p
-        for p in present
-        if (s := span_of(p)) and s.first <= span.last and (oldest is None or s.last >= oldest)
-    )
+class SeenPartitions:
+    """The partitions of a built view that have rows, to be asked which of them a label may see."""
+
+    def __init__(self, view: FeatureView, built: ViewVersion) -> None:
+        self._present = tuple(p for p in built.partitions if p.key)
+        spans = [span_of(p) for p in self._present]
+        self._timed = [(p, s) for p, s in zip(self._present, spans, strict=True) if s is not None]
+        self._all = view.event_time is None
+        self._max_age = view.max_age_seconds
+        self._firsts = [s.first for _, s in self._timed]
+        self._lasts = [s.last for _, s in self._timed]
+        self._ordered = self._firsts == sorted(self._firsts) and self._lasts == sorted(self._lasts)
+
+    def of(self, spine: Partition) -> tuple[Partition, ...]:
+        """Those that the rows of a spine's partition may see: known by its end, and not older than the
+        staleness cap at its start.
+        """
+        span = span_of(spine)
+        if self._all or span is None:
+            return self._present
+        oldest = None if self._max_age is None else before(span.first, self._max_age)
+        if self._ordered:
+            start = 0 if oldest is None else bisect_left(self._lasts, oldest)
+            return tuple(p for p, _ in self._timed[start : bisect_right(self._firsts, span.last)])
+        return tuple(
+            p for p, s in self._timed if s.first <= span.last and (oldest is None or s.last >= oldest)
+        )
 
 
 def join_task(
@@ -163,40 +180,62 @@ def _unknown_times(view: FeatureView, inputs: Sequence[PlannedInput]) -> str | N
     return None
 
 
+def _too_many(view: FeatureView, inputs: Sequence[PlannedInput]) -> str | None:
+    for each in inputs:
+        window = view.window(each.name)
+        for file in each.files if window else ():
+            if window is None or file.span is None:
+                continue
+            found = count(file.span.moved(window.earliest, window.latest), view.partition)
+            if found > MOST_PARTITIONS:
+                first, last = file.span.first.date(), file.span.last.date()
+                return (
+                    f"rows of one file of {each.name} are of {first} to {last} and reach {found:,} "
+                    f"partitions by {view.partition}, more than {MOST_PARTITIONS:,}: {file.file.uri}"
+                )
+    return None
+
+
 def _watermark(view: FeatureView, inputs: Sequence[PlannedInput]) -> datetime | None:
     newest = [each.watermark for each in inputs if view.window(each.name)]
     known = [moment for moment in newest if moment is not None]
     return min(known) if known and len(known) == len(newest) else None
 
 
-def _cuts(view: FeatureView, inputs: Sequence[PlannedInput]) -> list[Interval]:
-    """Every partition that some row of a windowed input reaches."""
-    found: dict[str, Interval] = {}
+@dataclass
+class _Cut:
+    """A partition that some row of a windowed input reaches, and by input the files that have such rows."""
+
+    interval: Interval
+    files: dict[str, list[PlannedFile]] = field(default_factory=dict)
+
+
+def _cuts(view: FeatureView, inputs: Sequence[PlannedInput]) -> list[_Cut]:
+    """In the order of time. Each file is looked at once, however many partitions there are."""
+    found: dict[str, _Cut] = {}
     for each in inputs:
         window = view.window(each.name)
         for file in each.files if window else ():
             if file.span and window:
-                reached = file.span.moved(window.earliest, window.latest)
-                found.update((cut.name, cut) for cut in intervals(reached, view.partition))
+                for cut in intervals(file.span.moved(window.earliest, window.latest), view.partition):
+                    reached = found.setdefault(cut.name, _Cut(cut))
+                    reached.files.setdefault(each.name, []).append(file)
     return [found[name] for name in sorted(found)]
 
 
-def _step(
-    view: FeatureView, inputs: Sequence[PlannedInput], cut: Interval, made_of: Mapping[str, object]
-) -> Step:
-    read: dict[str, Sequence[PlannedFile]] = {}
-    for each in inputs:
-        window = view.window(each.name)
-        if window is None:
-            read[each.name] = each.files
-        else:
-            start, end = before(cut.start, window.latest), before(cut.end, window.earliest)
-            read[each.name] = each.within(start, end)
+def _steps(
+    view: FeatureView, inputs: Sequence[PlannedInput], made_of: Mapping[str, object]
+) -> Iterator[Step]:
     watermark = _watermark(view, inputs) if WATERMARK_TABLE in view.inputs else None
-    until = watermark.isoformat() if watermark and watermark < cut.end else None
-    return Step(
-        _id(made_of, inputs, read, {"partition": cut.name, "watermark": until}), cut, _bytes(read.values())
-    )
+    for reached in _cuts(view, inputs):
+        cut = reached.interval
+        read = {
+            each.name: reached.files.get(each.name, ()) if view.window(each.name) else each.files
+            for each in inputs
+        }
+        until = watermark.isoformat() if watermark and watermark < cut.end else None
+        id_ = _id(made_of, inputs, read, {"partition": cut.name, "watermark": until})
+        yield Step(id_, cut, _bytes(read.values()))
 
 
 def _whole_step(inputs: Sequence[PlannedInput], made_of: Mapping[str, object]) -> Step:

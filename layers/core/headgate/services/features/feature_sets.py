@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from headgate.domain.errors import InvalidRequest, NotFound
+from headgate.domain.errors import Collected, InvalidRequest, NotFound
 from headgate.domain.feature_masking import Hidden
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord
@@ -70,7 +70,7 @@ class FeatureSets:
         return GrantedSet(applied, found)
 
     def version(self, granted: GrantedSet, reference: str) -> FeatureVersionRecord:
-        """``latest``, an ordinal (v3 or 3), or the first digits of a digest. Raises NotFound, and
+        """``latest``, an ordinal (v3 or 3), or the first digits of a digest. Raises NotFound, Collected, and
         InvalidRequest when the digits are too few or mean several versions.
         """
         product, name = granted.product, granted.name
@@ -84,8 +84,8 @@ class FeatureSets:
                 raise NotFound(
                     f"feature set {product}/{name} has no v{ordinal}; the newest is v{head.ordinal}"
                 )
-            return self.catalog.feature_versions(product, name, head.ordinal - ordinal + 1)[-1]
-        return self._by_digest(head, reference)
+            return _kept(self.catalog.feature_versions(product, name, head.ordinal - ordinal + 1)[-1])
+        return _kept(self._by_digest(head, reference))
 
     def manifest(self, record: FeatureVersionRecord) -> FeatureManifest:
         """Raises Corrupted."""
@@ -101,7 +101,8 @@ class FeatureSets:
                 "digest are needed"
             )
         every = self.catalog.feature_versions(head.product, head.feature_set, head.ordinal)
-        found = [record for record in every if record.digest.startswith(start)]
+        newest = {record.digest: record for record in reversed(every)}
+        found = [record for digest, record in newest.items() if digest.startswith(start)]
         if not found:
             raise NotFound(
                 f"{head.product}/{head.feature_set} has no version whose digest starts with {start}"
@@ -109,3 +110,12 @@ class FeatureSets:
         if len(found) > 1:
             raise InvalidRequest(f"{start} is the beginning of {len(found)} versions; give more digits")
         return found[0]
+
+
+def _kept(record: FeatureVersionRecord) -> FeatureVersionRecord:
+    if record.collected_at:
+        raise Collected(
+            f"feature version v{record.ordinal} of {record.product}/{record.feature_set} was collected as "
+            f"garbage at {record.collected_at}: its files are gone"
+        )
+    return record

@@ -49,7 +49,7 @@ class FeatureTests:
         if not untested:
             return
         uris = [*(f.file.uri for p, *_ in untested for i in p.inputs for f in i.files), *work.uris().values()]
-        with work.engine.session(uris, work.directory, work.feature_set.seed) as session:
+        with work.engine.session(uris, work.directory, work.feature_set.seed, repeatable=True) as session:
             for plan, told, step, partition in untested:
                 built = view_files(plan.view, work.built[plan.view.name], [partition], work.uris())
                 wide = plan.task([step], _widened(plan.view))

@@ -5,21 +5,23 @@ Order of side effects of a step: its files, then its record. A build that is cut
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from headgate.domain.canonical import digest
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import Partition, ViewVersion
+from headgate.domain.online_space import online_spaces
 from headgate.ports import BuiltPartition, FeatureEngine, FeatureSession, ObjectStore
 from headgate.services.features.feature_memo import FeatureMemo, Made
 from headgate.services.features.feature_plan import (
+    SeenPartitions,
     Step,
     ViewPlan,
     chunks,
     join_id,
     join_task,
-    joined_partitions,
     plan_view,
 )
 from headgate.services.features.planned_input import PlannedInput, view_input
@@ -58,6 +60,14 @@ class FeatureWork:
     made: set[str] = field(default_factory=set)
     """The ids of the steps that were made here."""
     local: dict[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    """Keys of what is in the lake and stays there. All else is written again where it is made again: what
+    lies there may be about to be collected.
+    """
+
+    @cached_property
+    def spaces(self) -> Mapping[str, str]:
+        return online_spaces(self.feature_set)
 
     def stages(self) -> list[tuple[FeatureView, ...]]:
         """Views by how deep they read other views: those of a stage need only the stages before."""
@@ -81,7 +91,7 @@ class FeatureWork:
     def make_views(self, plans: Sequence[ViewPlan], missing: Sequence[Sequence[Step]]) -> None:
         if any(missing):
             uris = [f.file.uri for p in plans for i in p.inputs for f in i.files]
-            with self.engine.session(uris, self.directory, self.feature_set.seed) as session:
+            with self.engine.session(uris, self.directory, self.feature_set.seed, repeatable=True) as session:
                 for plan, steps in zip(plans, missing, strict=True):
                     for chunk in chunks(steps, self.chunk_bytes):
                         self.make_chunk(session, plan, chunk)
@@ -133,15 +143,17 @@ class FeatureWork:
                 columns=parts[0].columns if parts else (),
                 partitions=tuple(p for part in parts for p in part.partitions),
                 whole_because=plan.whole_because,
+                space=self.spaces.get(plan.view.name, ""),
             )
 
     def join_steps(self) -> list[JoinStep]:
         feature_set, built = self.feature_set, self.built
         steps = []
+        seen = {v.name: SeenPartitions(v, built[v.name]) for v in feature_set.views}
         for spine in built[feature_set.spine.name].partitions:
             if not spine.rows:
                 continue
-            read = {v.name: joined_partitions(v, built[v.name], spine) for v in feature_set.views}
+            read = {name: each.of(spine) for name, each in seen.items()}
             steps.append(JoinStep(join_id(feature_set, spine, read, self.engine.version), spine, read))
         return steps
 
@@ -162,7 +174,7 @@ class FeatureWork:
         if built.path is not None:
             sha256, size = file_sha256(built.path), built.path.stat().st_size
             key = f"{self.prefix}/data/{sha256}.parquet"
-            if not self.lake.exists(key):
+            if key not in self.kept:
                 self.lake.upload(built.path, key)
             self.local[sha256] = str(built.path)
         return Partition(

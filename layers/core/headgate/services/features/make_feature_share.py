@@ -6,12 +6,19 @@ from dataclasses import dataclass
 
 from headgate.domain.errors import Permanent
 from headgate.domain.feature_job import FeatureJob
-from headgate.ports import DatasetCatalog, FeatureEngine, ObjectStore, Scratch
+from headgate.ports import DatasetCatalog, FeatureCatalog, FeatureEngine, ObjectStore, Scratch
 from headgate.services.features.feature_inputs import planned_inputs
-from headgate.services.features.feature_manifests import features_prefix
+from headgate.services.features.feature_manifests import (
+    features_prefix,
+    load_features,
+    load_statistics,
+    sketches_of,
+)
 from headgate.services.features.feature_memo import FeatureMemo
 from headgate.services.features.feature_work import FeatureWork
 from headgate.services.products import Products
+
+EVERY = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class MakeFeatureShare:
     lake: ObjectStore
     engine: FeatureEngine
     scratch: Scratch
+    features: FeatureCatalog
 
     def make(self, job: FeatureJob, index: int) -> ShareOutcome:
         """Raises NotFound, InvalidRequest when a view fails, Permanent when a stage before is not there."""
@@ -46,13 +54,22 @@ class MakeFeatureShare:
                 feature_set=feature_set,
                 engine=self.engine,
                 lake=self.lake,
-                memo=FeatureMemo(self.lake, prefix, None, {}),
+                memo=self._memo(job, prefix),
                 prefix=prefix,
                 inputs=planned_inputs(self.lake, applied.product, records),
                 directory=directory,
                 chunk_bytes=job.chunk_bytes,
             )
             return _share(work, job, index)
+
+    def _memo(self, job: FeatureJob, prefix: str) -> FeatureMemo:
+        """What the function knew that handed the stage over: an erasure takes records of what was made."""
+        versions = self.features.feature_versions(job.product, job.feature_set, EVERY) if job.before else ()
+        before = next((v for v in versions if v.ordinal == job.before), None)
+        if before is None:
+            return FeatureMemo(self.lake, prefix, None, {})
+        manifest = load_features(self.lake, job.product, job.feature_set, before.digest)
+        return FeatureMemo(self.lake, prefix, manifest, sketches_of(load_statistics(self.lake, manifest)))
 
 
 def _share(work: FeatureWork, job: FeatureJob, index: int) -> ShareOutcome:

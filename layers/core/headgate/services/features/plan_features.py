@@ -67,8 +67,8 @@ class PlanFeatures:
         self.guard.require(applied, principal, ACTION, hrn(product, "features", feature_set))
         declared = applied.product.feature_sets.get(feature_set)
         if declared is None:
-            known = ", ".join(sorted(applied.product.feature_sets)) or "none"
-            raise NotFound(f"product {product} has no feature set {feature_set!r}; it has {known}")
+            there = ", ".join(sorted(applied.product.feature_sets)) or "none"
+            raise NotFound(f"product {product} has no feature set {feature_set!r}; it has {there}")
         heads = {d: self.datasets.dataset_head(product, d) for d in declared.inputs}
         inputs = {d: head for d, head in heads.items() if head is not None}
         told: dict[str, Any] = {
@@ -84,8 +84,9 @@ class PlanFeatures:
             "stages": [],
         }
         if not told["waiting"]:
-            known_build = self.features.feature_version_of_build(product, feature_set, told["build_id"])
-            told["unchanged"] = known_build.ordinal if known_build else None
+            found = self.features.feature_version_of_build(product, feature_set, told["build_id"])
+            newest = self.features.feature_head(product, feature_set)
+            told["unchanged"] = found.ordinal if found and newest and found.stands(newest) else None
             self._fill(told, self._work(product, declared, inputs))
         made = [*told["views"], told["training"]]
         counted = {n: sum(each[n] for each in made) for n in ("partitions", "to_build", "bytes")}
@@ -115,7 +116,8 @@ class PlanFeatures:
             plans = work.plan(stage)
             missing = work.missing(plans)
             told["views"] += [_view(p, steps) for p, steps in zip(plans, missing, strict=True)]
-            told["stages"].append(self._stage(number, [v.name for v in stage], work.task_bytes(missing)))
+            makes = [p.view.name for p, steps in zip(plans, missing, strict=True) if steps]
+            told["stages"].append(self._stage(number, makes, work.task_bytes(missing)))
             for plan, steps in zip(plans, missing, strict=True):
                 work.built[plan.view.name] = _presumed(work, plan, steps)
         joins = work.join_steps()

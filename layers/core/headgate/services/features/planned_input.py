@@ -10,7 +10,7 @@ from headgate.domain.dataset_input import DatasetInput, InputFile, columns_of
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_version import Partition, ViewVersion
 from headgate.domain.manifest import SchemaColumn
-from headgate.domain.partition import Span
+from headgate.domain.partition import LAST, Span
 from headgate.ports import Source
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -55,7 +55,11 @@ class PlannedInput:
         return tuple(f for f in self.files if f.span and f.span.meets(start, end))
 
     def source(self, files: Sequence[PlannedFile], start: datetime | None, end: datetime | None) -> Source:
-        data = DatasetInput(self.schema, tuple(f.file for f in files))
+        """Files are read in an order of their own, whatever history put them together: which of two comes
+        first does not depend on what others there are.
+        """
+        ordered = sorted(files, key=lambda f: (sorted(f.file.columns), f.sha256))
+        data = DatasetInput(self.schema, tuple(f.file for f in ordered))
         return Source(self.name, data, self.time, start, end, self.key, self.known_at, self.rows_known_at)
 
 
@@ -109,7 +113,7 @@ def span_of(partition: Partition) -> Span | None:
         datetime.fromisoformat(t.replace("Z", "+00:00"))
         for t in (partition.min_event_time, partition.max_event_time)
     )
-    return Span(first, last + _MILLISECOND)
+    return Span(first, _just_after(last))
 
 
 def _planned(file: DataFile, schema: Sequence[SchemaColumn], time: str | None, uri: str) -> PlannedFile:
@@ -130,7 +134,11 @@ def _span(minimum: str | None, maximum: str | None) -> Span | None:
         first, last = (datetime.fromisoformat(t or "") for t in (minimum, maximum))
     except ValueError:
         return None
-    return Span(_utc(first), _utc(last) + _MILLISECOND)
+    return Span(_utc(first), _just_after(_utc(last)))
+
+
+def _just_after(moment: datetime) -> datetime:
+    return min(moment, LAST - _MILLISECOND) + _MILLISECOND
 
 
 def _utc(moment: datetime) -> datetime:

@@ -1,15 +1,19 @@
-"""One feature version for people: what it was built of, its views, its columns' statistics, and parity."""
+"""One feature version for people: what it was built of, its views, its columns with statistics and sources,
+and parity.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from headgate.domain.canonical import digest
+from headgate.domain.column_lineage import ColumnSource
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_masking import Hidden
 from headgate.domain.feature_set import FeatureSet
 from headgate.domain.feature_version import FeatureManifest, FeatureVersionRecord, ViewVersion
 from headgate.domain.identity import Principal
+from headgate.services.features.feature_lineage import recorded_lineage
 from headgate.services.features.feature_manifests import load_statistics
 from headgate.services.features.feature_sets import READ, FeatureSets
 
@@ -33,9 +37,10 @@ class ShowFeatures:
         ]
 
     def show(self, principal: Principal, product: str, feature_set: str, reference: str) -> dict[str, Any]:
-        """The record's fields and ``{"engine", "seed", "recipe", "current", "label_rows", "views",
-        "columns"}``. ``current`` says whether the applied product still declares what it was built of.
-        Raises AccessDenied, NotFound, InvalidRequest, Corrupted.
+        """The record's fields and ``{"engine", "seed", "recipe", "current", "label_rows", "views", "columns",
+        "untraced"}``. ``current`` says whether the applied product still declares what it was built of,
+        ``untraced`` why the columns of a view name no sources. Raises AccessDenied, NotFound, InvalidRequest,
+        Corrupted.
         """
         granted = self.sets.allow(principal, READ, product, feature_set)
         record = self.sets.version(granted, reference)
@@ -50,12 +55,23 @@ class ShowFeatures:
             "label_rows": manifest.label_rows,
             "views": [_view(view, shown, manifest) for view in manifest.views],
             "columns": self._columns(manifest, hidden),
+            "untraced": dict(manifest.lineage.get("unknown", {})),
         }
 
     def _columns(self, manifest: FeatureManifest, hidden: Hidden) -> list[dict[str, Any]]:
-        """Every column with its statistics; None where an erasure took them away until the next build."""
+        """Every column with its statistics, None where an erasure took them away until the next build; and
+        with its sources, None where they cannot be told.
+        """
         statistics = hidden.statistics(load_statistics(self.sets.lake, manifest)["columns"])
-        return [{**asdict(c), "statistics": statistics.get(c.name)} for c in manifest.columns]
+        lineage = recorded_lineage(manifest)
+        return [
+            {**asdict(c), "statistics": statistics.get(c.name), "sources": _sources(lineage.get(c.name))}
+            for c in manifest.columns
+        ]
+
+
+def _sources(found: Sequence[ColumnSource] | None) -> list[dict[str, Any]] | None:
+    return None if found is None else [asdict(source) for source in found]
 
 
 def record_document(record: FeatureVersionRecord, feature_set: FeatureSet, hidden: Hidden) -> dict[str, Any]:

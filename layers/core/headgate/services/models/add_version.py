@@ -57,7 +57,8 @@ class AddVersion:
                 return known
             model = self._version(record, latest + 1, content, manifest, measured)
             features = self._features(record)
-            model = replace(model, closure=closure_of(model, record, spec, features))
+            closure = closure_of(model, record, spec, features)
+            model = replace(model, closure=closure, spec=features.spec if features else "")
             try:
                 self.models.add_model(model)
                 return model

@@ -17,6 +17,7 @@ from headgate.domain.product import Product
 from headgate.domain.reproduction import Rebuilt, Reproduction
 from headgate.domain.version import VersionRecord
 from headgate.ports import (
+    Clock,
     FeatureEngine,
     ModelCatalog,
     ReproductionCatalog,
@@ -26,6 +27,7 @@ from headgate.services.features.feature_inputs import planned_inputs
 from headgate.services.features.feature_manifests import features_prefix, statistics_document
 from headgate.services.features.feature_memo import FreshMemo
 from headgate.services.features.feature_work import FeatureWork
+from headgate.services.features.under_way import JOB_SECONDS, UnderWay
 from headgate.services.reproduction.feature_evidence import (
     code_of,
     feature_digests,
@@ -56,6 +58,7 @@ class RebuildFeatures:
     documents: ReproductionDocuments
     engine: FeatureEngine
     scratch: Scratch
+    clock: Clock
 
     def rebuild(self, product: str, name: str) -> Rebuilt:
         """The document that was kept of it. Once it is there it stays. Raises NotFound for a reproduction
@@ -64,9 +67,10 @@ class RebuildFeatures:
         asked = self.reproductions.reproduction(product, name)
         if (known := self.documents.rebuilt(asked)) is not None:
             return known
-        closure = self.closures.find(self.models.model_version(asked.model, asked.version))
-        with self.scratch.directory() as directory:
-            rebuilt = self._rebuilt(asked, closure, directory)
+        model = self.models.model_version(asked.model, asked.version)
+        under_way = UnderWay(self.closures.lake, self.clock).noted(product, model.feature_set, JOB_SECONDS)
+        with under_way, self.scratch.directory() as directory:
+            rebuilt = self._rebuilt(asked, self.closures.find(model), directory)
         self.documents.keep_rebuilt(asked, rebuilt)
         return rebuilt
 
@@ -119,6 +123,7 @@ class RebuildFeatures:
             prefix=features_prefix(bundle.name, feature_set.name),
             inputs=planned_inputs(lake, bundle, self._inputs(closure, feature_set)),
             directory=directory,
+            kept=frozenset(p.key for p in closure.features.stored) if closure.features else frozenset(),
         )
         for stage in work.stages():
             plans = work.plan(stage)

@@ -15,24 +15,9 @@ A crash anywhere is healed by beginning again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
-from itertools import islice
+from dataclasses import dataclass
 
-from headgate.domain import events
-from headgate.domain.canonical import canonical_json
-from headgate.domain.errors import Permanent
-from headgate.domain.events import DomainEvent
-from headgate.domain.garbage import (
-    MOST_LISTED,
-    CollectionRecord,
-    CollectionRequest,
-    Garbage,
-    Kept,
-    Retention,
-    kept_versions,
-    ranges,
-)
+from headgate.domain.garbage import CollectionRecord, CollectionRequest, Garbage, Retention, kept_versions
 from headgate.domain.version import VersionRecord
 from headgate.ports import (
     Clock,
@@ -44,19 +29,13 @@ from headgate.ports import (
     ObjectEntry,
     ObjectStore,
 )
-from headgate.services.clock import iso
+from headgate.services.retention.collection_run import SAVED_EVERY, CollectionRun, Finding
 from headgate.services.retention.version_uses import VersionUses
 from headgate.services.versions.ancestry import newest_first
 from headgate.services.versions.diff_reports import reports_prefix
 from headgate.services.versions.manifests import Manifests, manifest_key, segment_key
 
-SAVED_EVERY = 500
-"""After so many deletions the record says how far it is."""
 KINDS = ("data", "segments", "manifests")
-
-
-def report_key(product: str, dataset: str, name: str) -> str:
-    return f"{product}/collections/{dataset}/{name}.json"
 
 
 @dataclass(frozen=True)
@@ -94,58 +73,24 @@ class CollectGarbage:
     def collect(
         self, request: CollectionRequest, out_of_time: Callable[[], bool] = lambda: False
     ) -> CollectionRecord:
-        """Does what is asked, once; a finished collection stays as it is. When ``out_of_time`` says so it
-        asks for the rest by message. A problem that a retry cannot help with is kept in the record.
-        """
-        record = self.collections.collection(request.product, request.dataset, request.id)
-        if record.state in ("done", "failed"):
-            self._tell(record)
-            return record
-        grace = max(record.retention.grace_seconds, self.least_grace)
-        retention = replace(record.retention, grace_seconds=grace)
-        record = replace(
-            record,
-            state="running",
-            retention=retention,
-            started_at=record.started_at or iso(self.clock.now()),
-        )
-        self.collections.put_collection(record)
-        try:
-            record, finished = self._run(record, out_of_time)
-        except Permanent as problem:
-            record, finished = replace(record, state="failed", problem=str(problem)), True
-        if finished:
-            record = replace(record, finished_at=iso(self.clock.now()))
-        else:
-            self.queue.send(request.to_message())
-        self.collections.put_collection(record)
-        self._tell(record)
-        return record
+        """See `CollectionRun.collect`."""
+        return self._run.collect(request, self._find, out_of_time)
 
-    def _run(
-        self, record: CollectionRecord, out_of_time: Callable[[], bool]
-    ) -> tuple[CollectionRecord, bool]:
+    @property
+    def _run(self) -> CollectionRun:
+        return CollectionRun(
+            *(self.collections, self.lake, self.queue, self.bus, self.clock),
+            least_grace=self.least_grace,
+            saved_every=self.saved_every,
+        )
+
+    def _find(self, record: CollectionRecord) -> Finding:
         product, dataset = record.product, record.dataset
         old_before = self._ago(record.retention.grace_seconds)
         listed = [e for e in self._entries(product, dataset) if e.last_modified < old_before]
         versions = self._settled(record)
         garbage = self._garbage(product, dataset, listed, versions)
-        record = replace(
-            record,
-            versions=len(versions.records),
-            collected=ranges(versions.given_up),
-            scanned=len(listed),
-            objects=record.deleted + len(garbage),
-            bytes=record.deleted_bytes + sum(g.bytes for g in garbage),
-            listed=record.listed or tuple(garbage[:MOST_LISTED]),
-            kept=tuple(Kept(n, why) for n, why in islice(sorted(versions.kept.items()), MOST_LISTED)),
-            report=report_key(product, dataset, record.id),
-        )
-        self._report(record, garbage, versions)
-        self.collections.put_collection(record)
-        if record.dry_run:
-            return replace(record, state="done"), True
-        return self._sweep(record, garbage, out_of_time)
+        return Finding(record, garbage, len(versions.records), versions.kept, versions.given_up, len(listed))
 
     def _settled(self, record: CollectionRecord) -> _Versions:
         """The versions once what may go is marked, and no name can come to it any more."""
@@ -207,47 +152,10 @@ class CollectGarbage:
                     reached.update(f.key for f in manifests.read(ref))
         return reached
 
-    def _sweep(
-        self, record: CollectionRecord, garbage: Sequence[Garbage], out_of_time: Callable[[], bool]
-    ) -> tuple[CollectionRecord, bool]:
-        for start in range(0, len(garbage), self.saved_every):
-            if out_of_time():
-                return record, False
-            group = garbage[start : start + self.saved_every]
-            for each in group:
-                self.lake.delete(each.key, each.version_id)
-            record = record.with_deleted(group)
-            self.collections.put_collection(record)
-        return replace(record, state="done"), True
-
     def _entries(self, product: str, dataset: str) -> Iterator[ObjectEntry]:
         for kind in KINDS:
             yield from self.lake.entries(f"{product}/datasets/{dataset}/{kind}/")
         yield from self.lake.entries(reports_prefix(product, dataset))
 
-    def _report(self, record: CollectionRecord, garbage: Sequence[Garbage], versions: _Versions) -> None:
-        document = {
-            "format": "headgate.collection/1",
-            **asdict(replace(record, listed=(), kept=())),
-            "garbage": [asdict(g) for g in garbage],
-            "kept": [{"ordinal": n, "reason": why} for n, why in sorted(versions.kept.items())],
-        }
-        self.lake.put(record.report, canonical_json(document), "application/json")
-
-    def _tell(self, record: CollectionRecord) -> None:
-        if record.state != "done" or record.dry_run:
-            return
-        detail = {
-            "dataset": record.dataset,
-            "principal": record.requested_by,
-            "versions": record.given_up,
-            "objects": record.deleted,
-            "bytes": record.deleted_bytes,
-            "report": record.report,
-        }
-        self.bus.publish(
-            [DomainEvent(events.GARBAGE_COLLECTED, record.product, record.id, record.finished_at, detail)]
-        )
-
     def _ago(self, seconds: float) -> str:
-        return iso(self.clock.now() - timedelta(seconds=seconds))
+        return self._run.ago(seconds)

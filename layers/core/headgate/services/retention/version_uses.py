@@ -52,7 +52,7 @@ class VersionUses:
     ) -> dict[int, str]:
         """Ordinals that feature versions were built from which are current, young, or trained on."""
         ordinals = {record.digest: record.ordinal for record in records}
-        trained = self._trained_on(product)
+        trained = self.trained_on(product)
         found: dict[int, str] = {}
         for name in self._feature_sets(product):
             for version in self.features.feature_versions(product, name, EVERY):
@@ -72,7 +72,7 @@ class VersionUses:
         except NotFound:
             return None  # deleted meanwhile
 
-    def _trained_on(self, product: str) -> Mapping[str, str]:
+    def trained_on(self, product: str) -> Mapping[str, str]:
         """Digest of a feature version -> the run or model that needs it to be reproduced."""
         runs = self.runs.runs(product, EVERY)
         found = {run.feature_version: f"run {run.digest[:12]}" for run in runs}

@@ -32,7 +32,8 @@ from headgate.ports import (
 )
 from headgate.services.access import Guard
 from headgate.services.clock import iso
-from headgate.services.features.entity_rows import EntityRows
+from headgate.services.features.entity_rows import AssembledRows, EntityRows, ViewAnswer
+from headgate.services.features.live_models import learnt_from
 from headgate.services.products import AppliedProduct, Products
 from headgate.services.serving.prediction_log import log_rows, messages
 from headgate.services.training.trainer_outputs import TrainerOutputs
@@ -78,7 +79,7 @@ class Infer:
         """The protocol's model metadata, with the request columns under ``parameters``."""
         found = self._resolve(name, version)
         self.guard.require(found.applied, principal, ACTION, found.resource)
-        feature_set = _feature_set(found)
+        feature_set = self._feature_set(found)
         return {
             "name": name,
             "versions": [str(m.version) for m in self.models.model_versions(name)],
@@ -104,14 +105,18 @@ class Infer:
         request = parse_request(document)
         found = self._resolve(name, version)
         decision = self._decide(found, principal)
-        features, used = self._features(found, request)
+        features, assembled = self._features(found, request)
         scores = self._load(found.model).score(features)
         _require_scores(scores)
         prediction = self.new_id()
+        used = assembled.used if assembled else ()
         self._log(found, principal, request, features, scores, prediction, used, decision)
         parameters: dict[str, Any] = {"alias": found.alias} if found.alias else {}
         if request.id is not None:
             parameters["request_id"] = request.id
+        if assembled is not None:
+            parameters |= _told(assembled.views)
+            parameters |= {"features.redeclared": True} if self._redeclared(found) else {}
         return response(
             model=name,
             version=found.model.version,
@@ -155,13 +160,30 @@ class Infer:
 
     def _features(
         self, found: _Resolved, request: InferRequest
-    ) -> tuple[Mapping[str, Sequence[Any]], tuple[OnlineRow, ...]]:
-        """The model's inputs, and the online rows that were used for them."""
+    ) -> tuple[Mapping[str, Sequence[Any]], AssembledRows | None]:
+        """The model's inputs, and for entity rows what they were assembled of."""
         if not request.by_entity:
-            return request.columns, ()
+            return request.columns, None
         entities = EntityRows(self.online, self.engine, self.clock)
-        assembled = entities.assemble(found.model.product, _feature_set(found), request)
-        return {n: [row.get(n) for row in assembled.rows] for n in found.model.inputs}, assembled.used
+        assembled = entities.assemble(found.model.product, self._feature_set(found), request)
+        return {n: [row.get(n) for row in assembled.rows] for n in found.model.inputs}, assembled
+
+    def _feature_set(self, found: _Resolved) -> FeatureSet:
+        """As the model learnt from it, whatever is declared since. Raises NotFound when the product does not
+        declare one of that name any more.
+        """
+        name, model = found.model.feature_set, found.model
+        learnt = learnt_from(self.products, found.applied, model)
+        if learnt is None or name not in found.applied.product.feature_sets:
+            raise NotFound(f"product {model.product} no longer declares the feature set {name}")
+        return learnt
+
+    def _redeclared(self, found: _Resolved) -> bool:
+        """Whether the product declares the features otherwise than the model learnt them."""
+        if found.model.spec in ("", found.applied.record.spec):
+            return False
+        now = found.applied.product.feature_sets[found.model.feature_set]
+        return now.recipe_digest() != self._feature_set(found).recipe_digest()
 
     def _log(
         self,
@@ -193,13 +215,17 @@ class Infer:
             self.log.send(message)
 
 
-def _feature_set(found: _Resolved) -> FeatureSet:
-    """Raises NotFound when the product does not declare it any more."""
-    name = found.model.feature_set
-    feature_set = found.applied.product.feature_sets.get(name)
-    if feature_set is None:
-        raise NotFound(f"product {found.model.product} no longer declares the feature set {name}")
-    return feature_set
+def _told(views: Mapping[str, ViewAnswer]) -> dict[str, str]:
+    """Of which feature versions the values of each view are, and how many rows have none, as parameters of
+    the answer: the protocol takes texts there.
+    """
+    told = {}
+    for name, answer in views.items():
+        told[f"features.{name}"] = ",".join(answer.versions)
+        if answer.without:
+            counts = (f"{rows}: {why}" for why, rows in sorted(answer.without.items()))
+            told[f"features.{name}.missing"] = "; ".join(counts)
+    return told
 
 
 def _require_scores(scores: Sequence[float]) -> None:
