@@ -135,3 +135,29 @@ def test_what_a_view_reads_of_a_view_is_known_no_earlier(tmp_path: Path, told: s
         with pytest.raises(InvalidRequest, match=r"view sensor_now: .* raw"):
             build(early)
     assert build(2 * HOUR).rows
+
+
+LABELS = {
+    "itself": ("visit_id", "bought", 0),
+    "of the shop": ("shop", "avg(bought) OVER (PARTITION BY shop ORDER BY visited_at)", 0),
+    "a day later": ("shop", "bought", 86400),
+}
+
+
+@pytest.mark.parametrize(("entity", "told", "delay"), LABELS.values(), ids=LABELS)
+def test_no_feature_tells_the_label_of_a_spine(tmp_path: Path, entity: str, told: str, delay: int) -> None:
+    """A spine does not say when it is known; what it is made of does, and can be read instead."""
+
+    def build(sql: str, folder: str) -> LocalBuild:
+        fields = {"inputs": ("visit",), "entity": (entity,), "event_time": "visited_at"}
+        wanted = changed(sql=sql, max_age_seconds=None, available_after=delay, **fields)
+        (tmp_path / folder).mkdir()
+        return built(tmp_path / folder, [reading("10:00:00", 1.0)], with_times(wanted), tests=True)
+
+    with pytest.raises(
+        InvalidRequest, match=r"feature warmth .* when visit\.bought changes after it was known"
+    ):
+        build(f"SELECT {entity}, visited_at, {told} AS warmth FROM visit", "label")
+    assert build(
+        f"SELECT {entity}, visited_at, {told.replace('bought', 'size')} AS warmth FROM visit", "else"
+    )

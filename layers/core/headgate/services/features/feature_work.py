@@ -192,7 +192,7 @@ class FeatureWork:
     def inputs_of(self, view: FeatureView) -> Mapping[str, PlannedInput]:
         views = {v.name: v for v in self.feature_set.built}
         read = {
-            name: view_input(views[name], self.built[name], self.uris())
+            name: view_input(views[name], self.built[name], self.uris(), self.feature_set.label)
             for name in view.inputs
             if name in views
         }

@@ -13,6 +13,8 @@ from headgate.domain.manifest import SchemaColumn
 from headgate.domain.partition import LAST, Span
 from headgate.ports import Source
 
+NEVER = "TIMESTAMP 'infinity'"
+"""When a label is known, as far as a spine says; SQL."""
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -77,9 +79,16 @@ def dataset_input_plan(
     )
 
 
-def view_input(view: FeatureView, built: ViewVersion, uris: Mapping[str, str]) -> PlannedInput:
-    """A built view as others read it; ``uris`` maps sha256 to what an engine reads."""
+def view_input(
+    view: FeatureView, built: ViewVersion, uris: Mapping[str, str], label: str | None
+) -> PlannedInput:
+    """A built view as others read it; ``uris`` maps sha256 to what an engine reads. A spine does not say when
+    its ``label`` is known, so that others find out by it what they may not tell.
+    """
     columns, known = tuple((c.name, c.type) for c in built.columns), _known_at(view)
+    known_at = {c.name: known for c in built.columns if c.role == "feature"} if known else {}
+    if view.kind == "spine" and label is not None:
+        known_at[label] = NEVER
     return PlannedInput(
         name=view.name,
         schema=tuple(SchemaColumn(c.name, c.type, False, "internal") for c in built.columns),
@@ -92,7 +101,7 @@ def view_input(view: FeatureView, built: ViewVersion, uris: Mapping[str, str]) -
         ),
         time=view.event_time,
         key=(*view.entity, *view.times),
-        known_at={c.name: known for c in built.columns if c.role == "feature"} if known else {},
+        known_at=known_at,
         rows_known_at=known,
     )
 
