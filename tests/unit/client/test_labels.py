@@ -142,6 +142,20 @@ def test_a_value_that_would_be_rounded_is_refused(client: Client) -> None:
     assert found.to_arrow().column("double_size").to_pylist() == [14]
 
 
+@pytest.mark.parametrize(("shop", "year"), [("North", 2024), ("north", 2031)])
+def test_where_no_label_finds_anything_it_is_told(client: Client, shop: str, year: int) -> None:
+    """Names that are written otherwise, or another time: the features would be null, and nobody would see."""
+    rows = [
+        {"visit_id": "x", "shop": shop, "visited_at": datetime(year, 1, 5, 12, 30), "size": 4},
+        {"visit_id": "y", "shop": None, "visited_at": datetime(2024, 1, 5, 12, 30), "size": 4},
+    ]
+    with pytest.warns(UserWarning, match="no label has a value of sensor_now: it is joined by shop"):
+        found = client.training_set("visit", labels=pa.Table.from_pylist(rows))
+    assert (found.rows, len(found.notes)) == (2, 1)
+    rows.append({**rows[0], "shop": "north", "visited_at": datetime(2024, 1, 5, 12, 30), "visit_id": "z"})
+    assert client.training_set("visit", labels=pa.Table.from_pylist(rows)).notes == ()
+
+
 def test_an_entity_may_be_asked_about_at_several_times(client: Client) -> None:
     rows = [
         {"visit_id": "x", "shop": "north", "visited_at": datetime(2024, 1, 5, 12, minute), "size": 4}

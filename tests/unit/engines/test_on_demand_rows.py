@@ -51,6 +51,7 @@ def test_an_on_demand_feature_may_not_look_at_other_labels(tmp_path: Path, sql: 
             "SELECT CASE WHEN size > 3 THEN visit_id ELSE 'z' END AS visit_id FROM request",
             "1 of 2 labels get no row, and 1 rows",
         ),
+        ("SELECT upper(visit_id) AS visit_id, size FROM request", "2 of 2 labels get no row, and 2 rows"),
     ],
 )
 def test_every_label_gets_one_on_demand_row(tmp_path: Path, sql: str, reason: str) -> None:

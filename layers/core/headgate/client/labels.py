@@ -1,7 +1,7 @@
 """Rows of the reader's own, joined with a version's views by the engine that joins training sets."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from headgate.domain.dataset_input import DatasetInput, InputFile
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import FeatureView
 from headgate.domain.feature_set import FeatureSet
+from headgate.domain.feature_version import FeatureColumn
 from headgate.domain.manifest import SchemaColumn
 from headgate.ports import ViewFiles
 
@@ -62,7 +63,22 @@ def join_labels(
             columns, count = session.join_labels(feature_set, rows, spine, joined, path, place)
     except InvalidRequest as wrong:
         raise CommandFailed(f"the labels cannot be joined: {wrong}") from wrong
-    return Joined(path, count, tuple((c.name, c.role) for c in columns), notes)
+    nothing = tuple(_nothing_found(path, columns, declared))
+    return Joined(path, count, tuple((c.name, c.role) for c in columns), (*notes, *nothing))
+
+
+def _nothing_found(path: Path, columns: Sequence[FeatureColumn], declared: FeatureSet) -> Iterator[str]:
+    """What may be meant otherwise: a view of which no label has a value."""
+    for view in declared.views:
+        made = [f"{identifier(c.name)} IS NOT NULL" for c in columns if c.view == view.name]
+        any_of = " OR ".join(made) or "true"
+        found = first_row(f"SELECT count(*) FILTER ({any_of}) FROM {parquet(path)}", view.name)
+        if not found[0]:
+            keys = ", ".join(view.entity)
+            yield (
+                f"no label has a value of {view.name}: it is joined by {keys}, and the labels' times may not "
+                "be those it tells of"
+            )
 
 
 def _declared(document: Mapping[str, Any]) -> FeatureSet:
