@@ -156,6 +156,39 @@ def test_a_rollback_takes_the_newest_online_row_back(alice: CommandLine, stack: 
 # --- training sets
 
 
+# --- garbage
+
+
+def test_what_no_kept_version_needs_is_collected_and_the_newest_is_whole(
+    alice: CommandLine, stack: Stack
+) -> None:
+    # Given versions that were replaced, longer ago than the grace of this platform
+    versions = alice("features", "list")["features"]
+    newest = versions[0]["ordinal"]
+    assert len(versions) > 1
+    keep = ("--keep-last", "1", "--keep-days", "0", "--grace-hours", "0")
+
+    # When people look, and then collect
+    would = alice("features", "gc", SET, "--dry-run", *keep)
+    done = alice("features", "gc", SET, *keep)
+
+    # Then what only those needed is gone
+    assert (would["deleted"], would["given_up"]) == (0, len(versions) - 1)
+    assert (done["state"], done["given_up"], done["kept"]) == (
+        "done",
+        len(versions) - 1,
+        [{"ordinal": newest, "reason": "the newest"}],
+    )
+    assert done["deleted"] == done["objects"] >= would["objects"] > 0
+    assert "was collected as garbage" in str(alice.refused("features", "show", "v1"))
+    # and the newest is what it was
+    assert alice("features", "show", "latest")["ordinal"] == newest
+    assert alice("features", "parity")["result"]["different"] == 0
+    assert alice("features", "plan")["total"]["to_build"] == 0
+    collections = alice("features", "collections", SET)["collections"]
+    assert [each["dry_run"] for each in collections] == [False, True]
+
+
 def test_a_training_set_is_the_rows_of_the_version(alice: CommandLine, stack: Stack, tmp_path: Path) -> None:
     out = tmp_path / "visits.parquet"
 

@@ -13,6 +13,7 @@ from tests.unit.cli import product_folders as given
 
 HEADER = "-- kind: feature\n-- inputs: orders\n-- entity: shop\n-- event_time: seen\n"
 SQL = "SELECT\n  shop, placed_at AS seen, amount\nFROM orders"
+JOINED = " JOIN towns USING (shop)"
 REQUEST = "-- kind: on_demand\n-- inputs: request\n-- entity: order_id\n"
 
 
@@ -146,7 +147,7 @@ def test_a_window_needs_an_event_time_to_count_from(tmp_path: Path) -> None:
     timeless = "-- kind: feature\n-- inputs: orders\n-- entity: shop\nSELECT DISTINCT shop FROM orders"
     header = HEADER.replace("orders", "orders, towns")
     windows = "-- window: towns 1h\n-- window: orders 0s..1h\n"
-    both = folder_with(tmp_path, event_time=None, towns=timeless, shop_load=header + windows + SQL)
+    both = folder_with(tmp_path, event_time=None, towns=timeless, shop_load=header + windows + SQL + JOINED)
 
     assert [found.split("; ")[0] for found in problems(both)] == [
         "features/shop_load.sql:5: window: towns has no event time to count from",

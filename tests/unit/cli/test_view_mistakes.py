@@ -44,6 +44,10 @@ HEADERS = {
     "a longest window": (HEADER + "-- window: orders -40000d..1h\n", ["5: window: 40000 days are too long"]),
     "no unit": (HEADER + "-- max_age: 6\n", ["5: max_age: '6' is no duration; write 90s, 30m, 6h or 2d"]),
     "a comment beside a value": (HEADER + "-- online: true -- yes\n", ["5: online: is 'true -- yes'; known"]),
+    "an input that is not read": (
+        HEADER.replace("orders", "placed, orders"),
+        ["2: inputs: placed is not read by the SQL: its versions would build for nothing"],
+    ),
     "another test": (
         HEADER + "-- test: orders > 0\n-- test: ordrs > 0\n",
         ['6: test: Binder Error: Referenced column "ordrs"'],

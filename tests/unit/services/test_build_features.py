@@ -232,6 +232,15 @@ def test_a_row_that_becomes_known_later_does_not_expire_before_it_can_be_used(
     assert row.expires_at == int(platform.clock.now().timestamp()) + 24 * 3600 + 3600
 
 
+def test_a_row_does_not_expire_within_the_last_second_that_it_can_be_used(platform: MemoryPlatform) -> None:
+    take_in(platform, 1, "visits")
+    body = b"shop,known_at,warmth\nnorth,2030-01-02 00:00:00.400,7.5\n"
+    platform.ingest_now(platform.drop("shops/sensor/forecast.csv", body))
+    build(platform)
+    row = platform.online.read("shops", [NORTH])[NORTH]
+    assert row.expires_at == int(platform.clock.now().timestamp()) + 24 * 3600 + 1 + 3600
+
+
 def test_online_rows_of_an_unchanged_input_are_left_alone(fed: MemoryPlatform) -> None:
     first = build(fed).record
     take_in(fed, 2, "visits")

@@ -66,7 +66,7 @@ def test_an_erasure_between_any_two_calls_of_a_build_leaves_nothing(fed: MemoryP
         assert desk.traces(VISITOR) == [], nth
         world.build.on_dataset_version("shops", "visits")
         assert desk.traces(VISITOR) == [], nth
-    assert nth > 30
+    assert nth > 20
     assert waited > 8
 
 

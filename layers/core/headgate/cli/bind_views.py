@@ -19,7 +19,7 @@ from headgate.adapters.engines.sql_guard import (
 from headgate.adapters.engines.sql_literals import wrong_literals
 from headgate.adapters.engines.sql_repeatable import require_repeatable, unrepeatable
 from headgate.adapters.engines.sql_row_alone import row_alone_problems
-from headgate.adapters.engines.sql_text import first_line
+from headgate.adapters.engines.sql_text import first_line, tables_read
 from headgate.cli.bind_checks import is_instant, told
 from headgate.cli.compile_view import ViewSource, sql_line
 from headgate.domain.contract import Contract
@@ -69,6 +69,7 @@ def bind_view(source: ViewSource, inputs: Mapping[str, Columns]) -> Columns | No
         _note(source, line, message)
     if refused:
         return None
+    _check_read(source, sql)
     columns = _yielded(source, sql, inputs)
     if columns is not None:
         _check_columns(source, columns)
@@ -76,6 +77,13 @@ def bind_view(source: ViewSource, inputs: Mapping[str, Columns]) -> Columns | No
             if (problem := _test_problem(test, columns)) is not None:
                 source.problem("test", problem, number)
     return columns
+
+
+def _check_read(source: ViewSource, sql: str) -> None:
+    read = {name.lower() for _, name in tables_read(sql)}
+    for name in source.view.inputs:
+        if name.lower() not in read:
+            source.problem("inputs", f"{name} is not read by the SQL: its versions would build for nothing")
 
 
 def _unlike(source: ViewSource, sql: str) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from hashlib import sha256
 from heapq import nsmallest
 from itertools import chain, islice
+from math import ceil
 from typing import Any
 
 from headgate.domain.canonical import canonical_json
@@ -228,7 +229,7 @@ class OnlineRows:
         expires = None
         if view.max_age_seconds is not None and value.event_time:
             since = max(self.clock.now(), parse_iso(value.event_time))
-            expires = int(since.timestamp()) + max(view.max_age_seconds, MINIMUM_TTL_SECONDS)
+            expires = ceil(since.timestamp()) + max(view.max_age_seconds, MINIMUM_TTL_SECONDS)
         return OnlineRow(
             product=self.manifest.product,
             space=space,
