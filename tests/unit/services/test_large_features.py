@@ -274,13 +274,16 @@ def test_drops_that_come_while_a_stage_is_at_work_wait_for_it_and_are_one_build_
         desk.visits(hours)
         waits = build(service)
         assert waits.state == "handed over"
-        assert "is at work on stage 0 of sensor v1, visits v1: what is newer is built once" in waits.detail
+        assert (
+            "is at work on stage 0 of prices v1, sensor v1, visits v1: what is newer is built once"
+            in waits.detail
+        )
     assert len(compute.submissions) == 1
 
     outcome = finish(desk, service, compute)
 
     assert outcome.record is not None
-    assert outcome.record.input_ordinals == {"visits": 4, "sensor": 1}
+    assert outcome.record.input_ordinals == {"visits": 4, "sensor": 1, "prices": 1}
     jobs = [FeatureJob.from_parameter(s.parameters[PARAMETER]) for s in compute.submissions]
     assert [job.inputs["visits"] for job in jobs] == [1] * 3 + [4] * (len(jobs) - 3)
     manifest = desk.build()

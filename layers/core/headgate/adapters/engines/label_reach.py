@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import identifier
 from headgate.domain.errors import InvalidRequest
-from headgate.domain.partition import before
+from headgate.domain.partition import LAST, before
 from headgate.ports import Source, ViewTask
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def require_reach(maker: "ViewMaker", task: ViewTask) -> None:
     if not task.partitions or any(task.view.window(s.name) is None for s in task.sources):
         return
     edges = [task.partitions[0].start, *(cut.end for cut in task.partitions)]
-    for edge in edges[-MOST_EDGES:]:
+    for edge in [each for each in edges if each != LAST][-MOST_EDGES:]:
         _require(maker, task, edge, later=True)
         _require(maker, task, edge, later=False)
 
