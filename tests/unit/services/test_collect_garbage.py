@@ -279,6 +279,19 @@ def test_data_of_features_that_nothing_uses_goes(desk: Collector) -> None:
     assert desk.stored() == ["b"]
 
 
+def test_features_that_were_given_up_hold_no_data(desk: Collector) -> None:
+    overwrite(desk, "a", "b")
+    desk.wait()
+    give_features(desk, 1, desk.history_of(1).digest, "f" * 64)
+    give_features(desk, 2, desk.history_of(2).digest, "e" * 64)
+    assert desk.collect(dry_run=True).objects == 0  # made today
+
+    desk.platform.catalog.give_up_features(PRODUCT, "visit", [1], desk.datasets.now())
+
+    desk.collect()
+    assert desk.stored() == ["b"]
+
+
 def test_what_a_crashed_commit_left_goes(desk: Collector) -> None:
     desk.add("a")
     desk.platform.lake.put(f"{PRODUCT}/datasets/{DATASET}/data/orphan.parquet", b"orphan")

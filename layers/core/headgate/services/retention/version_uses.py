@@ -58,7 +58,7 @@ class VersionUses:
             for version in self.features.feature_versions(product, name, EVERY):
                 made_of = ordinals.get(version.inputs.get(dataset, ""))
                 use = f"features {name} v{version.ordinal}"
-                if made_of is None:
+                if made_of is None or version.collected_at:
                     continue
                 if version.digest in trained:
                     found[made_of] = f"{use}, which {trained[version.digest]} was trained on"
