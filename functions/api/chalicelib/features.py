@@ -86,7 +86,7 @@ def get_build(plane: ControlPlane, call: Call) -> Document:
 
     200: as it was asked for, with "result": {"outcome": "built"|"unchanged"|"waiting"|"superseded"|"handed
     over", "detail", "inputs": {dataset: ordinal}, "version": int|null, "digest", "rows", "built", "steps",
-    "seconds"} when it is done.
+    "seconds"} when it is done. One that was handed over to a job is failed, with "problem", when the job is.
     """
     return plane.feature_requests.show(call.principal, "build", call.product, _set(call), call.path["build"])
 

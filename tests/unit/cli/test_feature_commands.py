@@ -196,13 +196,19 @@ def test_a_build_that_nobody_takes_up_is_told_at_the_deadline(place: Workplace) 
 def test_a_build_that_a_job_does_is_waited_for_until_its_version_is_there(tmp_path: Path) -> None:
     place = Workplace(tmp_path).set_up(product="shops")
     report = {"id": "b-1", "kind": "build", "feature_set": "visit", "problem": ""}
-    place.api.on("POST", f"{VISIT}/builds", {**report, "state": "done", "result": HANDED}, 202)
+    handed = {**report, "state": "done", "result": HANDED}
+    place.api.on("POST", f"{VISIT}/builds", handed, 202)
+    place.api.on("GET", f"{VISIT}/builds/{report['id']}", handed)
     found = {"current": True, "ordinal": 4, "digest": "d", "rows": 7, "built": 1, "steps": 2, "seconds": 1.5}
     latest = f"{VISIT}/versions/latest"
     for stale in ({"input_ordinals": {"visits": 2}}, {"input_ordinals": {"visits": 3}, "current": False}):
         place.api.on("GET", latest, {**found, **stale})
         code, _ = place.run("features", "build", "visit", "--wait", "--timeout", "0")
         assert (code, "the job that builds visit is not done" in place.notes) == (1, True)
+    failed = {**report, "state": "failed", "problem": "stage 1 was not made: exit code 70", "result": HANDED}
+    place.api.on("GET", f"{VISIT}/builds/{report['id']}", failed)
+    code, _ = place.run("features", "build", "visit", "--wait")
+    assert (code, "visit was not built: stage 1 was not made: exit code 70" in place.notes) == (1, True)
     place.api.on("GET", latest, {**found, "input_ordinals": {"visits": 3}})
     code, text = place.run("features", "build", "visit", "--wait")
     assert (code, text) == (0, "✓ built v4 of visit: 7 rows, 1/2 steps made, 1.5 s\n")

@@ -19,6 +19,7 @@ from headgate.services.features.make_feature_share import MakeFeatureShare
 from headgate.services.features.plan_features import ENGINE, PlanFeatures
 
 from tests.support.feature_desk import Desk, contents, contents_of
+from tests.support.feature_set_desk import FeatureDesk
 from tests.support.memory_platform import ALICE
 
 ALL_HERE = 1 << 30
@@ -325,6 +326,25 @@ def test_the_end_of_an_earlier_job_that_is_told_again_starts_no_other(desk: Desk
     assert service.on_job_ended(ended).state == "at work"
     build(service)
     assert len(compute.submissions) == 2
+
+
+def test_who_asked_for_a_build_is_told_that_its_job_failed(desk: Desk) -> None:
+    service, compute = batch(desk)
+    asked = FeatureDesk(desk.platform)
+    asked.answering = replace(asked.answering, builder=service)
+    name = asked.ask("build")
+    asked.answer()
+    assert asked.report("build", name)["state"] == "done"
+    assert asked.report("build", name)["result"]["outcome"] == "handed over"
+    with pytest.raises(Permanent):
+        service.on_job_ended(ended_job(failed(end_of(compute))))
+    told = asked.report("build", name)
+    assert told["state"] == "failed"
+    assert "stage 0 of shops/visit was not made: " in told["problem"]
+    # When it is asked for again, the failure is not that of the new job
+    again = asked.ask("build")
+    asked.answer()
+    assert asked.report("build", again)["state"] == "done"
 
 
 def test_what_waited_for_a_job_that_failed_is_built_all_the_same(desk: Desk) -> None:

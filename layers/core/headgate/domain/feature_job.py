@@ -53,7 +53,8 @@ class FeatureJob:
 @dataclass(frozen=True)
 class StageJob:
     """The one job of a set and recipe that may be at work. It is claimed before it is submitted: ``job_id``
-    is '' until then. ``token`` tells claims apart; ``claimed_at`` is ISO-8601 UTC.
+    is '' until then. ``token`` tells claims apart; ``claimed_at`` is ISO-8601 UTC. ``problem`` is why the
+    build it was for came to nothing.
     """
 
     product: str
@@ -65,6 +66,11 @@ class StageJob:
     claimed_at: str
     job_id: str = ""
     ended: bool = False
+    problem: str = ""
+
+    def failed(self, inputs: Mapping[str, int]) -> bool:
+        """Whether a build of ``inputs`` that was handed over came to nothing with it."""
+        return bool(self.problem) and all(self.inputs.get(d, 0) >= n for d, n in inputs.items())
 
     def told(self) -> str:
         """For who has to wait for it."""

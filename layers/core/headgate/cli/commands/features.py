@@ -184,7 +184,9 @@ def _finished(
 def _handed_over(
     chosen: FeaturesClient, report: dict[str, Any], timeout: float, output: Output
 ) -> dict[str, Any]:
-    """A build that went to a job is done when a version of its inputs, or of newer ones, is there."""
+    """A build that went to a job is done when a version of its inputs, or of newer ones, is there; or when
+    it is told that it came to nothing.
+    """
     result = report["result"]
     if result.get("outcome") != "handed over":
         return report
@@ -196,6 +198,9 @@ def _handed_over(
             newer = all(have.get(dataset, 0) >= ordinal for dataset, ordinal in result["inputs"].items())
             if newer and found["current"]:
                 break
+            report = chosen.report("builds", report["id"])
+            if report["state"] == "failed":
+                return report
             _until(deadline, f"the job that builds {chosen.feature_set} is not done", timeout)
             time.sleep(LATEST)
     told = {name: found[name] for name in ("digest", "rows", "built", "steps", "seconds")}

@@ -96,8 +96,10 @@ class BuildFeatures:
         newer = self._newer(feature_set, job)
         try:
             outcome = self._made(applied, feature_set, ended)
-        except Permanent:
+        except Permanent as problem:
             if not newer:
+                if self.jobs is not None:
+                    self.jobs.failed(job, str(problem))
                 raise
         else:
             if not newer or outcome.state == "handed over":

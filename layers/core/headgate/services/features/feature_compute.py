@@ -122,6 +122,13 @@ class FeatureJobs:
         self._note(job, {"job": id_, "submitted_at": iso(self.clock.now()), "ended": True})
         return True
 
+    def failed(self, job: FeatureJob, problem: str) -> None:
+        """The build that the job was for came to nothing: kept for who waits for it."""
+        was = self.catalog.stage_job(job.product, job.feature_set, job.recipe)
+        if was is not None and was.ended:
+            with suppress(Conflict):  # the set's next job is claimed
+                self.catalog.put_stage_job(replace(was, problem=problem), was)
+
     def _submitted(self, job: FeatureJob, placed: Placed) -> str:
         return self.compute.submit(
             name=f"features-{job.product}-{job.feature_set}-{job.stage}",

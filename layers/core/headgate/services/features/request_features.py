@@ -53,7 +53,17 @@ class RequestFeatures:
                 f"feature set {product}/{feature_set} has no {what} {name}; reports that tell values go when "
                 "rows are erased: ask for it again"
             )
-        return _masked(granted, report).to_document()
+        return _masked(granted, self._followed(granted, report)).to_document()
+
+    def _followed(self, granted: GrantedSet, report: FeatureReport) -> FeatureReport:
+        """A build that went to a job has failed when the job, or what was to follow it, has."""
+        if report.result.get("outcome") != "handed over":
+            return report
+        recipe = granted.feature_set.recipe_digest()
+        job = self.sets.catalog.stage_job(granted.product, granted.name, recipe)
+        if job is None or not job.failed(report.result["inputs"]):
+            return report
+        return report.failed(report.finished_at, job.problem)
 
 
 def _masked(granted: GrantedSet, report: FeatureReport) -> FeatureReport:
