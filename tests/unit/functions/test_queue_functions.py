@@ -158,7 +158,15 @@ def test_a_version_event_builds_features(platform: MemoryPlatform, load: Load) -
 def test_the_end_of_a_job_is_taken_and_one_that_failed_is_given_back(
     platform: MemoryPlatform, load: Load
 ) -> None:
+    """One of a recipe that is declared no more ends nothing; the other, of what is newest, has failed."""
     event = payload("build_features", "jobs-ended")
+    declared = platform.products.get("shops").product.feature_sets["visit"]
+    last = json.loads(event["Records"][-1]["body"])
+    build = json.loads(last["detail"]["parameters"]["build"])
+    heads = {name: platform.catalog.dataset_head("shops", name) for name in build["inputs"]}
+    build |= {"recipe": declared.recipe_digest(), "inputs": {n: h.ordinal for n, h in heads.items() if h}}
+    last["detail"]["parameters"]["build"] = json.dumps(build)
+    event["Records"][-1]["body"] = json.dumps(last)
     response = load("build_features", platform.build).handler(event, CONTEXT)
     assert failed(response) == message_ids(event)[1:]
 
