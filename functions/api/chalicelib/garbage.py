@@ -96,7 +96,7 @@ def _retention(call: Call) -> Retention:
 
 def _document(found: CollectionRecord) -> Document:
     """Without what only who collects needs to know."""
-    inner = ("of", "dataset", "old_before", "settled_at", "gone")
+    inner = ("of", "dataset", "old_before", "settled_at", "gone", "online")
     told = {name: value for name, value in asdict(found).items() if name not in inner}
     whose = "dataset" if found.of == "dataset" else "feature_set"
     return {**told, whose: found.dataset, "given_up": found.given_up}

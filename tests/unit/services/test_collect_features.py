@@ -192,6 +192,25 @@ def test_what_online_rows_are_of_stays(aged: Collector, kind: str) -> None:
         load_features(aged.platform.lake, PRODUCT, SET, second.digest)
 
 
+def test_what_online_rows_were_of_when_it_settled_stays_though_they_moved_on(aged: Collector) -> None:
+    second = aged.versions()[1]
+    notes = OnlineNotes(aged.platform.lake, aged.platform.clock, PRODUCT, SET)
+    notes.keep("a recipe of before", second.digest)
+    aged.wait()
+    aged.asking.ask(ALICE, PRODUCT, SET, NEWEST_ALONE, dry_run=False)
+    (message,) = aged.queue.receive()
+    request = CollectionRequest.from_message(message)
+    with UnderWay(aged.platform.lake, aged.platform.clock).noted(PRODUCT, SET):
+        assert aged.collector().collect(request).state == "running"
+    # a build that began since may have read the note, and takes over what the version names
+    notes.end(kept={"a recipe of before"})
+
+    assert aged.collector().collect(request).state == "done"
+
+    for partition in second.stored:
+        assert file_sha256(Path(aged.platform.lake.uri(partition.key))) == partition.sha256
+
+
 def test_what_no_kept_version_needs_goes_and_the_record_says_so(aged: Collector) -> None:
     before = aged.folders()
 

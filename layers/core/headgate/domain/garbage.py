@@ -134,6 +134,7 @@ class CollectionRecord:
 
     Of features: nothing written at or after ``old_before`` is touched, and no build that begins after
     ``settled_at`` finds what is to go: what versions other than those in ``gone`` (ranges) do not need.
+    ``online`` are the digests that online rows were of then, besides the newest version.
     """
 
     id: str
@@ -161,12 +162,14 @@ class CollectionRecord:
     old_before: str = ""
     settled_at: str = ""
     gone: Spans = ()
+    online: tuple[str, ...] = ()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "CollectionRecord":
         fields = dict(document)
         fields["retention"] = Retention(**document["retention"])
         fields["collected"] = tuple((low, high) for low, high in document["collected"])
+        fields["online"] = tuple(document.get("online", ()))
         fields["gone"] = tuple((low, high) for low, high in document.get("gone", ()))
         fields["listed"] = tuple(Garbage(**g) for g in document["listed"])
         fields["kept"] = tuple(Kept(**k) for k in document["kept"])

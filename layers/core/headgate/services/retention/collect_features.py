@@ -99,6 +99,7 @@ class CollectFeatures:
         saved = [r.ordinal for r in self._records(record) if r.collected_at and r.digest in used]
         self.features.keep_features(record.product, record.dataset, saved)
         record = replace(record, gone=ranges(r.ordinal for r in self._records(record) if r.collected_at))
+        record = replace(record, online=tuple(sorted(self._online(record))))
         reach = self._reach(record, self._unmarked(record).live)
         dangling = self._dangling(record, entries, listed, reach)
         record = self.run.delete(record, dangling)
@@ -167,8 +168,11 @@ class CollectFeatures:
         return reach
 
     def _online(self, record: CollectionRecord) -> frozenset[str]:
-        """What online rows are of besides the newest version: live models are answered from some of it."""
-        return OnlineNotes(self.run.lake, self.run.clock, record.product, record.dataset).versions()
+        """What online rows are of besides the newest version: live models are answered from some of it. What
+        they were of when no build could find any more what is to go stays too: one may have begun from it.
+        """
+        notes = OnlineNotes(self.run.lake, self.run.clock, record.product, record.dataset)
+        return notes.versions().union(record.online)
 
     def _dangling(
         self,
