@@ -13,6 +13,7 @@ from headgate.adapters.engines.column_lineage import column_lineage
 from headgate.adapters.engines.duckdb_on_demand import answer
 from headgate.adapters.engines.duckdb_session import Limits, identifier, open_session
 from headgate.adapters.engines.feature_sketch import sketches
+from headgate.adapters.engines.label_reach import require_reach
 from headgate.adapters.engines.on_demand_rows import on_demand_rows
 from headgate.adapters.engines.plain_rows import plain, raw_rows
 from headgate.adapters.engines.sql_guard import require_inputs, require_select
@@ -101,6 +102,8 @@ class DuckDbFeatureSession:
     def build_view(self, task: ViewTask, target: Path) -> BuiltView:
         require_view(task.view)
         columns = self.maker.make(task)
+        if task.view.kind == "spine":
+            require_reach(self.maker, task)
         self.maker.declared_tests(task.view)
         partitions = self.maker.write(task, target)
         self.connection.execute(f"DROP TABLE {sql.CHUNK}")

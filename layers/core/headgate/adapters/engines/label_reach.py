@@ -6,23 +6,20 @@ that comes from other rows would be there in one build and lost in silence in th
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import identifier
+from headgate.adapters.engines.view_maker import ViewMaker
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.partition import LAST, before
 from headgate.ports import Source, ViewTask
-
-if TYPE_CHECKING:
-    from headgate.adapters.engines.view_maker import ViewMaker
 
 MARGIN_SECONDS = 2 * 86400
 """So far from a partition's edge rows of the inputs are tried."""
 MOST_EDGES = 24
 
 
-def require_reach(maker: "ViewMaker", task: ViewTask) -> None:
+def require_reach(maker: ViewMaker, task: ViewTask) -> None:
     """Raises InvalidRequest where labels on one side of an edge of the task's partitions come from rows of
     inputs that reach the other side alone. Of a spine with an input that is read whole nothing can be told.
     The names of the inputs are bound to other rows afterwards.
@@ -35,7 +32,7 @@ def require_reach(maker: "ViewMaker", task: ViewTask) -> None:
         _require(maker, task, edge, later=False)
 
 
-def _require(maker: "ViewMaker", task: ViewTask, edge: datetime, later: bool) -> None:
+def _require(maker: ViewMaker, task: ViewTask, edge: datetime, later: bool) -> None:
     """``later``: labels from the edge on, made of rows that reach none of them."""
     relations = {s.name: _beyond(task, s, edge, later) for s in task.sources}
     time = identifier(task.view.event_time or "")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from headgate.adapters.engines import feature_sql as sql
 from headgate.adapters.engines.duckdb_session import identifier, quoted
-from headgate.adapters.engines.label_reach import require_reach
 from headgate.domain.errors import InvalidRequest
 from headgate.domain.feature import PLATFORM_PREFIX, WATERMARK_COLUMN, WATERMARK_TABLE, FeatureView
 from headgate.domain.feature_version import FeatureColumn
@@ -33,8 +32,6 @@ class ViewMaker:
         self.bind(task, relations or {})
         self.run(sql.chunk_table(sql.view_query(task.view)), task.view)
         columns = self._columns(task.view)
-        if task.view.kind == "spine" and relations is None:
-            require_reach(self, task)
         self._keep_partitions(task)
         self._one_row_per_key(task.view, [c.name for c in columns])
         return columns
