@@ -1,6 +1,7 @@
 """Version events by queue: dataset versions become feature versions and online rows.
 
-The same queue tells of the jobs that large builds are handed to, and of what someone asked for.
+The same queue tells of the jobs that large builds are handed to, of models that answer from now on, and of
+what someone asked for.
 """
 
 import os
@@ -8,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from headgate import bootstrap
+from headgate.domain import events
 from headgate.domain.feature_job import ended_job
 from headgate.domain.feature_request import FeatureRequest
 from headgate.domain.notification import bus_event, feature_request, is_job_change, job_change
@@ -41,6 +43,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
                 _answer(asked)
                 continue
             fact = bus_event(message["body"])
+            if fact.type == events.ALIAS_MOVED:
+                _keep(fact.product)
+                continue
             changed.setdefault((fact.product, fact.detail["dataset"]), []).append(message["messageId"])
         except Exception as error:  # a message that is no event must not harm its neighbours
             log_failure(message["messageId"], error)
@@ -56,6 +61,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _build(product: str, dataset: str) -> None:
     for outcome in service().on_dataset_version(product, dataset):
+        _tell(product, outcome)
+
+
+def _keep(product: str) -> None:
+    """Another model answers: its rows have to be there."""
+    for outcome in service().on_alias_moved(product):
         _tell(product, outcome)
 
 

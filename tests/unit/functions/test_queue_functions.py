@@ -10,6 +10,7 @@ import boto3
 import pytest
 from headgate.domain.errors import Throttled
 from headgate.domain.model import CHAMPION
+from headgate.services.features.feature_build import BuildOutcome
 from moto import mock_aws
 
 from tests.support.experiments import leave_outputs, run_experiment, searching
@@ -153,6 +154,19 @@ def test_a_version_event_builds_features(platform: MemoryPlatform, load: Load) -
     app = load("build_features", platform.build)
     assert failed(app.handler(payload("build_features", "dataset-version-committed"), CONTEXT)) == []
     assert [v.partitions for v in platform.catalog.feature_versions("shops", "visit")] == [3, 2]
+
+
+def test_a_champion_that_moved_is_looked_after(platform: MemoryPlatform, load: Load) -> None:
+    asked: list[str] = []
+
+    class Noting:
+        def on_alias_moved(self, product: str) -> list[BuildOutcome]:
+            asked.append(product)
+            return [BuildOutcome("visit", "kept")]
+
+    app = load("build_features", Noting())
+    assert failed(app.handler(payload("build_features", "alias-moved"), CONTEXT)) == []
+    assert asked == ["shops"]
 
 
 def test_the_end_of_a_job_is_taken_and_one_that_failed_is_given_back(

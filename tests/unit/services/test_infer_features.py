@@ -229,6 +229,30 @@ def test_rows_that_no_model_needs_any_more_go(live: MemoryPlatform) -> None:
     assert features(live)["warmth"] == pytest.approx(4.5 * 1.8 + 32)
 
 
+def test_a_model_that_is_champion_again_has_its_rows_at_once(live: MemoryPlatform) -> None:
+    # Given rows that went with the model that was answered from them
+    document = fahrenheit()
+    document["training"]["params"] = {"rounds": 6}
+    live.apply_product(document)
+    reading(live, "north,2024-02-29 12:20:00,4.0")
+    train_champion(live, LogisticModel(-51.0, {"double_size": 1.0, "warmth": 0.001}))
+    live.catalog.move_alias(AliasMove("buys", CHAMPION, 1, 2, "user/alice", "", "2030-01-02T00:00:00.000Z"))
+    live.build.on_alias_moved("shops")
+    assert {row.space for row in live.online.rows("shops")} == {space(document=fahrenheit())}
+    # When it is champion again
+    live.catalog.move_alias(AliasMove("buys", CHAMPION, 2, 1, "user/alice", "", "2030-01-03T00:00:00.000Z"))
+    assert [outcome.state for outcome in live.build.on_alias_moved("shops")] == ["kept"]
+    # Then it is answered from today's data, made its way
+    ask(live)
+    assert features(live)["warmth"] == pytest.approx(4.0)
+
+
+def test_a_move_between_models_of_one_recipe_writes_nothing(live: MemoryPlatform) -> None:
+    live.faults.clear()
+    assert live.build.on_alias_moved("shops") == []
+    assert not live.faults.effects
+
+
 # --- keys
 
 

@@ -12,7 +12,7 @@ PIPES = ("Ingest", "Feature", "Train", "Register", "Monitor", "Prediction", "Rec
 QUEUES = tuple(f"{pipe}{kind}" for pipe in PIPES for kind in ("Queue", "Dlq"))
 EVENTS = {
     "IngestQueue": {"IngestJobFailedRule"},
-    "FeatureQueue": {"DatasetVersionCommittedRule", "FeatureJobEndedRule"},
+    "FeatureQueue": {"DatasetVersionCommittedRule", "AliasMovedRule", "FeatureJobEndedRule"},
     "PublishQueue": {"DatasetVersionCommittedRule"},
     "TrainQueue": {
         "FeatureVersionBuiltRule",
@@ -96,7 +96,7 @@ def test_every_target_and_its_dead_letter_queue_let_the_rule_in(resources: dict[
         for target in rule["Targets"]
     ]
 
-    assert len(targets) == 14
+    assert len(targets) == 15
     for rule, target in targets:
         assert rule in senders(target_of(target["Arn"]))
         assert rule in senders(target_of(target["DeadLetterConfig"]["Arn"]))

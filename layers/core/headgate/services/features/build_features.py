@@ -78,6 +78,14 @@ class BuildFeatures:
             raise problems[0]
         return outcomes
 
+    def on_alias_moved(self, product: str) -> list[BuildOutcome]:
+        """A model that answers from now on, perhaps again, has the rows of its own recipe at once; those that
+        nobody is answered from any more go.
+        """
+        applied = self.products.get(product)
+        sets = sorted(applied.product.feature_sets.items())
+        return [outcome for _, feature_set in sets for outcome in self._keep(applied, feature_set)]
+
     def on_job_ended(self, ended: EndedFeatureJob) -> BuildOutcome:
         """Goes on where the job has ended; of an array where all of it has. What waited for it comes next:
         the newest inputs, also when the job's own build fails. Raises Permanent when the job failed, and when
@@ -159,15 +167,19 @@ class BuildFeatures:
             self._publish(outcome.record)
         return outcome
 
-    def _keep(self, applied: AppliedProduct, feature_set: FeatureSet, dataset: str) -> Iterator[BuildOutcome]:
-        """What becomes of the rows that live models of other recipes are answered from."""
+    def _keep(
+        self, applied: AppliedProduct, feature_set: FeatureSet, dataset: str | None = None
+    ) -> Iterator[BuildOutcome]:
+        """What becomes of the rows that live models of other recipes are answered from, of those that read
+        ``dataset`` or of all.
+        """
         if self.models is None:
             return
         live = LiveModels(self.products, self.models).declared(applied, feature_set.name)
         keeping = KeepAnswering(self._parts(lambda: True), applied.product, feature_set)
         keeping.give_up(live)
         for declared in live:
-            if dataset in declared.inputs and keeping.views(declared):
+            if (dataset is None or dataset in declared.inputs) and keeping.views(declared):
                 yield self._kept(keeping, declared)
 
     def _kept(self, keeping: KeepAnswering, declared: FeatureSet) -> BuildOutcome:
