@@ -49,10 +49,16 @@ class Written:
             doublequote=self.doubled,
             escapechar=None if self.doubled else "\\",
             lineterminator=self.line_end,
-            quoting=csv.QUOTE_MINIMAL if self.doubled and not self.all_quoted else csv.QUOTE_ALL,
+            quoting=csv.QUOTE_MINIMAL if self._minimal else csv.QUOTE_ALL,
         )
         writer.writerows([self.names, *self.rows] if self.header else self.rows)
         return PACK[self.packing](out.getvalue().encode(self.encoding))
+
+    @property
+    def _minimal(self) -> bool:
+        """Python before 3.13 leaves a carriage return unquoted where lines end otherwise."""
+        returns = any("\r" in value for row in self.rows for value in row)
+        return self.doubled and not self.all_quoted and not returns
 
     def dialect(self) -> dict[str, Any]:
         return {
