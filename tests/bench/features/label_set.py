@@ -4,6 +4,7 @@ them.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def handed_out(built: LocalBuild) -> tuple[dict[str, Any], list[tuple[dict[str, 
     views = []
     for view in VIEWS:
         version = built.work.built[view.name]
-        columns = [{"name": c.name, "type": c.type} for c in version.columns]
+        columns = [asdict(c) for c in version.columns]
         files = [Path(built.work.local[p.sha256]) for p in version.partitions if p.key]
         views.append(({"view": view.name, "columns": columns}, files))
     return {"declared": {"feature_set": SET, "views": _views()}}, views
