@@ -35,6 +35,7 @@ from headgate.services.features.feature_lineage import recorded_lineage
 from headgate.services.features.feature_manifests import load_features
 from headgate.services.features.keep_answering import KeepAnswering
 from headgate.services.features.live_models import LiveModels
+from headgate.services.features.standing_version import standing_version
 from headgate.services.features.under_way import UnderWay
 from headgate.services.products import AppliedProduct, Products
 
@@ -150,7 +151,7 @@ class BuildFeatures:
         name = build_id(feature_set, {d: h.digest for d, h in inputs.items()}, self.engine.version)
         answered = self._answered(applied, feature_set)
         parts = self._parts(lambda: self._declares(product, feature_set))
-        if (known := self._standing(product, feature_set.name, name)) is not None:
+        if (known := standing_version(self.features, product, feature_set.name, name)) is not None:
             if not known.collected_at:
                 self._publish(known)
                 with self.scratch.directory() as directory:
@@ -197,12 +198,6 @@ class BuildFeatures:
         if outcome.record is not None:
             self.bus.publish([features_lineage(outcome.record, {})])
         return outcome
-
-    def _standing(self, product: str, feature_set: str, name: str) -> FeatureVersionRecord | None:
-        """The version of this build, where nothing is to be done."""
-        known = self.features.feature_version_of_build(product, feature_set, name)
-        head = self.features.feature_head(product, feature_set) if known else None
-        return known if known and head and known.stands(head) else None
 
     def _declares(self, product: str, feature_set: FeatureSet) -> bool:
         """Whether the product still declares the set as it is built."""

@@ -26,6 +26,7 @@ from headgate.services.features.feature_manifests import (
 from headgate.services.features.feature_memo import FeatureMemo
 from headgate.services.features.feature_plan import Step, ViewPlan
 from headgate.services.features.feature_work import FeatureWork
+from headgate.services.features.standing_version import standing_version
 from headgate.services.products import Products
 
 ACTION = "headgate:ReadFeatures"
@@ -84,9 +85,8 @@ class PlanFeatures:
             "stages": [],
         }
         if not told["waiting"]:
-            found = self.features.feature_version_of_build(product, feature_set, told["build_id"])
-            newest = self.features.feature_head(product, feature_set)
-            told["unchanged"] = found.ordinal if found and newest and found.stands(newest) else None
+            known = standing_version(self.features, product, feature_set, told["build_id"])
+            told["unchanged"] = known.ordinal if known else None
             self._fill(told, self._work(product, declared, inputs))
         made = [*told["views"], told["training"]]
         counted = {n: sum(each[n] for each in made) for n in ("partitions", "to_build", "bytes")}
