@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.memory_platform import MemoryPlatform
+from tests.support.serving import train_champion
 from tests.support.small_product import bundle
 from tests.support.trained_run import build, take_in
 
@@ -25,4 +26,12 @@ def prepared_platform(tmp_path_factory: pytest.TempPathFactory) -> MemoryPlatfor
     made.apply_product(bundle())
     take_in(made, 1, 2)
     build(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def served_platform(prepared_platform: MemoryPlatform) -> MemoryPlatform:
+    """As `prepared_platform`, with version 1 of the model buys as champion. For forking only."""
+    made = prepared_platform.fork()
+    train_champion(made)
     return made

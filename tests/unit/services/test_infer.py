@@ -22,17 +22,10 @@ NORTH = (space(), "north")
 VISITED = "2024-02-29T12:30:00.000Z"
 
 
-@pytest.fixture(scope="module")
-def prepared(prepared_platform: MemoryPlatform) -> MemoryPlatform:
-    platform = prepared_platform.fork()
-    train_champion(platform)
-    return platform
-
-
 @pytest.fixture
-def live(prepared: MemoryPlatform) -> MemoryPlatform:
+def live(served_platform: MemoryPlatform) -> MemoryPlatform:
     """Version 1 of the model buys is champion; the sensors' newest values are of 29 February, 12:00."""
-    return prepared.fork()
+    return served_platform.fork()
 
 
 def ask(platform: MemoryPlatform, document: Any, version: str | None = None) -> dict[str, Any]:

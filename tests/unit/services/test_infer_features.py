@@ -22,17 +22,10 @@ from tests.support.small_product import SPINE, bundle, sensor_csv, space, visits
 FAHRENHEIT = "SELECT shop, known_at, warmth * 1.8 + 32 AS warmth FROM sensor"
 
 
-@pytest.fixture(scope="module")
-def prepared(prepared_platform: MemoryPlatform) -> MemoryPlatform:
-    platform = prepared_platform.fork()
-    train_champion(platform)
-    return platform
-
-
 @pytest.fixture
-def live(prepared: MemoryPlatform) -> MemoryPlatform:
+def live(served_platform: MemoryPlatform) -> MemoryPlatform:
     """Version 1 of the model buys is champion; the sensors' newest values are of 29 February, 12:00."""
-    return prepared.fork()
+    return served_platform.fork()
 
 
 def fahrenheit() -> dict[str, Any]:

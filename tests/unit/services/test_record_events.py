@@ -8,22 +8,15 @@ from headgate.domain.events import DomainEvent
 
 from tests.support.crash_points import after_every_crash
 from tests.support.memory_platform import MemoryPlatform
-from tests.support.serving import ASKER, by_entity, by_tensor, train_champion
+from tests.support.serving import ASKER, by_entity, by_tensor
 
 TIME = "2030-01-31T23:59:59.999Z"
 
 
-@pytest.fixture(scope="module")
-def prepared(prepared_platform: MemoryPlatform) -> MemoryPlatform:
-    platform = prepared_platform.fork()
-    train_champion(platform)
-    return platform
-
-
 @pytest.fixture
-def live(prepared: MemoryPlatform) -> MemoryPlatform:
+def live(served_platform: MemoryPlatform) -> MemoryPlatform:
     """A champion; nothing of what was published is recorded yet."""
-    return prepared.fork()
+    return served_platform.fork()
 
 
 def record_all(platform: MemoryPlatform) -> None:
